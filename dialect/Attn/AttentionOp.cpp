@@ -1,0 +1,244 @@
+//===- AttentionOp.cpp - attn.attention -----------------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Syntax, verification and shape of attn.attention.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Attn/Attn.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/DialectImplementation.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::attn;
+
+//===----------------------------------------------------------------------===//
+// Syntax of the regions
+//===----------------------------------------------------------------------===//
+
+/// The types of a region's arguments: a score if there is one, then batch,
+/// head, query and key.
+static SmallVector<Type> getModArgumentTypes(Builder &builder, bool hasScore) {
+  SmallVector<Type> types;
+  if (hasScore)
+    types.push_back(builder.getF32Type());
+  types.append(4, builder.getIndexType());
+  return types;
+}
+
+/// Parses `keyword (%a, %b, ...) { ... }`, or nothing.
+static ParseResult parseMod(OpAsmParser &parser, Region &region,
+                            StringRef keyword, bool hasScore) {
+  if (failed(parser.parseOptionalKeyword(keyword)))
+    return success();
+  SmallVector<OpAsmParser::Argument> arguments;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseArgumentList(arguments, OpAsmParser::Delimiter::Paren))
+    return failure();
+  SmallVector<Type> types = getModArgumentTypes(parser.getBuilder(), hasScore);
+  if (arguments.size() != types.size())
+    return parser.emitError(loc)
+           << keyword << " takes " << types.size() << " arguments ("
+           << (hasScore ? "score, " : "") << "batch, head, query, key), got "
+           << arguments.size();
+  for (auto [argument, type] : llvm::zip(arguments, types))
+    argument.type = type;
+  return parser.parseRegion(region, arguments);
+}
+
+static void printMod(OpAsmPrinter &printer, Region &region, StringRef keyword) {
+  if (region.empty())
+    return;
+  printer << keyword << " (";
+  llvm::interleaveComma(region.getArguments(), printer,
+                        [&](BlockArgument arg) { printer << arg; });
+  printer << ") ";
+  printer.printRegion(region, /*printEntryBlockArgs=*/false);
+}
+
+static ParseResult parseScoreMod(OpAsmParser &parser, Region &region) {
+  return parseMod(parser, region, "score_mod", /*hasScore=*/true);
+}
+static ParseResult parseMaskMod(OpAsmParser &parser, Region &region) {
+  return parseMod(parser, region, "mask_mod", /*hasScore=*/false);
+}
+static void printScoreMod(OpAsmPrinter &printer, Operation *, Region &region) {
+  printMod(printer, region, "score_mod");
+}
+static void printMaskMod(OpAsmPrinter &printer, Operation *, Region &region) {
+  printMod(printer, region, "mask_mod");
+}
+
+#define GET_OP_CLASSES
+#include "dialect/Attn/AttnOps.cpp.inc"
+
+void AttentionOp::getAsmBlockArgumentNames(Region &region,
+                                           OpAsmSetValueNameFn setName) {
+  static constexpr StringLiteral names[] = {"s", "b", "h", "i", "j"};
+  size_t skip = region.getNumArguments() == 5 ? 0 : 1;
+  for (BlockArgument arg : region.getArguments())
+    if (arg.getArgNumber() + skip < std::size(names))
+      setName(arg, names[arg.getArgNumber() + skip]);
+}
+
+void AttentionOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getOutput(), "output");
+  if (getLse())
+    setName(getLse(), "lse");
+}
+
+//===----------------------------------------------------------------------===//
+// Verification
+//===----------------------------------------------------------------------===//
+
+double AttentionOp::getScaleValue() {
+  if (std::optional<APFloat> scale = getScale())
+    return scale->convertToDouble();
+  return 1.0 / std::sqrt(double(getHeadDim()));
+}
+
+/// Two sizes that are both known and differ.
+static bool differ(int64_t a, int64_t b) {
+  return ShapedType::isStatic(a) && ShapedType::isStatic(b) && a != b;
+}
+
+LogicalResult AttentionOp::verify() {
+  auto typeOf = [](Value value) {
+    return cast<RankedTensorType>(value.getType());
+  };
+  RankedTensorType q = typeOf(getQuery()), k = typeOf(getKey()),
+                   v = typeOf(getValue());
+  for (auto [name, type] : {std::pair("query", q), {"key", k}, {"value", v}}) {
+    if (type.getRank() != 4)
+      return emitOpError() << name
+                           << " must have the 4 dimensions [batch, heads, "
+                              "sequence, head_dim], but is "
+                           << type;
+    if (type.isDynamicDim(1) || type.isDynamicDim(3))
+      return emitOpError() << "the number of heads and the head dimension of "
+                           << name << " must be static, but it is " << type;
+    if (type.getDimSize(1) == 0 || type.getDimSize(3) == 0)
+      return emitOpError() << name
+                           << " must have at least one head and a head "
+                              "dimension of at least 1, but is "
+                           << type;
+  }
+
+  Type element = q.getElementType();
+  if (!element.isF32() && !element.isF16() && !element.isBF16())
+    return emitOpError() << "query has element type " << element
+                         << "; allowed are f32, f16 and bf16";
+  if (k.getElementType() != element || v.getElementType() != element)
+    return emitOpError() << "query, key and value must have the same element "
+                            "type, but have "
+                         << element << ", " << k.getElementType() << " and "
+                         << v.getElementType();
+  if (differ(q.getDimSize(0), k.getDimSize(0)) ||
+      differ(q.getDimSize(0), v.getDimSize(0)) ||
+      differ(k.getDimSize(0), v.getDimSize(0)))
+    return emitOpError() << "query, key and value must have the same batch "
+                            "size, but are "
+                         << q << ", " << k << " and " << v;
+  if (k.getDimSize(1) != v.getDimSize(1))
+    return emitOpError() << "key has " << k.getDimSize(1)
+                         << " heads and value has " << v.getDimSize(1)
+                         << "; they must have the same number";
+  if (q.getDimSize(1) % k.getDimSize(1) != 0)
+    return emitOpError() << "query has " << q.getDimSize(1)
+                         << " heads, which is not a multiple of the "
+                         << k.getDimSize(1) << " heads of key and value";
+  if (q.getDimSize(3) != k.getDimSize(3))
+    return emitOpError() << "query has head dimension " << q.getDimSize(3)
+                         << " and key has " << k.getDimSize(3)
+                         << "; they must be equal";
+  if (differ(k.getDimSize(2), v.getDimSize(2)))
+    return emitOpError() << "key has " << k.getDimSize(2)
+                         << " rows and value has " << v.getDimSize(2)
+                         << "; they must have the same sequence length";
+
+  ArrayRef<int64_t> shape = q.getShape();
+  auto expectedOutput = RankedTensorType::get(
+      {shape[0], shape[1], shape[2], v.getDimSize(3)}, element);
+  if (getOutput().getType() != expectedOutput)
+    return emitOpError() << "the output must have type " << expectedOutput
+                         << " (the query's shape with the head dimension of "
+                            "value), but is "
+                         << getOutput().getType();
+  if (getLse()) {
+    auto expectedLse = RankedTensorType::get(
+        {shape[0], shape[1], shape[2]}, Float32Type::get(getContext()));
+    if (getLse().getType() != expectedLse)
+      return emitOpError() << "the log-sum-exp must have type " << expectedLse
+                           << ", but is " << getLse().getType();
+  }
+  if (getScale() && !getScale()->isFinite())
+    return emitOpError() << "scale must be finite";
+  return success();
+}
+
+/// Checks one region: its arguments, what it yields, what it holds.
+static LogicalResult verifyMod(AttentionOp op, Region &region, StringRef name,
+                               bool hasScore, Type yielded) {
+  if (region.empty())
+    return success();
+  Builder builder(op.getContext());
+  SmallVector<Type> types = getModArgumentTypes(builder, hasScore);
+  if (!llvm::hasSingleElement(region))
+    return op.emitOpError() << name << " must be a single block";
+  if (region.getArgumentTypes() != TypeRange(types))
+    return op.emitOpError() << name << " must have the arguments ("
+                            << TypeRange(types) << "), but has ("
+                            << region.getArgumentTypes() << ")";
+  Block &block = region.front();
+  auto yield =
+      block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
+  if (!yield)
+    return op.emitOpError() << name << " must end with attn.yield";
+  if (yield.getResult().getType() != yielded)
+    return yield.emitOpError() << name << " must yield " << yielded
+                               << ", but yields "
+                               << yield.getResult().getType();
+  for (Operation &nested : block.without_terminator()) {
+    if (!isMemoryEffectFree(&nested) || nested.getNumRegions() != 0)
+      return nested.emitOpError()
+             << "is not allowed in " << name
+             << ", which may hold only operations without side effects and "
+                "without regions";
+    for (Type type : nested.getResultTypes())
+      if (!type.isIntOrIndexOrFloat())
+        return nested.emitOpError() << "is not allowed in " << name
+                                    << ", which computes on scalars, but the "
+                                       "operation gives "
+                                    << type;
+  }
+  return success();
+}
+
+LogicalResult AttentionOp::verifyRegions() {
+  Builder builder(getContext());
+  if (failed(verifyMod(*this, getScoreMod(), "score_mod", /*hasScore=*/true,
+                       builder.getF32Type())))
+    return failure();
+  return verifyMod(*this, getMaskMod(), "mask_mod", /*hasScore=*/false,
+                   builder.getI1Type());
+}
+
+LogicalResult AttentionOp::reifyResultShapes(OpBuilder &builder,
+                               ReifiedRankedShapedTypeDims &shapes) {
+  SmallVector<OpFoldResult> dims =
+      tensor::getMixedSizes(builder, getLoc(), getQuery());
+  dims[3] = builder.getIndexAttr(getValueDim());
+  shapes.push_back(dims);
+  if (getLse())
+    shapes.push_back({dims[0], dims[1], dims[2]});
+  return success();
+}

@@ -1,0 +1,74 @@
+//===- Compiler.h - From attention in MLIR to code ---------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Compiles modules with attn.attention for a CPU, and keeps the results in the
+// object cache.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_ENGINE_COMPILER_H
+#define ATTN_ENGINE_COMPILER_H
+
+#include "attn/Runtime/Cache.h"
+#include "attn/Runtime/Module.h"
+#include "attn/Support/Result.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace attn {
+
+/// How to compile.
+struct CompileOptions {
+  /// standard, memory-efficient or flash.
+  std::string algorithm = "flash";
+  /// LLVM's name of a CPU; empty means the host.
+  std::string cpu;
+  /// LLVM's features, "+a,-b"; added to those of the CPU.
+  std::string features;
+  /// Rows of a query tile and of a key tile; 0 means chosen for the target.
+  int64_t tileQ = 0, tileKv = 0;
+};
+
+/// What to stop at.
+enum class Emit {
+  tile,   ///< tile kernels, bounded
+  thread, ///< loops over vectors and memrefs
+  llvm,   ///< LLVM IR
+  object, ///< an ELF shared object, as attn/Runtime/CpuAbi.h describes
+};
+
+/// Compiles the module in `text`; `name` is what diagnostics call it. The
+/// result is text, or the bytes of a shared object. An error holds the
+/// diagnostics. Thread-safe.
+Result<std::string> compile(std::string_view text, const std::string &name,
+                            const CompileOptions &options, Emit emit);
+
+/// A compiled module, loaded.
+struct LoadedModule {
+  std::shared_ptr<const Module> module;
+  /// Whether it was compiled ("cold") or came from the cache ("disk").
+  std::string cache;
+  /// Seconds from text to loaded code.
+  double seconds = 0;
+};
+
+/// Compiles `text`, or takes the result of an earlier compilation of the same
+/// text with the same options, target and version from `cache`.
+Result<LoadedModule> compileAndLoad(std::string_view text,
+                                    const std::string &name,
+                                    const CompileOptions &options,
+                                    const Cache &cache);
+
+/// The version of attn-mlir and of LLVM.
+std::string compilerVersion();
+
+} // namespace attn
+
+#endif // ATTN_ENGINE_COMPILER_H

@@ -1,0 +1,59 @@
+//===- Pipeline.h - Passes from attn to LLVM on a CPU ------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Declares the stages of the CPU pipeline and what a target decides.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TARGET_CPU_PIPELINE_H
+#define ATTN_TARGET_CPU_PIPELINE_H
+
+#include "mlir/Pass/PassManager.h"
+
+#include <string>
+
+namespace attn {
+
+/// The schedule of a kind of CPU: one row of the table in Pipeline.cpp.
+struct CpuTargetInfo {
+  const char *name;
+  /// LLVM feature that a CPU of this kind has; empty for any CPU.
+  const char *feature;
+  /// f32 lanes of a vector.
+  int64_t vectorWidth;
+  /// The register tile of a product: vectors of rows times columns.
+  int64_t rowVectors, colsPerStep;
+  /// Rows of a query tile and of a key tile.
+  int64_t tileQ, tileKv;
+  /// Whether there is an instruction that multiplies by a power of two.
+  bool scalef;
+};
+
+/// The kinds of CPU, best first; the last one fits any.
+llvm::ArrayRef<CpuTargetInfo> getCpuTargets();
+
+/// What the pipeline is built for.
+struct CpuPipelineOptions {
+  std::string algorithm = "flash";
+  CpuTargetInfo target;
+};
+
+/// attn on tensors -> bounded tile kernels and launches.
+void buildTileStage(mlir::OpPassManager &pm, const CpuPipelineOptions &options);
+/// -> loops over native vectors.
+void buildThreadStage(mlir::OpPassManager &pm,
+                      const CpuPipelineOptions &options);
+/// -> the llvm dialect.
+void buildLlvmStage(mlir::OpPassManager &pm, const CpuPipelineOptions &options);
+
+/// Registers `attn-pipeline`, from attn to thread level.
+void registerCpuPipelines();
+
+} // namespace attn
+
+#endif // ATTN_TARGET_CPU_PIPELINE_H

@@ -1,0 +1,212 @@
+//===- Passes.td - Passes on attn and tile -----------------*- tablegen -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TRANSFORMS_PASSES_TD
+#define ATTN_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AttnExpandVariantPass : Pass<"attn-expand-variant"> {
+  let summary = "Write mask attributes as mask_mod regions";
+  let description = [{
+    Replaces the `mask` attribute of every `attn.attention` by operations in
+    its `mask_mod` region, ANDed with the region that is already there. After
+    this pass a variant is described by regions only.
+
+    Before:
+    ```mlir
+    %o = attn.attention %q, %k, %v mask(#attn.causal) : ...
+    ```
+    After:
+    ```mlir
+    %o = attn.attention %q, %k, %v mask_mod (%b, %h, %i, %j) {
+      %nq = attn.length query : index
+      %nk = attn.length key : index
+      %shift = arith.subi %nk, %nq : index
+      %last = arith.addi %i, %shift : index
+      %keep = arith.cmpi sle, %j, %last : index
+      attn.yield %keep : i1
+    } : ...
+    ```
+
+    Preconditions: none. Numerics: exact.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def AttnTilePass : Pass<"attn-tile", "::mlir::ModuleOp"> {
+  let summary = "Turn attention on tensors into tile kernels and their launch";
+  let description = [{
+    Each function with an `attn.attention` becomes one or more `tile.kernel`s
+    and a function that launches them. Tensors become strided memrefs whose
+    innermost dimension is contiguous; results become destination arguments,
+    followed by a workspace. A second function `<name>_workspace` returns the
+    size of the workspace in bytes.
+
+    | `algorithm` | kernels | workspace |
+    |---|---|---|
+    | `standard` | scores; softmax; P times V | all scores, O(queries x keys) |
+    | `memory-efficient` | one: a loop for the row maxima, a loop for P times V | none |
+    | `flash` | one loop, by `tile-online-softmax` | none |
+
+    One task does the queries of one query tile for all heads that share a KV
+    head: row `r` is query `r / G` of head `r % G`. Tasks of one KV head follow
+    each other, so that its keys and values stay in cache, the last query tile
+    first, because a causal mask gives it the most work.
+
+    Before:
+    ```mlir
+    func.func @f(%q: tensor<?x8x?x64xf32>, ...) -> tensor<?x8x?x64xf32> {
+      %o = attn.attention %q, %k, %v mask_mod ... : ...
+      return %o : tensor<?x8x?x64xf32>
+    }
+    ```
+    After (`memory-efficient`, shortened):
+    ```mlir
+    tile.kernel @f_attention(%work: index, %query: memref<...>, ...) {
+      %q = tile.load %Q[%r0, %c0]
+      %m = scf.for %t = %c0 to %tiles step %c1 iter_args(%max = %lowest) {
+        %s = tile.dot %q, %k transpose_b     %x = tile.map(%s) at(...) {...}
+        %max1 = tile.reduce max rows %x, %max
+        scf.yield %max1
+      }
+      %acc, %l = scf.for %t = ... { ... %p = tile.map(%x, %m) {exp2} ... }
+      tile.store %o, %O[%r0, %c0]
+      tile.return
+    }
+    func.func @f(%query: memref<...>, ..., %output: memref<...>,
+                 %workspace: memref<?xi8>) {
+      tile.launch @f_attention[%n](%query, %key, %value, %output)
+      return
+    }
+    ```
+
+    Preconditions: `attn-expand-variant` has run; a function holds at most one
+    `attn.attention`, whose operands are arguments and whose results are
+    returned; element type f32. Numerics: scores are kept in log2 units (the
+    scale is multiplied by log2(e)) and exponentials are base 2.
+  }];
+  let options = [
+    Option<"algorithm", "algorithm", "std::string", /*default=*/"\"flash\"",
+           "standard, memory-efficient or flash">,
+    Option<"tileQ", "tile-q", "int64_t", /*default=*/"64",
+           "rows of a query tile">,
+    Option<"tileKv", "tile-kv", "int64_t", /*default=*/"64",
+           "rows of a key tile">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tile::TileDialect"];
+}
+
+def TileOnlineSoftmaxPass
+    : Pass<"tile-online-softmax", "::mlir::tile::KernelOp"> {
+  let summary = "Fuse the row-maximum loop with the loop that uses the maximum";
+  let description = [{
+    A loop that computes a row maximum `m` followed by a loop over the same
+    tiles that accumulates sums of `exp2(x - m)` becomes one loop that carries
+    the running maximum. When the maximum grows from `m` to `m1`, every sum is
+    first multiplied by `exp2(m - m1)` (Milakov and Gimelshein 2018;
+    FlashAttention, algorithm 1).
+
+    Before:
+    ```mlir
+    %m = scf.for ... iter_args(%max = %low) { ... tile.reduce max rows %x, %max }
+    %l = scf.for ... iter_args(%sum = %zero) {
+      %p = tile.map(%a = %x, %b = %m) { exp2(a - b) }
+      %sum1 = tile.reduce add rows %p, %sum
+    }
+    ```
+    After:
+    ```mlir
+    %m, %l = scf.for ... iter_args(%max = %low, %sum = %zero) {
+      %max1 = tile.reduce max rows %x, %max
+      %alpha = tile.map(%a = %max, %b = %max1) { exp2(a - b) }
+      %scaled = tile.map(%a = %sum, %b = %alpha) { a * b }
+      %p = tile.map(%a = %x, %b = %max1) { exp2(a - b) }
+      %sum1 = tile.reduce add rows %p, %scaled
+    }
+    ```
+
+    Preconditions: the second loop uses the maximum only in maps
+    `exp2(x - m)`, and its carried values are sums (`tile.reduce add rows` or
+    the accumulator of `tile.dot`) of those. A pair that does not fit is left
+    alone with a remark. Numerics: reassociates the sums.
+  }];
+}
+
+def TileHoistScalePass : Pass<"tile-hoist-scale", "::mlir::tile::KernelOp"> {
+  let summary = "Multiply the query tile by the scale instead of every score";
+  let description = [{
+    If the map on a product `q * k` begins by multiplying it with a constant,
+    the constant is applied to `q` outside of the loop.
+
+    Before:
+    ```mlir
+    scf.for ... {
+      %s = tile.dot %q, %k transpose_b
+      %x = tile.map(%a = %s) at(...) { a * scale, mask }
+    }
+    ```
+    After:
+    ```mlir
+    %scaled = tile.map(%a = %q) { a * scale }
+    scf.for ... {
+      %s = tile.dot %scaled, %k transpose_b
+      %x = tile.map(%a = %s) at(...) { mask }
+    }
+    ```
+
+    Preconditions: f32 operands. Numerics: rounds the scaled query instead of
+    the scaled score.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def TileBoundPass : Pass<"tile-bound", "::mlir::tile::KernelOp"> {
+  let summary = "Visit only the key tiles that the mask leaves, and split them";
+  let description = [{
+    Derives from the mask in a KV loop which key tiles are empty, partial or
+    full for the query tile at hand. The loop becomes two loops: one over the
+    partial tiles with the mask, one over the full tiles without. Empty tiles
+    are not visited. The bounds are a few integer operations before the loops;
+    there is no mask in memory.
+
+    The mask is the condition of `select %keep, %score, -inf` at the end of the
+    map on the scores. `lib/Analysis/MaskBounds` decides what it knows about
+    the condition: conjunctions of comparisons between the key index, the
+    query index and values that do not change in the loop are exact. What it
+    does not know is visited with the mask, and a remark says so.
+
+    Before:
+    ```mlir
+    %r = scf.for %t = %c0 to %tiles step %c1 ... {
+      %x = tile.map(%a = %s) at(%i = %r0, %j = %j0) { select(j <= i, a, -inf) }
+    }
+    ```
+    After:
+    ```mlir
+    %r = scf.for %t = %c0 to %num_partial step %c1 ... {
+      %key_tile = arith.addi %t, %first_partial
+      %x = tile.map(%a = %s) at(%i = %r0, %j = %j0) { select(j <= i, a, -inf) }
+    } {tile.visit = "partial"}
+    %r2 = scf.for %t = %c0 to %num_full step %c1 iter_args(%r) ... {
+      // no mask
+    } {tile.visit = "full"}
+    ```
+
+    Preconditions: skipping a tile whose scores are all -inf must not change
+    what the loop carries; the pass proves this by evaluating the body with
+    -inf scores, and leaves the loop alone with a remark if it cannot.
+    Numerics: changes the order in which tiles are added up.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+#endif // ATTN_TRANSFORMS_PASSES_TD

@@ -1,0 +1,200 @@
+//===- Compiler.cpp - From attention in MLIR to code ----------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Runs the stages of the CPU pipeline and keeps results in the cache.
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Engine/Compiler.h"
+
+#include "attn/InitAll.h"
+#include "attn/Runtime/Hash.h"
+#include "attn/Target/Cpu/Codegen.h"
+#include "attn/Target/Cpu/Pipeline.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include "BuildId.h"
+
+#include <chrono>
+
+namespace attn {
+
+std::string compilerVersion() {
+  // The build id tells apart compilers built from different sources.
+  return "attn-mlir " ATTN_VERSION " (LLVM " LLVM_VERSION_STRING
+         ", build " ATTN_BUILD_ID ")";
+}
+
+namespace {
+/// One compilation: an MLIR context, the module, and its diagnostics as text.
+class Compilation {
+public:
+  Compilation(std::string_view text, const std::string &name)
+      : context(makeRegistry(), mlir::MLIRContext::Threading::DISABLED),
+        stream(diagnostics) {
+    sources.AddNewSourceBuffer(
+        llvm::MemoryBuffer::getMemBufferCopy(
+            llvm::StringRef(text.data(), text.size()), name),
+        llvm::SMLoc());
+  }
+
+  Result<std::string> run(const CompileOptions &options, Emit emit);
+
+private:
+  static mlir::DialectRegistry makeRegistry() {
+    mlir::DialectRegistry registry;
+    registerAllAttnDialects(registry);
+    return registry;
+  }
+  static Result<CpuTargetInfo> chooseTarget(const CompileOptions &options,
+                                            const llvm::TargetMachine &machine);
+  bool runStage(void (*build)(mlir::OpPassManager &,
+                              const CpuPipelineOptions &),
+                const CpuPipelineOptions &options);
+  std::string print();
+
+  mlir::MLIRContext context;
+  std::string diagnostics;
+  llvm::raw_string_ostream stream;
+  llvm::SourceMgr sources;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+} // namespace
+
+Result<CpuTargetInfo>
+Compilation::chooseTarget(const CompileOptions &options,
+                          const llvm::TargetMachine &machine) {
+  CpuTargetInfo target = selectCpuTarget(machine);
+  if (options.tileQ != 0)
+    target.tileQ = options.tileQ;
+  if (options.tileKv != 0)
+    target.tileKv = options.tileKv;
+  if (target.tileQ < 1 || target.tileQ % target.vectorWidth != 0 ||
+      target.tileQ > 1024)
+    return failure("a query tile of " + std::to_string(target.tileQ) +
+                   " rows; allowed are multiples of " +
+                   std::to_string(target.vectorWidth) +
+                   " (the vector width of " + target.name + ") up to 1024");
+  if (target.tileKv < 1 || target.tileKv > 1024)
+    return failure("a key tile of " + std::to_string(target.tileKv) +
+                   " rows; allowed are 1 to 1024");
+  return target;
+}
+
+bool Compilation::runStage(void (*build)(mlir::OpPassManager &,
+                                         const CpuPipelineOptions &),
+                           const CpuPipelineOptions &options) {
+  mlir::PassManager manager(&context);
+  build(manager, options);
+  return mlir::succeeded(manager.run(*module));
+}
+
+std::string Compilation::print() {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module->print(out);
+  out << '\n';
+  return text;
+}
+
+Result<std::string> Compilation::run(const CompileOptions &options,
+                                     Emit emit) {
+  auto machine = createCpuTargetMachine(options.cpu, options.features);
+  if (!machine)
+    return machine.takeFailure();
+  Result<CpuTargetInfo> target = chooseTarget(options, **machine);
+  if (!target)
+    return target.takeFailure();
+  CpuPipelineOptions pipeline{options.algorithm, *target};
+
+  mlir::SourceMgrDiagnosticHandler handler(sources, &context, stream);
+  auto failed = [&](const char *what) {
+    return failure(diagnostics.empty() ? std::string(what) : diagnostics);
+  };
+  module = mlir::parseSourceFile<mlir::ModuleOp>(sources, &context);
+  if (!module)
+    return failed("the module could not be parsed");
+  if (!runStage(buildTileStage, pipeline))
+    return failed("lowering to tiles failed");
+  if (emit == Emit::tile)
+    return print();
+  std::string manifest = buildManifest(*module, **machine);
+  if (!runStage(buildThreadStage, pipeline))
+    return failed("lowering to vectors failed");
+  if (emit == Emit::thread)
+    return print();
+  if (!runStage(buildLlvmStage, pipeline))
+    return failed("lowering to LLVM failed");
+
+  llvm::LLVMContext llvmContext;
+  auto translated =
+      translateToLlvm(*module, llvmContext, **machine, manifest);
+  if (!translated)
+    return diagnostics.empty() ? translated.takeFailure()
+                               : failure(diagnostics);
+  if (emit == Emit::llvm) {
+    std::string text;
+    llvm::raw_string_ostream(text) << **translated;
+    return text;
+  }
+  return emitSharedObject(**translated, **machine);
+}
+
+Result<std::string> compile(std::string_view text, const std::string &name,
+                            const CompileOptions &options, Emit emit) {
+  return Compilation(text, name).run(options, emit);
+}
+
+Result<LoadedModule> compileAndLoad(std::string_view text,
+                                    const std::string &name,
+                                    const CompileOptions &options,
+                                    const Cache &cache) {
+  auto begin = std::chrono::steady_clock::now();
+  auto finish = [&](Result<std::shared_ptr<const Module>> module,
+                    const char *state) -> Result<LoadedModule> {
+    if (!module)
+      return module.takeFailure();
+    std::chrono::duration<double> elapsed =
+        std::chrono::steady_clock::now() - begin;
+    return LoadedModule{*module, state, elapsed.count()};
+  };
+
+  auto machine = createCpuTargetMachine(options.cpu, options.features);
+  if (!machine)
+    return machine.takeFailure();
+  std::string key = hashHex(
+      {text, compilerVersion(), options.algorithm,
+       std::to_string(options.tileQ), std::to_string(options.tileKv),
+       (*machine)->getTargetTriple().str(),
+       (*machine)->getTargetCPU().str(),
+       (*machine)->getTargetFeatureString().str()});
+  if (cache.enabled())
+    if (std::optional<std::string> path = cache.lookup(key)) {
+      Result<LoadedModule> loaded = finish(Module::load(*path), "disk");
+      if (loaded)
+        return loaded;
+    }
+
+  Result<std::string> bytes = compile(text, name, options, Emit::object);
+  if (!bytes)
+    return bytes.takeFailure();
+  if (cache.enabled())
+    if (Result<std::string> path = cache.store(key, *bytes))
+      return finish(Module::load(*path), "cold");
+  return finish(Module::loadFromMemory(*bytes), "cold");
+}
+
+} // namespace attn

@@ -1,0 +1,338 @@
+//===- Problem.cpp - One attention op with its inputs ---------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Checks the inputs of an entry, evaluates masks, and counts kept keys and
+// visited tiles.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Problem.h"
+
+#include "dialect/Attn/Attn.h"
+#include "llvm/ADT/StringExtras.h"
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <numeric>
+#include <thread>
+
+namespace attn::reference {
+
+using llvm::ArrayRef;
+using llvm::Error;
+using llvm::Expected;
+using llvm::Twine;
+
+//===----------------------------------------------------------------------===//
+// Inputs
+//===----------------------------------------------------------------------===//
+
+static std::string shapeText(ArrayRef<int64_t> shape) {
+  return "[" +
+         llvm::join(llvm::map_range(shape,
+                                    [](int64_t size) {
+                                      return mlir::ShapedType::isDynamic(size)
+                                                 ? std::string("?")
+                                                 : std::to_string(size);
+                                    }),
+                    ", ") +
+         "]";
+}
+
+/// Checks one input against its argument and rounds it.
+static Expected<Array> checkInput(mlir::func::FuncOp entry, unsigned number,
+                                  const Array &input) {
+  mlir::Type type = entry.getArgument(number).getType(), element = type;
+  ArrayRef<int64_t> expected;
+  if (auto tensor = mlir::dyn_cast<mlir::RankedTensorType>(type)) {
+    expected = tensor.getShape();
+    element = tensor.getElementType();
+  }
+  bool matches = expected.size() == input.shape.size();
+  for (size_t d = 0; matches && d < expected.size(); ++d)
+    matches =
+        input.shape[d] >= 0 && (mlir::ShapedType::isDynamic(expected[d]) ||
+                                expected[d] == input.shape[d]);
+  if (!matches)
+    return opError(entry, "input " + Twine(number) + " has the shape " +
+                              shapeText(input.shape) + ", expected " +
+                              shapeText(expected));
+  size_t elements = std::accumulate(input.shape.begin(), input.shape.end(),
+                                    int64_t(1), std::multiplies<>());
+  if (!input.data.empty() && input.data.size() != elements)
+    return opError(entry, "input " + Twine(number) + " has " +
+                              Twine(input.data.size()) + " values, expected " +
+                              Twine(elements));
+  Array rounded = input;
+  for (double &value : rounded.data)
+    value = roundToType(value, element);
+  return rounded;
+}
+
+Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
+                                                   ArrayRef<Array> inputs,
+                                                   const Options &options) {
+  mlir::attn::AttentionOp op;
+  int64_t ops = 0;
+  entry.walk([&](mlir::attn::AttentionOp found) {
+    op = found;
+    ++ops;
+  });
+  if (ops != 1)
+    return opError(entry, "has " + Twine(ops) +
+                              " attn.attention ops, the reference evaluates "
+                              "entries with exactly one");
+  if (inputs.size() != entry.getNumArguments())
+    return opError(entry, Twine(inputs.size()) + " inputs were given for " +
+                              Twine(entry.getNumArguments()) + " arguments");
+
+  auto self = std::make_unique<Problem>();
+  for (unsigned number = 0; number < inputs.size(); ++number) {
+    Expected<Array> input = checkInput(entry, number, inputs[number]);
+    if (!input)
+      return input.takeError();
+    self->inputs.push_back(std::move(*input));
+  }
+  Environment environment{entry, self->inputs, 0, 0, options.inFloat};
+  const std::pair<mlir::Value, const Array **> operands[] = {
+      {op.getQuery(), &self->query},
+      {op.getKey(), &self->key},
+      {op.getValue(), &self->value}};
+  for (auto [operand, array] : operands) {
+    Expected<const Array *> resolved =
+        resolveTensor(operand, environment, self->constants);
+    if (!resolved)
+      return resolved.takeError();
+    *array = *resolved;
+    ArrayRef<int64_t> shape = (*array)->shape;
+    if (shape.size() != 4)
+      return opError(op, "query, key and value need 4 dimensions, one has the "
+                         "shape " +
+                             shapeText(shape));
+    if (options.needsData && (*array)->data.empty() &&
+        !llvm::is_contained(shape, 0))
+      return opError(op, "query, key and value need values, one has none");
+  }
+  const std::vector<int64_t> &query = self->query->shape,
+                             &key = self->key->shape,
+                             &value = self->value->shape;
+  if (query[0] != key[0] || query[0] != value[0] || key[1] != value[1] ||
+      key[1] < 1 || query[1] % key[1] != 0 || key[2] != value[2] ||
+      query[3] != key[3])
+    return opError(op, "query " + shapeText(query) + ", key " + shapeText(key) +
+                           " and value " + shapeText(value) +
+                           " do not fit each other");
+  self->sizes = {query[0], query[1], key[1], query[2], key[2]};
+  self->headDim = query[3];
+  self->valueDim = value[3];
+  environment.queries = query[2];
+  environment.keys = key[2];
+  mlir::FloatAttr scale = op.getScaleAttr();
+  self->scale = scale ? scale.getValueAsDouble()
+                      : 1 / std::sqrt(static_cast<double>(self->headDim));
+
+  if (mlir::Attribute mask = op.getMaskAttr()) {
+    if (!mlir::isa<mlir::attn::CausalAttr>(mask)) {
+      std::string text;
+      llvm::raw_string_ostream(text) << mask;
+      return opError(op, "the reference does not know the mask " + text);
+    }
+    self->causal = true;
+  }
+  if (options.needsData && !op.getScoreMod().empty()) {
+    auto region = RegionInterpreter::create(op.getScoreMod(), environment);
+    if (!region)
+      return region.takeError();
+    self->scoreMod = std::move(*region);
+  }
+  if (!op.getMaskMod().empty()) {
+    auto region = RegionInterpreter::create(op.getMaskMod(), environment);
+    if (!region)
+      return region.takeError();
+    self->maskMod = std::move(*region);
+  }
+  return self;
+}
+
+//===----------------------------------------------------------------------===//
+// Masks
+//===----------------------------------------------------------------------===//
+
+Frames::Frames(const Problem &problem, int64_t keys) {
+  if (problem.scoreMod)
+    scoreMod = problem.scoreMod->makeFrame(keys);
+  if (problem.maskMod)
+    maskMod = problem.maskMod->makeFrame(keys);
+}
+
+bool Problem::mask(Frames &frames, int64_t b, int64_t h, int64_t i,
+                   uint8_t *keep, KeyRange &range) const {
+  int64_t end = sizes.keys;
+  if (causal)
+    end = std::clamp<int64_t>(i + sizes.keys - sizes.queries + 1, 0, end);
+  int64_t begin = 0;
+  std::fill(keep, keep + end, 1);
+  std::fill(keep + end, keep + sizes.keys, 0);
+  if (maskMod && end > 0) {
+    if (!maskMod->run(frames.maskMod, b, h, i, 0, end, /*score=*/nullptr,
+                      /*active=*/nullptr))
+      return false;
+    for (int64_t j = 0; j < end; ++j)
+      keep[j] = maskMod->keeps(frames.maskMod, j);
+    while (end > 0 && !keep[end - 1])
+      --end;
+    while (begin < end && !keep[begin])
+      ++begin;
+  }
+  range = {begin, end};
+  return true;
+}
+
+void Failure::record(const Frames &frames) {
+  std::lock_guard<std::mutex> lock(mutex);
+  for (const RegionInterpreter::Frame *frame :
+       {&frames.scoreMod, &frames.maskMod})
+    if (frame->failure && !what) {
+      op = frame->failedOp;
+      what = frame->failure;
+    }
+}
+
+Error Failure::take() const {
+  return what ? opError(op, what) : Error::success();
+}
+
+void onAllCores(
+    int64_t count,
+    llvm::function_ref<void(llvm::function_ref<int64_t()> next)> body) {
+  std::atomic<int64_t> counter{0};
+  auto next = [&] { return counter.fetch_add(1); };
+  int64_t helpers =
+      std::min<int64_t>(std::max(1u, std::thread::hardware_concurrency()),
+                        count) -
+      1;
+  std::vector<std::thread> threads;
+  for (int64_t t = 0; t < helpers; ++t)
+    threads.emplace_back([&] { body(next); });
+  body(next);
+  for (std::thread &thread : threads)
+    thread.join();
+}
+
+//===----------------------------------------------------------------------===//
+// Counts
+//===----------------------------------------------------------------------===//
+
+Expected<std::vector<int64_t>> keptCounts(mlir::func::FuncOp entry,
+                                          ArrayRef<Array> inputs) {
+  Expected<std::unique_ptr<Problem>> made =
+      Problem::create(entry, inputs, {/*needsData=*/false, /*inFloat=*/false});
+  if (!made)
+    return made.takeError();
+  const Problem &problem = **made;
+  const Geometry &sizes = problem.sizes;
+  int64_t heads = sizes.batch * sizes.queryHeads;
+  int64_t rows = heads * sizes.queries;
+  std::vector<int64_t> counts(rows);
+  // Without a dependence on the head, the first head's rows stand for all.
+  bool perHead = problem.maskDependsOnHead();
+  int64_t needed = perHead ? rows : std::min(rows, sizes.queries);
+  Failure failure;
+  onAllCores(needed, [&](llvm::function_ref<int64_t()> next) {
+    Frames frames(problem, sizes.keys);
+    std::vector<uint8_t> keep(sizes.keys);
+    KeyRange range;
+    for (int64_t row = next(); row < needed; row = next()) {
+      int64_t bh = row / sizes.queries;
+      if (!problem.mask(frames, bh / sizes.queryHeads, bh % sizes.queryHeads,
+                        row % sizes.queries, keep.data(), range))
+        return failure.record(frames);
+      counts[row] = std::accumulate(keep.begin(), keep.end(), int64_t(0));
+    }
+  });
+  if (Error error = failure.take())
+    return error;
+  for (int64_t row = needed; row < rows; ++row)
+    counts[row] = counts[row - needed];
+  return counts;
+}
+
+TileCounts visitedTiles(
+    const Geometry &sizes, int64_t tileQ, int64_t tileKv,
+    llvm::function_ref<bool(int64_t b, int64_t h, int64_t i, int64_t j)> kept) {
+  TileCounts counts;
+  int64_t group = sizes.queryHeads / sizes.kvHeads;
+  int64_t rows = sizes.queries * group;
+  for (int64_t bg = 0; bg < sizes.batch * sizes.kvHeads; ++bg)
+    for (int64_t r0 = 0; r0 < rows; r0 += tileQ)
+      for (int64_t j0 = 0; j0 < sizes.keys; j0 += tileKv) {
+        bool any = false, all = j0 + tileKv <= sizes.keys;
+        for (int64_t r = r0; r < std::min(r0 + tileQ, rows); ++r)
+          for (int64_t j = j0; j < std::min(j0 + tileKv, sizes.keys); ++j) {
+            bool keep =
+                kept(bg / sizes.kvHeads, bg % sizes.kvHeads * group + r % group,
+                     r / group, j);
+            any |= keep;
+            all &= keep;
+          }
+        counts.total += 1;
+        counts.visited += any;
+        counts.full += any && all;
+      }
+  return counts;
+}
+
+Expected<TileCounts> visitedTiles(mlir::func::FuncOp entry,
+                                  ArrayRef<Array> inputs, int64_t tileQ,
+                                  int64_t tileKv) {
+  Expected<std::unique_ptr<Problem>> made =
+      Problem::create(entry, inputs, {/*needsData=*/false, /*inFloat=*/false});
+  if (!made)
+    return made.takeError();
+  const Problem &problem = **made;
+  const Geometry &sizes = problem.sizes;
+  int64_t group = sizes.queryHeads / sizes.kvHeads;
+  int64_t kvHeads = sizes.batch * sizes.kvHeads;
+  // The mask of one KV head, [heads][Sq][Skv].  Without a dependence on the
+  // head, one matrix stands for all.
+  bool perHead = problem.maskDependsOnHead();
+  int64_t heads = perHead ? group : 1;
+  std::vector<uint8_t> keep(heads * sizes.queries * sizes.keys);
+  TileCounts counts;
+  for (int64_t bg = 0; bg < kvHeads; ++bg) {
+    int64_t b = bg / sizes.kvHeads, g = bg % sizes.kvHeads;
+    int64_t rows = heads * sizes.queries;
+    Failure failure;
+    onAllCores(rows, [&](llvm::function_ref<int64_t()> next) {
+      Frames frames(problem, sizes.keys);
+      KeyRange range;
+      for (int64_t row = next(); row < rows; row = next())
+        if (!problem.mask(frames, b, g * group + row / sizes.queries,
+                          row % sizes.queries, keep.data() + row * sizes.keys,
+                          range))
+          return failure.record(frames);
+    });
+    if (Error error = failure.take())
+      return error;
+    TileCounts one =
+        visitedTiles({1, group, 1, sizes.queries, sizes.keys}, tileQ, tileKv,
+                     [&](int64_t, int64_t h, int64_t i, int64_t j) -> bool {
+                       int64_t head = perHead ? h : 0;
+                       return keep[(head * sizes.queries + i) * sizes.keys + j];
+                     });
+    int64_t times = perHead ? 1 : kvHeads;
+    counts.total += times * one.total;
+    counts.visited += times * one.visited;
+    counts.full += times * one.full;
+    if (!perHead)
+      break;
+  }
+  return counts;
+}
+
+} // namespace attn::reference

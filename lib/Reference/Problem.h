@@ -1,0 +1,91 @@
+//===- Problem.h - One attention op with its inputs -------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the evaluation of attention and the counts of keys and tiles have in
+// common: checked inputs, sizes, and the mask of a row.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_REFERENCE_PROBLEM_H
+#define ATTN_LIB_REFERENCE_PROBLEM_H
+
+#include "RegionInterpreter.h"
+#include <mutex>
+
+namespace attn::reference {
+
+/// The smallest range that holds every kept key of a row.
+struct KeyRange {
+  int64_t begin = 0, end = 0;
+};
+
+struct Frames;
+
+/// An attention op and its inputs.
+struct Problem {
+  struct Options {
+    /// The values of query, key and value are read, and score_mod is run.
+    bool needsData;
+    /// Region results are rounded to their type.
+    bool inFloat;
+  };
+
+  static llvm::Expected<std::unique_ptr<Problem>>
+  create(mlir::func::FuncOp entry, llvm::ArrayRef<Array> inputs,
+         const Options &options);
+
+  bool maskDependsOnHead() const {
+    return maskMod && (maskMod->dependsOn() &
+                       (RegionInterpreter::Batch | RegionInterpreter::Head));
+  }
+
+  /// Sets keep[j] for every key j of row (b, h, i) to 0 or 1, and `range`.
+  /// Returns false when mask_mod failed; see frames.maskMod.
+  bool mask(Frames &frames, int64_t b, int64_t h, int64_t i, uint8_t *keep,
+            KeyRange &range) const;
+
+  /// The inputs, rounded to the element types of their arguments.
+  std::vector<Array> inputs;
+  std::vector<std::unique_ptr<Array>> constants;
+  const Array *query, *key, *value;
+  Geometry sizes;
+  int64_t headDim, valueDim;
+  double scale;
+  bool causal = false;
+  /// Null where the op has none; scoreMod also when no data are needed.
+  std::unique_ptr<RegionInterpreter> scoreMod, maskMod;
+};
+
+/// The interpreters' state of one thread.
+struct Frames {
+  Frames(const Problem &problem, int64_t keys);
+  RegionInterpreter::Frame scoreMod, maskMod;
+};
+
+/// The first failure of any thread.
+class Failure {
+public:
+  void record(const Frames &frames);
+  /// Not to be called while threads run.
+  llvm::Error take() const;
+
+private:
+  std::mutex mutex;
+  mlir::Operation *op = nullptr;
+  const char *what = nullptr;
+};
+
+/// Runs `body` on every core.  next() hands out 0, 1, ... to whoever asks
+/// first; a thread is done when it is given `count` or more.
+void onAllCores(
+    int64_t count,
+    llvm::function_ref<void(llvm::function_ref<int64_t()> next)> body);
+
+} // namespace attn::reference
+
+#endif // ATTN_LIB_REFERENCE_PROBLEM_H

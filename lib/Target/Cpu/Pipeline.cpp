@@ -1,0 +1,110 @@
+//===- Pipeline.cpp - Passes from attn to LLVM on a CPU -------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The order of the passes, and the table of targets.
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Target/Cpu/Pipeline.h"
+
+#include "attn/Conversion/Passes.h"
+#include "attn/Transforms/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+// A register tile needs rowVectors * colsPerStep accumulators, rowVectors
+// operands and one repeated element: 29 of 32 registers, 15 of 16.
+static constexpr attn::CpuTargetInfo kTargets[] = {
+    // name     feature    width vectors cols  tile_q tile_kv scalef
+    {"avx512", "avx512f", 16, 4, 6, 64, 64, true},
+    {"avx2", "fma", 8, 2, 6, 64, 64, false},
+    {"generic", "", 4, 2, 6, 64, 64, false},
+};
+
+llvm::ArrayRef<attn::CpuTargetInfo> attn::getCpuTargets() { return kTargets; }
+
+static void addCleanUp(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void attn::buildTileStage(OpPassManager &pm,
+                          const CpuPipelineOptions &options) {
+  pm.addPass(createAttnExpandVariantPass());
+  pm.addPass(createAttnTilePass({options.algorithm, options.target.tileQ,
+                                 options.target.tileKv}));
+  pm.addNestedPass<KernelOp>(createTileHoistScalePass());
+  addCleanUp(pm);
+  pm.addNestedPass<KernelOp>(createTileBoundPass());
+  addCleanUp(pm);
+}
+
+void attn::buildThreadStage(OpPassManager &pm,
+                            const CpuPipelineOptions &options) {
+  pm.addNestedPass<KernelOp>(createCpuGroupTilesPass());
+  pm.addPass(createConvertTileToCpuPass({options.target.vectorWidth,
+                                         options.target.rowVectors,
+                                         options.target.colsPerStep}));
+  addCleanUp(pm);
+}
+
+void attn::buildLlvmStage(OpPassManager &pm,
+                          const CpuPipelineOptions &options) {
+  pm.addPass(createCpuExpandMathPass({options.target.scalef}));
+  pm.addPass(createCpuLowerLaunchPass());
+  pm.addPass(arith::createArithExpandOpsPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  addCleanUp(pm);
+}
+
+namespace {
+enum class Target { cpu };
+enum class Isa { avx512, avx2, generic };
+
+struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  Option<Target> target{*this, "target", llvm::cl::desc("device to lower for"),
+                        llvm::cl::init(Target::cpu),
+                        llvm::cl::values(clEnumValN(Target::cpu, "cpu", "CPU"))};
+  Option<Isa> isa{
+      *this, "isa", llvm::cl::desc("vector instructions of the CPU"),
+      llvm::cl::init(Isa::avx512),
+      llvm::cl::values(clEnumValN(Isa::avx512, "avx512", "16 lanes"),
+                       clEnumValN(Isa::avx2, "avx2", "8 lanes"),
+                       clEnumValN(Isa::generic, "generic", "4 lanes"))};
+  Option<std::string> algorithm{
+      *this, "algorithm",
+      llvm::cl::desc("standard, memory-efficient or flash"),
+      llvm::cl::init("flash")};
+};
+} // namespace
+
+void attn::registerCpuPipelines() {
+  PassPipelineRegistration<PipelineOptions>(
+      "attn-pipeline", "From attn to loops over native vectors of a CPU",
+      [](OpPassManager &pm, const PipelineOptions &options) {
+        CpuPipelineOptions pipeline{options.algorithm,
+                                    kTargets[unsigned(options.isa.getValue())]};
+        buildTileStage(pm, pipeline);
+        buildThreadStage(pm, pipeline);
+      });
+}

@@ -1,0 +1,193 @@
+//===- OnlineSoftmax.cpp - tile-online-softmax ----------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Fuses a loop that computes row maxima with the loop that uses them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Transforms/Passes.h"
+
+#include "mlir/IR/Dominance.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/CSE.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_TILEONLINESOFTMAXPASS
+#include "attn/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+namespace {
+/// The two loops of a safe softmax.
+struct SoftmaxLoops {
+  scf::ForOp maxLoop, sumLoop;
+  /// One of the maps exp2(x - m) of sumLoop.
+  MapOp exponential;
+};
+} // namespace
+
+/// Whether `map` is exp2(x - m), with `m` its second input.
+static bool isExponentialOf(MapOp map, Value max) {
+  if (map.getInputs().size() != 2 || map.getInputs()[1] != max)
+    return false;
+  auto exp = map.getYielded().getDefiningOp<math::Exp2Op>();
+  auto difference =
+      exp ? exp.getOperand().getDefiningOp<arith::SubFOp>() : nullptr;
+  return difference && difference.getLhs() == map.getBlock()->getArgument(0) &&
+         difference.getRhs() == map.getBlock()->getArgument(1);
+}
+
+/// Whether carried value `index` of `loop` is a sum of products of
+/// exponentials: carried + reduce(p), or carried + p * v.
+static bool isSumOfExponentials(scf::ForOp loop, unsigned index, Value max) {
+  Value carried = loop.getRegionIterArg(index);
+  Value yielded = loop.getYieldedValues()[index];
+  if (!carried.hasOneUse())
+    return false;
+  auto isExponential = [&](Value value) {
+    auto map = value.getDefiningOp<MapOp>();
+    return map && isExponentialOf(map, max);
+  };
+  if (auto reduce = yielded.getDefiningOp<ReduceOp>())
+    return reduce.getKind() == ReduceKind::add &&
+           reduce.getAxis() == ReduceAxis::rows &&
+           reduce.getInit() == carried && isExponential(reduce.getInput());
+  if (auto dot = yielded.getDefiningOp<DotOp>())
+    return dot.getAccumulator() == carried && isExponential(dot.getA()) &&
+           !dot.getTransposeA();
+  return false;
+}
+
+/// Matches the pair whose first loop is `maxLoop`; says in a remark why a loop
+/// with a maximum does not fit.
+static std::optional<SoftmaxLoops> matchLoops(scf::ForOp maxLoop) {
+  if (maxLoop.getNumResults() != 1)
+    return std::nullopt;
+  auto reduce = maxLoop.getYieldedValues()[0].getDefiningOp<ReduceOp>();
+  if (!reduce || reduce.getKind() != ReduceKind::max ||
+      reduce.getAxis() != ReduceAxis::rows ||
+      reduce.getInit() != maxLoop.getRegionIterArg(0) ||
+      !maxLoop.getRegionIterArg(0).hasOneUse())
+    return std::nullopt;
+  auto miss = [&](const Twine &why) {
+    maxLoop.emitRemark() << "the loop that computes the row maximum was not "
+                            "fused: "
+                         << why;
+    return std::nullopt;
+  };
+
+  SoftmaxLoops loops{maxLoop, nullptr, nullptr};
+  Value max = maxLoop.getResult(0);
+  for (Operation *user : max.getUsers()) {
+    auto loop = user->getParentOfType<scf::ForOp>();
+    if (!loop || loop->getBlock() != maxLoop->getBlock())
+      continue; // After the loops: the final maximum is what it needs.
+    if (loops.sumLoop && loops.sumLoop != loop)
+      return miss("its result is used in several loops");
+    loops.sumLoop = loop;
+    auto map = dyn_cast<MapOp>(user);
+    if (!map || !isExponentialOf(map, max))
+      return miss("its result is used in something other than exp2(x - max)");
+    loops.exponential = map;
+  }
+  if (!loops.sumLoop)
+    return miss("no later loop uses its result");
+  scf::ForOp sumLoop = loops.sumLoop;
+  if (sumLoop.getLowerBound() != maxLoop.getLowerBound() ||
+      sumLoop.getUpperBound() != maxLoop.getUpperBound() ||
+      sumLoop.getStep() != maxLoop.getStep())
+    return miss("the loop that uses its result has other bounds");
+  if (sumLoop.getNumResults() == 0)
+    return miss("the loop that uses its result carries no sum");
+  for (unsigned index = 0; index < sumLoop.getNumResults(); ++index)
+    if (!isSumOfExponentials(sumLoop, index, max))
+      return miss("the loop that uses its result carries something other than "
+                  "sums of exp2(x - max)");
+  return loops;
+}
+
+/// Builds the loop that does both, and replaces the two.
+static void fuse(IRRewriter &rewriter, const SoftmaxLoops &loops) {
+  scf::ForOp maxLoop = loops.maxLoop, sumLoop = loops.sumLoop;
+  Location loc = sumLoop.getLoc();
+  rewriter.setInsertionPoint(sumLoop);
+  SmallVector<Value> init = {maxLoop.getInitArgs()[0]};
+  llvm::append_range(init, sumLoop.getInitArgs());
+  auto fused = scf::ForOp::create(rewriter, loc, sumLoop.getLowerBound(),
+                                  sumLoop.getUpperBound(), sumLoop.getStep(),
+                                  init);
+  if (!fused.getBody()->empty())
+    rewriter.eraseOp(fused.getBody()->getTerminator());
+  rewriter.setInsertionPointToEnd(fused.getBody());
+  Value oldMax = fused.getRegionIterArg(0);
+
+  IRMapping mapping;
+  mapping.map(maxLoop.getInductionVar(), fused.getInductionVar());
+  mapping.map(maxLoop.getRegionIterArg(0), oldMax);
+  for (Operation &op : maxLoop.getBody()->without_terminator())
+    rewriter.clone(op, mapping);
+  Value newMax = mapping.lookup(maxLoop.getYieldedValues()[0]);
+
+  // alpha = exp2(old - new), in the way that the loop computes exponentials.
+  auto alpha = MapOp::create(
+      rewriter, loc, newMax.getType(), {oldMax, newMax}, ValueRange(),
+      [&](OpBuilder &builder, Location, ValueRange args) {
+        IRMapping inner;
+        MapOp exponential = loops.exponential;
+        inner.map(exponential.getBlock()->getArguments(), args);
+        for (Operation &op : exponential.getBlock()->without_terminator())
+          builder.clone(op, inner);
+        return inner.lookup(exponential.getYielded());
+      });
+
+  mapping.map(sumLoop.getInductionVar(), fused.getInductionVar());
+  mapping.map(maxLoop.getResult(0), newMax);
+  for (auto [index, carried] : llvm::enumerate(sumLoop.getRegionIterArgs())) {
+    Value sum = fused.getRegionIterArg(index + 1);
+    Value scaled = MapOp::create(
+        rewriter, loc, sum.getType(), {sum, alpha}, ValueRange(),
+        [](OpBuilder &builder, Location l, ValueRange args) -> Value {
+          return arith::MulFOp::create(builder, l, args[0], args[1]);
+        });
+    mapping.map(carried, scaled);
+  }
+  for (Operation &op : sumLoop.getBody()->without_terminator())
+    rewriter.clone(op, mapping);
+  SmallVector<Value> yielded = {newMax};
+  for (Value value : sumLoop.getYieldedValues())
+    yielded.push_back(mapping.lookup(value));
+  scf::YieldOp::create(rewriter, loc, yielded);
+
+  rewriter.replaceOp(sumLoop, fused.getResults().drop_front());
+  rewriter.replaceOp(maxLoop, fused.getResults().take_front());
+}
+
+void mlir::tile::fuseOnlineSoftmax(KernelOp kernel) {
+  SmallVector<SoftmaxLoops> pairs;
+  kernel.walk([&](scf::ForOp loop) {
+    if (std::optional<SoftmaxLoops> loops = matchLoops(loop))
+      pairs.push_back(*loops);
+  });
+  if (pairs.empty())
+    return;
+  IRRewriter rewriter(kernel.getContext());
+  for (const SoftmaxLoops &loops : pairs)
+    fuse(rewriter, loops);
+  // Both loops computed the same scores; once is enough.
+  DominanceInfo dominance(kernel);
+  eliminateCommonSubExpressions(rewriter, dominance, kernel);
+}
+
+namespace {
+struct OnlineSoftmax : tile::impl::TileOnlineSoftmaxPassBase<OnlineSoftmax> {
+  void runOnOperation() override { fuseOnlineSoftmax(getOperation()); }
+};
+} // namespace

@@ -1,0 +1,57 @@
+//===- ScoreRegion.h - score_mod and mask_mod in a tile.map ------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Emits the regions of attn.attention, which count with index values on
+// tensors, as operations on i32 and memrefs inside a tile.map.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_TRANSFORMS_SCOREREGION_H
+#define ATTN_LIB_TRANSFORMS_SCOREREGION_H
+
+#include "dialect/Attn/Attn.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::tile {
+
+/// Values from outside of the regions of `op` that they use: arguments of the
+/// function, in the order of their first use. Operations between them and the
+/// arguments are not captured; they are emitted again.
+/// Fails with a diagnostic if a captured value comes from something other than
+/// side-effect free scalar operations on arguments.
+FailureOr<SmallVector<BlockArgument>> collectCaptures(attn::AttentionOp op);
+
+/// Emits the modifiers of one attention inside a kernel.
+class ScoreRegion {
+public:
+  /// `arguments` maps captured arguments of the function to values of the
+  /// kernel (tensors to memrefs). Emits what does not depend on a score at the
+  /// builder's insertion point; `batch`, `head` (first of the group), `queries`
+  /// and `keys` are index values there.
+  ScoreRegion(OpBuilder &builder, Location loc, attn::AttentionOp op,
+              const IRMapping &arguments, Value batch, Value head,
+              Value queries, Value keys);
+
+  /// Inside the region of a map: the modified score in log2 units, -inf where
+  /// it is masked or beyond the last key. `dot` is the f32 product, `row` and
+  /// `col` are i32.
+  Value emit(OpBuilder &builder, Location loc, Value dot, Value row, Value col);
+
+private:
+  Value emitRegion(OpBuilder &builder, Region &region, ValueRange arguments);
+  void emitCapture(OpBuilder &builder, Value value);
+  Operation *cloneAsI32(OpBuilder &builder, Operation &op, IRMapping &mapping);
+
+  attn::AttentionOp op;
+  IRMapping outside;
+  Value batch, head, queries, keys;
+};
+
+} // namespace mlir::tile
+
+#endif // ATTN_LIB_TRANSFORMS_SCOREREGION_H

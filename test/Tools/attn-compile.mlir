@@ -1,0 +1,48 @@
+// The levels at which attn-compile can stop.
+
+// RUN: rm -rf %t && mkdir %t
+// RUN: attn-compile %s --target=cpu --emit=tile -o - | FileCheck %s --check-prefix=TILE
+// TILE: tile.kernel @attend_attention
+// TILE: tile.dot
+// TILE: func.func @attend
+// TILE: tile.launch @attend_attention
+
+// Loops, vectors and buffers, without tiles.
+// RUN: attn-compile %s --target=cpu --emit=thread | FileCheck %s \
+// RUN:   --check-prefix=THREAD --implicit-check-not=tile.
+// THREAD: scf.for
+// THREAD: vector.fma
+
+// RUN: attn-compile %s --emit=llvm -o %t/llvm.ll
+// RUN: FileCheck %s --check-prefix=LLVM < %t/llvm.ll
+// LLVM: @attn_manifest
+// LLVM: define {{.*}}@attend(
+
+// RUN: attn-compile - --emit=object -o %t/object.so < %s
+// RUN: %python -c "import ctypes; print(ctypes.c_char.in_dll(ctypes.CDLL(r'%t/object.so'), 'attn_manifest').value)" \
+// RUN:   | FileCheck %s --check-prefix=OBJECT
+// OBJECT: b'{'
+
+// What a level shows depends on the algorithm.
+// RUN: attn-compile %s --emit=tile --algorithm=standard | FileCheck %s --check-prefix=STANDARD
+// STANDARD: tile.kernel @attend_scores
+// STANDARD: tile.kernel @attend_softmax
+// STANDARD: tile.kernel @attend_values
+
+// RUN: attn-compile %s --emit=llvm --cpu=x86-64-v3 | FileCheck %s --check-prefix=CPU
+// CPU: "target-cpu"="x86-64-v3"
+
+// RUN: attn-compile --help | FileCheck %s --check-prefix=HELP
+// HELP: attn-compile [OPTIONS] input
+// HELP: --emit KIND
+// HELP: Example:
+// RUN: attn-compile --version | FileCheck %s --check-prefix=VERSION
+// VERSION: attn-mlir {{[0-9.]+}} (LLVM 22.{{.*}})
+
+func.func @attend(%q: tensor<?x2x?x32xf32>, %k: tensor<?x1x?x32xf32>,
+                  %v: tensor<?x1x?x32xf32>) -> tensor<?x2x?x32xf32> {
+  %o = attn.attention %q, %k, %v mask(#attn.causal)
+      : (tensor<?x2x?x32xf32>, tensor<?x1x?x32xf32>, tensor<?x1x?x32xf32>)
+     -> tensor<?x2x?x32xf32>
+  return %o : tensor<?x2x?x32xf32>
+}

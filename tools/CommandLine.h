@@ -1,0 +1,61 @@
+//===- CommandLine.h - What the command line tools share --------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Parsing with CLI11, errors, reading the module, and the flags that say how to
+// compile.  Every failure of a tool is a sentence on standard error and exit
+// code 1.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TOOLS_COMMANDLINE_H
+#define ATTN_TOOLS_COMMANDLINE_H
+
+#include "attn/Engine/Compiler.h"
+#include "attn/Support/Result.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace attn::tool {
+
+/// "a, b and c".
+std::string listOf(const std::vector<std::string> &names);
+
+/// Accepts the values listed.  A message calls them by `what`: "unknown
+/// algorithm 'fast'; allowed are standard, memory-efficient and flash".
+CLI::Validator oneOf(const std::string &what,
+                     const std::vector<std::string> &allowed);
+/// Accepts integers from `least` to 2^31 - 1.
+CLI::Validator integerFrom(int64_t least);
+
+/// Adds the positional argument for the module, and --help and --version.
+void addCommonFlags(CLI::App &app, std::string &input);
+/// Adds --target, --algorithm, --cpu, --cpu-features, --tile-q and --tile-kv.
+void addCompileFlags(CLI::App &app, std::string &target,
+                     CompileOptions &options);
+
+/// Parses the command line.  Returns the exit code if the tool is to end:
+/// after --help and --version, or after an error, which is printed.
+std::optional<int> parse(CLI::App &app, int argc, char **argv);
+
+/// The contents of a file; "-" is standard input.
+Result<std::string> readModule(const std::string &path);
+
+/// Runs the body of a tool and returns its exit code.  An error that the body
+/// returns, or an exception that it throws, is printed.
+int runBody(const CLI::App &app, const std::function<Status()> &body);
+
+} // namespace attn::tool
+
+#endif // ATTN_TOOLS_COMMANDLINE_H

@@ -1,0 +1,73 @@
+//===- Options.cpp - The command line of attn-run -------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Declares the flags of attn-run.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/attn-run/Options.h"
+
+namespace attn::tool {
+
+/// "a,b" into {"a", "b"}; an item may be empty, an empty text has no items.
+static std::vector<std::string> splitList(const std::string &text) {
+  std::vector<std::string> items;
+  if (text.empty())
+    return items;
+  size_t begin = 0;
+  for (size_t end; (end = text.find(',', begin)) != std::string::npos;
+       begin = end + 1)
+    items.push_back(text.substr(begin, end - begin));
+  items.push_back(text.substr(begin));
+  return items;
+}
+
+void addRunFlags(CLI::App &app, RunOptions &options) {
+  addCommonFlags(app, options.module);
+  app.add_option("--device", options.device, "Where to run: cpu")
+      ->check(oneOf("device", {"cpu"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--function", options.function,
+                 "What to run, if the module has several functions")
+      ->type_name("NAME");
+  app.add_option_function<std::string>(
+         "--inputs",
+         [&options](const std::string &text) {
+           options.inputs = splitList(text);
+         },
+         "One for each argument, separated by commas: q.npy,\n"
+         "random:1x8x512x64[:SEED] (normal distribution),\n"
+         "zeros:SHAPE, ones:SHAPE, or a number for a scalar")
+      ->type_name("LIST");
+  app.add_option_function<std::string>(
+         "--outputs",
+         [&options](const std::string &text) {
+           options.outputs = splitList(text);
+         },
+         "Files for the results, in their order: o.npy,lse.npy")
+      ->type_name("LIST");
+  app.add_option("--repeat", options.repeat, "Timed runs, after one untimed")
+      ->check(integerFrom(1))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads (all cores)")
+      ->check(integerFrom(1))
+      ->type_name("N");
+  app.add_flag("--check", options.check,
+               "Compare the results with a float64 reference");
+  app.add_flag("--json", options.json, "Print one JSON object");
+  app.add_flag("--no-cache", options.noCache,
+               "Compile even if the object cache has the kernel");
+  addCompileFlags(app, options.target, options.compile);
+  app.footer("Example:\n"
+             "  attn-run examples/bert.mlir --check --inputs=random:1x12x512x64"
+             ",random:1x12x512x64,random:1x12x512x64");
+}
+
+} // namespace attn::tool

@@ -1,0 +1,43 @@
+//===- Options.h - The command line of attn-run -----------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What attn-run is asked to do.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TOOLS_RUN_OPTIONS_H
+#define ATTN_TOOLS_RUN_OPTIONS_H
+
+#include "tools/CommandLine.h"
+
+namespace attn::tool {
+
+struct RunOptions {
+  std::string module;
+  std::string device = "cpu";
+  std::string target = "cpu";
+  /// Empty: the only function.
+  std::string function;
+  /// One for each argument of the function: see makeInput.
+  std::vector<std::string> inputs;
+  /// Names of .npy files for the first results; an empty name skips a result.
+  std::vector<std::string> outputs;
+  CompileOptions compile;
+  int repeat = 5;
+  /// 0: all cores.
+  int threads = 0;
+  bool noCache = false;
+  bool check = false;
+  bool json = false;
+};
+
+void addRunFlags(CLI::App &app, RunOptions &options);
+
+} // namespace attn::tool
+
+#endif // ATTN_TOOLS_RUN_OPTIONS_H

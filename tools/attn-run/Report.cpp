@@ -1,0 +1,131 @@
+//===- Report.cpp - What attn-run prints ----------------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Prints measurements.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/attn-run/Report.h"
+
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace attn::tool {
+
+double Report::medianSeconds() const {
+  std::vector<double> sorted = seconds;
+  std::sort(sorted.begin(), sorted.end());
+  size_t middle = sorted.size() / 2;
+  return sorted.size() % 2 ? sorted[middle]
+                           : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+double Report::minSeconds() const {
+  return *std::min_element(seconds.begin(), seconds.end());
+}
+
+static std::string withUnit(double value, const char *unit) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.4g ", value) << unit;
+  return text;
+}
+
+static std::string formatSeconds(double seconds) {
+  if (seconds < 1e-3)
+    return withUnit(seconds * 1e6, "us");
+  if (seconds < 1)
+    return withUnit(seconds * 1e3, "ms");
+  return withUnit(seconds, "s");
+}
+
+static std::string formatBytes(int64_t bytes) {
+  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  const char *const *unit = std::begin(units);
+  for (; value >= 1024 && unit + 1 != std::end(units); ++unit)
+    value /= 1024;
+  return withUnit(value, *unit);
+}
+
+std::string Report::toText() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  double median = medianSeconds();
+  os << function << ": " << algorithm << ", tiles of " << tileQ << " x "
+     << tileKv << ", on " << device << " (" << cpu << "), " << threads
+     << (threads == 1 ? " thread\n" : " threads\n");
+  os << "  compile  " << formatSeconds(compileSeconds)
+     << (cache == "disk" ? ", from the object cache\n" : "\n");
+  os << "  time     " << formatSeconds(median) << " median, "
+     << formatSeconds(minSeconds()) << " minimum of " << seconds.size() << "\n";
+  if (median > 0)
+    os << "  speed    " << llvm::format("%.4g", flops / median * 1e-12)
+       << " TFLOP/s, " << llvm::format("%.4g", bytes / median * 1e-9)
+       << " GB/s\n";
+  os << "  memory   " << formatBytes(bytes) << " of inputs and outputs, "
+     << formatBytes(workspaceBytes) << " of workspace, "
+     << formatBytes(stats.arenaBytes) << " of scratch\n";
+  os << "  tiles    " << stats.partialTiles + stats.fullTiles << " visited ("
+     << stats.partialTiles << " partial, " << stats.fullTiles << " full), "
+     << totalTiles << " in total\n";
+  if (check) {
+    os << "  check    " << (check->passed() ? "PASS" : "FAIL")
+       << ": max abs error " << llvm::format("%.2g", check->errors.maxAbsError)
+       << ", row-relative error "
+       << llvm::format("%.2g", check->errors.maxRowRelativeError);
+    if (check->hasLse)
+      os << ", LSE error " << llvm::format("%.2g", check->errors.lseError);
+    os << "; allowed " << llvm::format("%g", Check::limit) << "\n";
+  }
+  return text;
+}
+
+std::string Report::toJson() const {
+  double median = medianSeconds();
+  nlohmann::ordered_json json = {
+      {"function", function},
+      {"device", device},
+      {"target", target},
+      {"cpu", cpu},
+      {"algorithm", algorithm},
+      {"tile_q", tileQ},
+      {"tile_kv", tileKv},
+      {"threads", threads},
+      {"compile_s", compileSeconds},
+      {"cache", cache},
+      {"repeat", seconds.size()},
+      {"median_s", median},
+      {"min_s", minSeconds()},
+      {"flops", flops},
+      {"bytes", bytes},
+      {"workspace_bytes", workspaceBytes},
+      {"arena_bytes", stats.arenaBytes},
+      {"tiles",
+       {{"visited", stats.partialTiles + stats.fullTiles},
+        {"partial", stats.partialTiles},
+        {"full", stats.fullTiles},
+        {"total", totalTiles}}}};
+  if (check) {
+    json["check"] = {
+        {"passed", check->passed()},
+        {"max_abs_error", check->errors.maxAbsError},
+        {"max_row_relative_error", check->errors.maxRowRelativeError}};
+    if (check->hasLse)
+      json["check"]["lse_error"] = check->errors.lseError;
+  }
+  // Names may hold bytes that are not UTF-8.
+  return json.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false,
+                   nlohmann::json::error_handler_t::replace) +
+         "\n";
+}
+
+} // namespace attn::tool

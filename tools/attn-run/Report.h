@@ -1,0 +1,59 @@
+//===- Report.h - What attn-run prints --------------------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The measurements of a run, for people and as JSON.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TOOLS_RUN_REPORT_H
+#define ATTN_TOOLS_RUN_REPORT_H
+
+#include "tools/attn-run/Workload.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace attn::tool {
+
+struct Report {
+  std::string function;
+  std::string device;
+  std::string target;
+  /// LLVM's name.
+  std::string cpu;
+  std::string algorithm;
+  int64_t tileQ = 0;
+  int64_t tileKv = 0;
+  int threads = 0;
+  /// From text to loaded code.
+  double compileSeconds = 0;
+  /// cold or disk.
+  std::string cache;
+  /// Of each timed run; at least one.
+  std::vector<double> seconds;
+  int64_t flops = 0;
+  /// Of inputs and outputs.
+  int64_t bytes = 0;
+  int64_t workspaceBytes = 0;
+  /// Of one run.
+  RunStats stats;
+  int64_t totalTiles = 0;
+  std::optional<Check> check;
+
+  double medianSeconds() const;
+  double minSeconds() const;
+  /// Lines for a person to read.
+  std::string toText() const;
+  /// One JSON object on one line.  What is not finite is null.
+  std::string toJson() const;
+};
+
+} // namespace attn::tool
+
+#endif // ATTN_TOOLS_RUN_REPORT_H

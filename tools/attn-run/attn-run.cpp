@@ -1,0 +1,186 @@
+//===- attn-run.cpp - Compile attention and run it ------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Compiles a module or takes it from the object cache, runs one of its
+// functions, and says how fast that was and whether the result is right.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/attn-run/Inputs.h"
+#include "tools/attn-run/Options.h"
+#include "tools/attn-run/Report.h"
+#include "tools/attn-run/Workload.h"
+
+#include "attn/Runtime/Npy.h"
+
+#include <chrono>
+#include <cstdio>
+
+using namespace attn;
+using namespace attn::tool;
+
+/// The entry to run: the one that is named, or the only one.
+static Result<const ManifestEntry *> chooseEntry(const Manifest &manifest,
+                                                 const RunOptions &options) {
+  std::vector<std::string> names;
+  for (const ManifestEntry &entry : manifest.entries)
+    names.push_back("'" + entry.name + "'");
+  if (names.empty())
+    return failure("'" + options.module +
+                   "' has no function with attn.attention");
+  std::string inModule = "'" + options.module + "' has " + listOf(names);
+  if (!options.function.empty()) {
+    if (const ManifestEntry *entry = manifest.find(options.function))
+      return entry;
+    return failure("there is no function '" + options.function + "'; " +
+                   inModule);
+  }
+  if (names.size() > 1)
+    return failure("choose a function with --function=NAME; " + inModule);
+  return &manifest.entries.front();
+}
+
+static std::vector<Argument> argumentsOf(const std::vector<Value> &values) {
+  std::vector<Argument> arguments;
+  for (const Value &value : values)
+    arguments.push_back(value.argument);
+  return arguments;
+}
+
+static int64_t bytesOf(const std::vector<Value> &values) {
+  int64_t bytes = 0;
+  for (const Value &value : values)
+    bytes += value.bytes();
+  return bytes;
+}
+
+/// Runs the call once untimed, then as often as asked.
+static Status measure(CpuDevice &device, Call &call, int repeat,
+                      Report &report) {
+  AlignedBuffer workspace;
+  report.workspaceBytes = call.workspaceBytes();
+  if (Status status = workspace.reserve(report.workspaceBytes); !status)
+    return failure("cannot allocate " + std::to_string(report.workspaceBytes) +
+                   " bytes of workspace: " + status.error());
+  for (int i = -1; i < repeat; ++i) {
+    auto start = std::chrono::steady_clock::now();
+    Result<RunStats> stats =
+        device.run(call, workspace.data(), report.workspaceBytes);
+    std::chrono::duration<double> elapsed =
+        std::chrono::steady_clock::now() - start;
+    if (!stats)
+      return stats.takeFailure();
+    report.stats = *stats;
+    if (i >= 0)
+      report.seconds.push_back(elapsed.count());
+  }
+  return Status::success();
+}
+
+static Status print(const std::string &text) {
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
+    return failure("cannot write to standard output");
+  return Status::success();
+}
+
+static Status run(const RunOptions &options) {
+  Result<std::string> text = readModule(options.module);
+  if (!text)
+    return text.takeFailure();
+  Cache cache = options.noCache ? Cache::at("") : Cache::open();
+  if (!options.noCache && !cache.enabled())
+    std::fprintf(stderr, "attn-run: note: nothing is cached: %s\n",
+                 cache.disabledReason().c_str());
+  Result<LoadedModule> loaded =
+      compileAndLoad(*text, options.module, options.compile, cache);
+  if (!loaded)
+    return loaded.takeFailure();
+  const Module &module = *loaded->module;
+  Result<const ManifestEntry *> chosen =
+      chooseEntry(module.manifest(), options);
+  if (!chosen)
+    return chosen.takeFailure();
+  const ManifestEntry &entry = **chosen;
+
+  size_t numOutputs = static_cast<size_t>(entry.numOutputs());
+  if (options.outputs.size() > numOutputs)
+    return failure("--outputs has " + std::to_string(options.outputs.size()) +
+                   " items, but '" + entry.name + "' has " +
+                   std::to_string(numOutputs) +
+                   (numOutputs == 1 ? " result" : " results"));
+  Result<std::vector<Value>> inputs = makeInputs(entry, options.inputs);
+  if (!inputs)
+    return inputs.takeFailure();
+  Result<std::vector<Value>> outputs =
+      makeOutputs(module, entry, argumentsOf(*inputs));
+  if (!outputs)
+    return outputs.takeFailure();
+  std::vector<Tensor> results;
+  for (const Value &output : *outputs)
+    results.push_back(*output.tensor());
+  Result<Call> call = module.bind(entry.name, argumentsOf(*inputs), results);
+  if (!call)
+    return call.takeFailure();
+  Result<std::unique_ptr<CpuDevice>> device =
+      CpuDevice::create(options.threads);
+  if (!device)
+    return device.takeFailure();
+
+  Report report;
+  report.function = entry.name;
+  report.device = options.device;
+  report.target = options.target;
+  report.cpu = module.manifest().cpu;
+  report.algorithm = entry.algorithm;
+  report.tileQ = entry.tileQ;
+  report.tileKv = entry.tileKv;
+  report.threads = (*device)->threads();
+  report.compileSeconds = loaded->seconds;
+  report.cache = loaded->cache;
+  report.bytes = bytesOf(*inputs) + bytesOf(*outputs);
+  if (Status status = measure(**device, *call, options.repeat, report); !status)
+    return status;
+  for (size_t i = 0; i < options.outputs.size(); ++i)
+    if (!options.outputs[i].empty())
+      if (Status status = saveNpy(options.outputs[i], results[i]); !status)
+        return status;
+
+  Result<std::unique_ptr<Workload>> workload =
+      Workload::create(*text, options.module, entry.name);
+  if (!workload)
+    return workload.takeFailure();
+  Result<int64_t> flops = (*workload)->flops(*inputs);
+  if (!flops)
+    return flops.takeFailure();
+  report.flops = *flops;
+  report.totalTiles =
+      (*workload)->totalTiles(*inputs, entry.tileQ, entry.tileKv);
+  if (options.check) {
+    Result<Check> check = (*workload)->check(*inputs, entry, *outputs);
+    if (!check)
+      return check.takeFailure();
+    report.check = *check;
+  }
+  if (Status status = print(options.json ? report.toJson() : report.toText());
+      !status)
+    return status;
+  if (report.check && !report.check->passed())
+    return failure("the result differs from the reference by more than the "
+                   "criterion allows");
+  return Status::success();
+}
+
+int main(int argc, char **argv) {
+  RunOptions options;
+  CLI::App app("Compiles an attention kernel, runs it and measures it.",
+               "attn-run");
+  addRunFlags(app, options);
+  if (std::optional<int> exitCode = parse(app, argc, argv))
+    return *exitCode;
+  return runBody(app, [&] { return run(options); });
+}

@@ -1,0 +1,575 @@
+//===- CaseTable.cpp - The cases that every device must pass --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CaseTable.h"
+
+#include "CoveringArray.h"
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+
+using namespace attn::testing;
+
+//===----------------------------------------------------------------------===//
+// Masks and score functions
+//===----------------------------------------------------------------------===//
+
+/// The first `coveredMasks` and `coveredScores` meet all other parameters; the
+/// rest are for cases listed by hand.  A score function maps 0 to 0, with its
+/// captures set to 0 or not, so that keys can be counted.
+static const int coveredMasks = 7, coveredScores = 4;
+
+static const RegionKind masks[] = {
+    {"full", "", "", {}},
+    {"causal", "#attn.causal", "", {}},
+    // The last `window` keys up to the query's own position.
+    {"window",
+     "",
+     R"(
+      %nq = attn.length query : index
+      %nk = attn.length key : index
+      %shift = arith.subi %nk, %nq : index
+      %last = arith.addi %i, %shift : index
+      %distance = arith.subi %last, %j : index
+      %zero = arith.constant 0 : index
+      %past = arith.cmpi sge, %distance, %zero : index
+      %near = arith.cmpi sle, %distance, %window : index
+      %keep = arith.andi %past, %near : i1
+      attn.yield %keep : i1)",
+     {"window"}},
+    // Queries see the keys of their own document; some are in none.
+    {"document",
+     "",
+     R"(
+      %mine = tensor.extract %query_ids[%b, %i] : tensor<?x?xi32>
+      %its = tensor.extract %key_ids[%b, %j] : tensor<?x?xi32>
+      %keep = arith.cmpi eq, %mine, %its : i32
+      attn.yield %keep : i1)",
+     {"query_ids", "key_ids"}},
+    // Rows of one tile that belong to different heads differ in their keys.
+    {"headwindow",
+     "",
+     R"(
+      %width = tensor.extract %windows[%h] : tensor<$Hxi32>
+      %difference = arith.subi %i, %j : index
+      %narrow = arith.index_cast %difference : index to i32
+      %distance = math.absi %narrow : i32
+      %keep = arith.cmpi sle, %distance, %width : i32
+      attn.yield %keep : i1)",
+     {"windows"}},
+    {"prefix",
+     "",
+     R"(
+      %early = arith.cmpi slt, %j, %prefix : index
+      %past = arith.cmpi sle, %j, %i : index
+      %keep = arith.ori %early, %past : i1
+      attn.yield %keep : i1)",
+     {"prefix"}},
+    // Every third row is empty, in the middle of tiles.
+    {"gaps",
+     "",
+     R"(
+      %c1 = arith.constant 1 : index
+      %c2 = arith.constant 2 : index
+      %c3 = arith.constant 3 : index
+      %row = arith.remui %i, %c3 : index
+      %column = arith.remui %j, %c2 : index
+      %some = arith.cmpi ne, %row, %c1 : index
+      %even = arith.cmpi ne, %column, %c1 : index
+      %keep = arith.andi %some, %even : i1
+      attn.yield %keep : i1)",
+     {}},
+
+    {"never",
+     "",
+     R"(
+      %no = arith.constant false
+      attn.yield %no : i1)",
+     {}},
+    {"always",
+     "",
+     R"(
+      %yes = arith.constant true
+      attn.yield %yes : i1)",
+     {}},
+    {"band",
+     "",
+     R"(
+      %difference = arith.subi %i, %j : index
+      %narrow = arith.index_cast %difference : index to i32
+      %distance = math.absi %narrow : i32
+      %keep = arith.cmpi sle, %distance, %band : i32
+      attn.yield %keep : i1)",
+     {"band"}},
+    // An attribute and a region: both must keep a key.
+    {"dilated",
+     "#attn.causal",
+     R"(
+      %c0 = arith.constant 0 : index
+      %c3 = arith.constant 3 : index
+      %sum = arith.addi %i, %j : index
+      %rest = arith.remui %sum, %c3 : index
+      %keep = arith.cmpi ne, %rest, %c0 : index
+      attn.yield %keep : i1)",
+     {}},
+    // Causal, aligned top-left, but for the first batch entry, which sees all.
+    {"perbatch",
+     "",
+     R"(
+      %c0 = arith.constant 0 : index
+      %first = arith.cmpi eq, %b, %c0 : index
+      %past = arith.cmpi sle, %j, %i : index
+      %keep = arith.ori %first, %past : i1
+      attn.yield %keep : i1)",
+     {}},
+    // The mirror image of causal: queries see the keys from their own on.
+    {"anticausal",
+     "",
+     R"(
+      %keep = arith.cmpi sge, %j, %i : index
+      attn.yield %keep : i1)",
+     {}},
+};
+
+static const RegionKind scores[] = {
+    {"plain", "", "", {}},
+    {"alibi",
+     "",
+     R"(
+      %slope = tensor.extract %slopes[%h] : tensor<$Hxf32>
+      %difference = arith.subi %j, %i : index
+      %narrow = arith.index_cast %difference : index to i32
+      %distance = math.absi %narrow : i32
+      %number = arith.sitofp %distance : i32 to f32
+      %bias = arith.mulf %slope, %number : f32
+      %r = arith.subf %s, %bias : f32
+      attn.yield %r : f32)",
+     {"slopes"}},
+    {"softcap",
+     "",
+     R"(
+      %ratio = arith.divf %s, %cap : f32
+      %t = math.tanh %ratio : f32
+      %r = arith.mulf %t, %cap : f32
+      attn.yield %r : f32)",
+     {"cap"}},
+    {"silu",
+     "",
+     R"(
+      %one = arith.constant 1.0 : f32
+      %minus = arith.negf %s : f32
+      %e = math.exp %minus : f32
+      %d = arith.addf %e, %one : f32
+      %r = arith.divf %s, %d : f32
+      attn.yield %r : f32)",
+     {}},
+
+    // A score of -inf is a masked key.
+    {"minusinf",
+     "",
+     R"(
+      %c0 = arith.constant 0 : index
+      %c3 = arith.constant 3 : index
+      %inf = arith.constant 0xFF800000 : f32
+      %sum = arith.addi %i, %j : index
+      %rest = arith.remui %sum, %c3 : index
+      %drop = arith.cmpi ne, %rest, %c0 : index
+      %r = arith.select %drop, %inf, %s : f32
+      attn.yield %r : f32)",
+     {}},
+    {"square",
+     "",
+     R"(
+      %half = arith.constant 0.5 : f32
+      %s2 = arith.mulf %s, %s : f32
+      %r = arith.mulf %s2, %half : f32
+      attn.yield %r : f32)",
+     {}},
+};
+
+template <size_t N>
+static const RegionKind *find(const RegionKind (&kinds)[N],
+                              const std::string &name) {
+  for (const RegionKind &kind : kinds)
+    if (name == kind.name)
+      return &kind;
+  std::fprintf(stderr, "the case table has no '%s'\n", name.c_str());
+  std::abort();
+}
+
+const RegionKind *attn::testing::findMask(const std::string &name) {
+  return find(masks, name);
+}
+
+const RegionKind *attn::testing::findScore(const std::string &name) {
+  return find(scores, name);
+}
+
+/// A tensor whose elements are a function of their coordinates.
+template <typename Function>
+static Capture tabulate(std::string name, std::string type,
+                        std::vector<int64_t> shape, Function value) {
+  Capture result{std::move(name), std::move(type), std::move(shape), {}};
+  int64_t inner = result.shape.back();
+  for (int64_t b = 0; b < (result.shape.size() == 2 ? result.shape[0] : 1); ++b)
+    for (int64_t n = 0; n < inner; ++n)
+      result.values.push_back(value(b, n));
+  return result;
+}
+
+static Capture makeCapture(const std::string &name, const Case &c) {
+  if (name == "window")
+    return {name, "index", {}, {37}};
+  if (name == "band")
+    return {name, "i32", {}, {41}};
+  if (name == "prefix")
+    return {name, "index", {}, {50}};
+  if (name == "cap")
+    return {name, "f32", {}, {5}};
+  std::string heads = "tensor<" + std::to_string(c.queryHeads) + "x";
+  if (name == "windows")
+    return tabulate(name, heads + "i32>", {c.queryHeads},
+                    [](int64_t, int64_t h) { return 11 * h; });
+  if (name == "slopes")
+    return tabulate(name, heads + "f32>", {c.queryHeads},
+                    [](int64_t, int64_t h) {
+                      return static_cast<float>(1. / (32 * (h + 1)));
+                    });
+  if (name == "query_ids")
+    return tabulate(name, "tensor<?x?xi32>", {c.batch, c.queries},
+                    [](int64_t b, int64_t i) {
+                      return i % 7 == 3 ? -1 : (i + 10 * b) / 53;
+                    });
+  if (name == "key_ids")
+    return tabulate(name, "tensor<?x?xi32>", {c.batch, c.keys},
+                    [](int64_t b, int64_t j) { return (j + 10 * b) / 53; });
+  std::fprintf(stderr, "the case table has no capture '%s'\n", name.c_str());
+  std::abort();
+}
+
+std::vector<Capture> attn::testing::captures(const Case &c) {
+  std::vector<Capture> result;
+  for (const RegionKind *kind : {c.mask, c.score})
+    for (const char *name : kind->captures)
+      result.push_back(makeCapture(name, c));
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// A case
+//===----------------------------------------------------------------------===//
+
+double Case::work() const {
+  return double(batch) * queryHeads * queries * keys * (headDim + valueDim);
+}
+
+static const char *layoutName(Layout layout) {
+  static const char *const names[] = {"bhsd", "bshd", "padded", "packed"};
+  return names[static_cast<int>(layout)];
+}
+
+std::string Case::name() const {
+  auto number = [](const char *what, int64_t value) {
+    return what + std::to_string(value);
+  };
+  std::string text = algorithm + number("_h", queryHeads) +
+                     number("kv", kvHeads) + number("_d", headDim);
+  if (valueDim != headDim)
+    text += number("v", valueDim);
+  text += std::string("_") + mask->name + "_" + score->name;
+  text += withLse ? "_lse" : "";
+  text += isa == Isa::avx2 ? "_avx2" : "";
+  if (scale) {
+    char digits[32];
+    std::snprintf(digits, sizeof(digits), "%g", std::fabs(*scale));
+    text += std::string("_scale") + (*scale < 0 ? "minus" : "") + digits;
+  }
+  if (tileQ || tileKv)
+    text += number("_tile", tileQ) + number("x", tileKv);
+  text += staticShapes ? "_static" : "";
+  text += number("_b", batch) + number("_q", queries) + number("_k", keys);
+  text += std::string("_") + layoutName(layout);
+  std::replace(text.begin(), text.end(), '-', '_');
+  std::replace(text.begin(), text.end(), '.', 'p');
+  return text;
+}
+
+std::ostream &attn::testing::operator<<(std::ostream &stream, const Case &c) {
+  return stream << c.name();
+}
+
+std::string attn::testing::featuresOf(Isa isa) {
+  return isa == Isa::avx2 ? "-avx512f" : "";
+}
+
+std::string attn::testing::moduleText(const Case &c) {
+  auto size = [&](int64_t value) {
+    return c.staticShapes ? std::to_string(value) : std::string("?");
+  };
+  auto tensor = [&](int64_t heads, int64_t length, int64_t dim) {
+    return "tensor<" + size(c.batch) + "x" + std::to_string(heads) + "x" +
+           size(length) + (dim ? "x" + std::to_string(dim) : "") + "xf32>";
+  };
+  std::string query = tensor(c.queryHeads, c.queries, c.headDim),
+              key = tensor(c.kvHeads, c.keys, c.headDim),
+              value = tensor(c.kvHeads, c.keys, c.valueDim),
+              results = tensor(c.queryHeads, c.queries, c.valueDim);
+  if (c.withLse)
+    results += ", " + tensor(c.queryHeads, c.queries, 0);
+
+  std::string text = "func.func @attention(%query: " + query +
+                     ", %key: " + key + ", %value: " + value;
+  for (const Capture &capture : captures(c))
+    text += ", %" + capture.name + ": " + capture.type + " {attn.name = \"" +
+            capture.name + "\"}";
+  text += ") -> (" + results + ") {\n";
+  const char *names = c.withLse ? "%o, %lse" : "%o";
+  text += std::string("  ") + names + " = attn.attention %query, %key, %value";
+  if (*c.mask->attribute)
+    text += std::string(" mask(") + c.mask->attribute + ")";
+  if (c.scale) {
+    char digits[64];
+    std::snprintf(digits, sizeof(digits), " scale(%.17e)", *c.scale);
+    text += digits;
+  }
+  if (*c.score->body)
+    text += std::string("\n    score_mod (%s, %b, %h, %i, %j) {") +
+            c.score->body + "\n    }";
+  if (*c.mask->body)
+    text += std::string("\n    mask_mod (%b, %h, %i, %j) {") + c.mask->body +
+            "\n    }";
+  text += "\n    : (" + query + ", " + key + ", " + value + ") -> (" + results +
+          ")\n  return " + names + " : " + results + "\n}\n";
+  std::string heads = std::to_string(c.queryHeads);
+  for (size_t at; (at = text.find("$H")) != std::string::npos;)
+    text.replace(at, 2, heads);
+  return text;
+}
+
+std::vector<int64_t> attn::testing::strides(const Case &c, int64_t heads,
+                                            int64_t length, int64_t dim) {
+  switch (c.layout) {
+  case Layout::contiguous:
+    return {heads * length * dim, length * dim, dim, 1};
+  case Layout::bshd:
+    return {length * heads * dim, dim, heads * dim, 1};
+  case Layout::padded: {
+    int64_t row = dim + 5, head = (length + 2) * row;
+    return {(heads + 1) * head, head, row, 1};
+  }
+  case Layout::packed: {
+    int64_t token =
+        (c.queryHeads + c.kvHeads) * c.headDim + c.kvHeads * c.valueDim;
+    return {std::max(c.queries, c.keys) * token, dim, token, 1};
+  }
+  }
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+static const char *const algorithms[] = {"flash", "memory-efficient",
+                                         "standard"};
+/// MHA, groups of 3, 4, 7 and 8, and one KV head for all.
+static const int64_t headCounts[][2] = {{3, 3}, {6, 2}, {4, 1},
+                                        {7, 1}, {8, 1}, {5, 1}};
+static const int64_t headDims[][2] = {{32, 32},   {40, 40},   {64, 64},
+                                      {80, 80},   {96, 96},   {128, 128},
+                                      {192, 192}, {256, 256}, {192, 128}};
+static const int64_t lengths[] = {1,   3,   97,  113,  203,
+                                  239, 257, 799, 1023, 1025};
+static const int64_t batches[] = {1, 3};
+static const Layout layouts[] = {Layout::contiguous, Layout::bshd,
+                                 Layout::padded, Layout::packed};
+
+/// The parameters of a row, those of the kernel first.
+enum Parameter {
+  algorithmParameter,
+  headsParameter,
+  dimsParameter,
+  maskParameter,
+  scoreParameter,
+  lseParameter,
+  isaParameter,
+  kernelParameters,
+  queriesParameter = kernelParameters,
+  keysParameter,
+  batchParameter,
+  layoutParameter,
+};
+
+template <typename T, size_t N>
+static int count(const T (&)[N]) {
+  return N;
+}
+
+/// The case of a row.  Unknown parameters are those that cost least.
+static Case caseOf(const Row &row) {
+  auto value = [&](int parameter) {
+    bool known =
+        parameter < static_cast<int>(row.size()) && row[parameter] >= 0;
+    return known ? row[parameter] : 0;
+  };
+  Case c;
+  c.algorithm = algorithms[value(algorithmParameter)];
+  c.queryHeads = headCounts[value(headsParameter)][0];
+  c.kvHeads = headCounts[value(headsParameter)][1];
+  c.headDim = headDims[value(dimsParameter)][0];
+  c.valueDim = headDims[value(dimsParameter)][1];
+  c.mask = &masks[value(maskParameter)];
+  c.score = &scores[value(scoreParameter)];
+  c.withLse = value(lseParameter) == 0;
+  c.isa = value(isaParameter) == 0 ? Isa::host : Isa::avx2;
+  c.queries = lengths[value(queriesParameter)];
+  c.keys = lengths[value(keysParameter)];
+  c.batch = batches[value(batchParameter)];
+  c.layout = layouts[value(layoutParameter)];
+  return c;
+}
+
+/// All combinations of `strength` parameters, in cases that the reference
+/// computes in reasonable time.
+static std::vector<Case> coveringCases(int strength, double maxWork) {
+  CoveringProblem kernels;
+  kernels.levels = {count(algorithms),
+                    count(headCounts),
+                    count(headDims),
+                    coveredMasks,
+                    coveredScores,
+                    2,
+                    2};
+  kernels.strength = strength;
+  kernels.feasible = [](const Row &) { return true; };
+
+  CoveringProblem problem = kernels;
+  problem.prefixes = coveringArray(kernels);
+  for (int levels :
+       {count(lengths), count(lengths), count(batches), count(layouts)})
+    problem.levels.push_back(levels);
+  // Lengths meet in pairs only: a third parameter would need too many rows.
+  problem.strength = 2;
+  problem.feasible = [&](const Row &row) {
+    return caseOf(row).work() <= maxWork;
+  };
+  std::vector<Row> rows = coveringArray(problem);
+  // No kernel goes without a shape.
+  std::set<Row> used;
+  for (const Row &row : rows)
+    used.insert(Row(row.begin(), row.begin() + kernelParameters));
+  int next = 0;
+  for (const Row &kernel : problem.prefixes) {
+    if (used.count(kernel))
+      continue;
+    Row row = kernel;
+    for (int levels :
+         {count(lengths), count(lengths) - 1, count(batches), count(layouts)})
+      row.push_back(++next % levels);
+    while (!problem.feasible(row))
+      --row[row[queriesParameter] > row[keysParameter] ? queriesParameter
+                                                       : keysParameter];
+    rows.push_back(row);
+  }
+  std::vector<Case> cases;
+  for (const Row &row : rows)
+    cases.push_back(caseOf(row));
+  return cases;
+}
+
+/// What no combination of the parameters reaches.
+static std::vector<Case> oddCases(const std::string &algorithm) {
+  std::vector<Case> cases;
+  auto add = [&](const char *mask, const char *score, int64_t queries,
+                 int64_t keys) -> Case & {
+    Case c;
+    c.algorithm = algorithm;
+    c.queryHeads = 4;
+    c.kvHeads = 2;
+    c.headDim = c.valueDim = 40;
+    c.mask = findMask(mask);
+    c.score = findScore(score);
+    c.queries = queries;
+    c.keys = keys;
+    cases.push_back(c);
+    return cases.back();
+  };
+  // Nothing to look at, or nobody to look.
+  add("full", "plain", 7, 0).batch = 2;
+  add("full", "plain", 0, 5);
+  add("full", "plain", 0, 0);
+  add("full", "plain", 3, 5).batch = 0;
+  add("causal", "plain", 97, 0);
+  add("causal", "plain", 0, 97);
+  add("causal", "plain", 1025, 3); // most rows are empty
+  add("causal", "plain", 3, 1025);
+  add("document", "plain", 7, 0);
+  add("document", "plain", 0, 7);
+  // Masks.
+  add("never", "plain", 97, 113);
+  add("always", "plain", 97, 113);
+  add("band", "plain", 203, 257);
+  add("dilated", "plain", 113, 203);
+  add("perbatch", "plain", 97, 203).batch = 3;
+  add("anticausal", "plain", 257, 239);
+  add("dilated", "alibi", 203, 97).layout = Layout::padded;
+  add("window", "minusinf", 113, 257);
+  add("full", "minusinf", 97, 97);
+  add("full", "square", 97, 203);
+  // Scales that are no factor between 0 and 1.
+  add("causal", "plain", 113, 113).scale = -0.3;
+  add("full", "plain", 97, 113).scale = 0.0;
+  add("full", "softcap", 97, 113).scale = -1.5;
+  // One KV head for very many.
+  {
+    Case &c = add("causal", "plain", 113, 257);
+    c.queryHeads = 71;
+    c.kvHeads = 1;
+    c.headDim = c.valueDim = 64;
+  }
+  // Head dimensions that are no multiple of anything.
+  {
+    Case &c = add("causal", "plain", 97, 113);
+    c.headDim = 33;
+    c.valueDim = 7;
+  }
+  {
+    Case &c = add("full", "plain", 97, 113);
+    c.headDim = 1;
+    c.valueDim = 1;
+  }
+  // Sizes in the types.
+  {
+    Case &c = add("causal", "plain", 97, 203);
+    c.batch = 2;
+    c.staticShapes = true;
+  }
+  return cases;
+}
+
+std::vector<Case> attn::testing::casesOf(const std::string &algorithm) {
+  static const std::vector<Case> covering = [] {
+    const char *all = std::getenv("ATTN_TEST_ALL");
+    return all && std::string(all) == "1"
+               ? coveringCases(/*strength=*/3, /*maxWork=*/1e9)
+               : coveringCases(/*strength=*/2, /*maxWork=*/2.5e8);
+  }();
+  std::vector<Case> cases;
+  std::set<std::string> names;
+  auto add = [&](const Case &c) {
+    if (c.algorithm == algorithm && names.insert(c.name()).second)
+      cases.push_back(c);
+  };
+  for (const Case &c : oddCases(algorithm))
+    add(c);
+  for (const Case &c : covering)
+    add(c);
+  return cases;
+}

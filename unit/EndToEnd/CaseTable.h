@@ -1,0 +1,115 @@
+//===- CaseTable.h - The cases that every device must pass ------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One table of attention problems for all devices: which kernel (heads, head
+// dimensions, mask, score, algorithm, target) on which data (batch, lengths,
+// memory layout).  Nothing here knows a device.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_UNIT_ENDTOEND_CASETABLE_H
+#define ATTN_UNIT_ENDTOEND_CASETABLE_H
+
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace attn::testing {
+
+/// A mask or a score function, as MLIR text.
+struct RegionKind {
+  /// Part of the name of a case.
+  const char *name;
+  /// A mask attribute, or empty.
+  const char *attribute;
+  /// Operations of the region, or empty.  Values from outside are named like
+  /// the captures; $H stands for the number of query heads.
+  const char *body;
+  /// Names of the captures, see captures().
+  std::vector<const char *> captures;
+};
+
+/// Where the elements of a [B, H, S, D] tensor lie.
+enum class Layout {
+  contiguous, ///< B, H, S, D
+  bshd,       ///< B, S, H, D
+  padded,     ///< rows, heads and batches further apart than they need to be
+  packed,     ///< the slice of a tensor that holds Q, K and V of a token
+};
+
+/// The vector instructions that the kernel may use.
+enum class Isa { host, avx2 };
+
+/// Something that a region takes from outside: an argument of the entry.
+struct Capture {
+  std::string name;
+  /// MLIR type.
+  std::string type;
+  /// Empty for a scalar.
+  std::vector<int64_t> shape;
+  std::vector<double> values;
+};
+
+/// One kernel on one shape.
+struct Case {
+  // What decides the kernel.
+  std::string algorithm = "flash";
+  int64_t queryHeads = 2, kvHeads = 2, headDim = 64, valueDim = 64;
+  const RegionKind *mask = nullptr;
+  const RegionKind *score = nullptr;
+  bool withLse = true;
+  Isa isa = Isa::host;
+  std::optional<double> scale;
+  /// Batch and lengths are in the types.
+  bool staticShapes = false;
+  int64_t tileQ = 0, tileKv = 0; ///< 0: the target's
+
+  // What a kernel learns at run time.
+  int64_t batch = 1, queries = 64, keys = 64;
+  Layout layout = Layout::contiguous;
+
+  /// Query heads for each KV head.
+  int64_t groupSize() const { return queryHeads / kvHeads; }
+  /// Multiplications of Q K^T and P V.
+  double work() const;
+  /// All of the above in words, unique, of letters, digits and underscores.
+  std::string name() const;
+};
+
+std::ostream &operator<<(std::ostream &stream, const Case &c);
+
+/// The mask or score function of this name; aborts if there is none.
+const RegionKind *findMask(const std::string &name);
+const RegionKind *findScore(const std::string &name);
+
+/// LLVM's features for the instruction set: what CompileOptions takes.
+std::string featuresOf(Isa isa);
+
+/// What the regions of the case take from outside, in the order of the entry's
+/// arguments after query, key and value.
+std::vector<Capture> captures(const Case &c);
+
+/// The module: one function @attention(query, key, value, captures...) that
+/// returns the output and, with LSE, the LSE.
+std::string moduleText(const Case &c);
+
+/// Strides in elements of a [B, H, S, D] tensor of the case.  `heads` and `dim`
+/// say which one.
+std::vector<int64_t> strides(const Case &c, int64_t heads, int64_t length,
+                             int64_t dim);
+
+/// The cases with this algorithm: pairs of parameters are all met, and the odd
+/// ones are listed by hand.  With ATTN_TEST_ALL=1 in the environment all
+/// triples are met.
+std::vector<Case> casesOf(const std::string &algorithm);
+
+} // namespace attn::testing
+
+#endif // ATTN_UNIT_ENDTOEND_CASETABLE_H

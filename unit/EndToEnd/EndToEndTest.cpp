@@ -1,0 +1,374 @@
+//===- EndToEndTest.cpp - Compiled kernels against the reference ----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Runs every case of the table on the CPU.  Rounding hides a single lost key
+// and a single wrong access, so that the error criterion alone is not enough:
+// keys are counted, scores are made large, and everything that is no element is
+// NaN or may not be touched.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Harness.h"
+
+#include "llvm/Support/Error.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <cstring>
+
+using namespace attn;
+using namespace attn::testing;
+using reference::Array;
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// Checks
+//===----------------------------------------------------------------------===//
+
+/// The value, or a failed assertion that shows the error.
+template <typename T>
+std::optional<T> expectValue(llvm::Expected<T> result, const Case &c) {
+  if (result)
+    return std::move(*result);
+  ADD_FAILURE() << c << ": " << llvm::toString(result.takeError());
+  return std::nullopt;
+}
+
+std::optional<Outcome> expectRun(const Case &c,
+                                 const std::vector<Array> &inputs,
+                                 const RunOptions &options = {}) {
+  Result<Outcome> result = run(c, inputs, options);
+  if (result)
+    return std::move(*result);
+  ADD_FAILURE() << c << ": " << result.error();
+  return std::nullopt;
+}
+
+/// "batch 0, head 3, query 17".
+std::string rowName(const Case &c, int64_t row) {
+  return "batch " + std::to_string(row / c.queries / c.queryHeads) + ", head " +
+         std::to_string(row / c.queries % c.queryHeads) + ", query " +
+         std::to_string(row % c.queries);
+}
+
+/// The row with the largest error, in words.
+std::string worstRow(const Case &c, const reference::Result &exact,
+                     const Outcome &outcome) {
+  int64_t worst = 0;
+  double largest = -1;
+  for (size_t n = 0; n < outcome.output.size(); ++n) {
+    double error = std::fabs(outcome.output[n] - exact.output.data[n]);
+    if (std::isnan(error) && std::isnan(exact.output.data[n]))
+      continue;
+    if (std::isnan(error))
+      error = std::numeric_limits<double>::infinity();
+    if (error > largest) {
+      largest = error;
+      worst = n;
+    }
+  }
+  if (outcome.output.empty())
+    return "no rows";
+  int64_t row = worst / c.valueDim;
+  std::string text =
+      rowName(c, row) + ", which keeps " + std::to_string(exact.kept[row]) +
+      " keys: column " + std::to_string(worst % c.valueDim) + " is " +
+      ::testing::PrintToString(outcome.output[worst]) + ", expected " +
+      ::testing::PrintToString(exact.output.data[worst]);
+  if (c.withLse)
+    text += ", LSE " + ::testing::PrintToString(outcome.lse[row]) +
+            ", expected " + ::testing::PrintToString(exact.lse.data[row]);
+  return text;
+}
+
+/// The criterion of the design, section 5, for f32.  Where scores are large,
+/// plain attention is the yardstick of the relative error, too: a rounding
+/// error of a score is proportional to the score.
+void expectCriterion(const Case &c, const std::vector<Array> &inputs,
+                     const Outcome &outcome, bool largeScores = false) {
+  auto exact = expectValue(reference::evaluate(parsed(c), inputs), c);
+  if (!exact)
+    return;
+  reference::Comparison error =
+      reference::compare(*exact, outcome.output, outcome.lse);
+  double maxAbs = 1e-5, maxRelative = 1e-5;
+  // Plain attention takes time, and can only raise the limits.
+  if (error.maxAbsError > maxAbs ||
+      (largeScores && error.maxRowRelativeError > maxRelative)) {
+    auto plain = expectValue(reference::plainAttention(parsed(c), inputs), c);
+    if (!plain)
+      return;
+    reference::Comparison yardstick = reference::compare(*exact, *plain);
+    maxAbs += 2 * yardstick.maxAbsError;
+    if (largeScores)
+      maxRelative += 2 * yardstick.maxRowRelativeError;
+  }
+  std::string worst = worstRow(c, *exact, outcome);
+  EXPECT_LE(error.maxAbsError, maxAbs) << c << "\n" << worst;
+  EXPECT_LT(error.maxRowRelativeError, maxRelative) << c << "\n" << worst;
+  EXPECT_LT(error.lseError, 1e-5) << c << "\n" << worst;
+}
+
+/// Two runs must give the same bits.
+void expectSameBits(const Case &c, const char *what, const Outcome &a,
+                    const Outcome &b) {
+  auto compare = [&](const char *result, const std::vector<float> &x,
+                     const std::vector<float> &y, int64_t columns) {
+    ASSERT_EQ(x.size(), y.size()) << c << ": " << result;
+    for (size_t n = 0; n < x.size(); ++n)
+      ASSERT_EQ(std::memcmp(&x[n], &y[n], sizeof(float)), 0)
+          << c << ": " << what << ": " << result << " of "
+          << rowName(c, n / columns) << ", column " << n % columns << " is "
+          << x[n] << " and " << y[n];
+  };
+  compare("output", a.output, b.output, c.valueDim);
+  compare("lse", a.lse, b.lse, 1);
+}
+
+//===----------------------------------------------------------------------===//
+// Tests of every case
+//===----------------------------------------------------------------------===//
+
+class EndToEnd : public ::testing::TestWithParam<Case> {
+protected:
+  void SetUp() override {
+    if (!isSupported(GetParam()))
+      GTEST_SKIP() << "this machine has no AVX-512 to be left out";
+  }
+};
+
+TEST_P(EndToEnd, Criterion) {
+  const Case &c = GetParam();
+  std::vector<Array> inputs = makeInputs(c);
+  if (auto outcome = expectRun(c, inputs))
+    expectCriterion(c, inputs, *outcome);
+}
+
+/// With Q = 0 all kept keys have the same weight.
+TEST_P(EndToEnd, Count) {
+  const Case &c = GetParam();
+  std::vector<Array> inputs = makeInputs(c);
+  scaleValues(inputs[0], 0);
+  std::vector<Capture> captured = captures(c);
+  for (size_t n = 0; n < captured.size(); ++n)
+    if (captured[n].name == "slopes")
+      scaleValues(inputs[3 + n], 0);
+  // Without LSE, keys are counted by classes: a key of class c adds
+  // 1 / (number of kept keys) to column c.
+  Array &value = inputs[2];
+  if (!c.withLse)
+    for (size_t n = 0; n < value.data.size(); ++n) {
+      int64_t key = n / c.valueDim % c.keys;
+      value.data[n] = key % c.valueDim == static_cast<int64_t>(n) % c.valueDim;
+    }
+
+  auto outcome = expectRun(c, inputs);
+  if (!outcome)
+    return;
+  if (c.withLse && !*c.score->body) {
+    auto kept = expectValue(reference::keptCounts(parsed(c), inputs), c);
+    if (!kept)
+      return;
+    ASSERT_EQ(outcome->lse.size(), kept->size());
+    for (size_t row = 0; row < kept->size(); ++row)
+      ASSERT_EQ(std::round(std::exp(double(outcome->lse[row]))), (*kept)[row])
+          << c << ": keys of " << rowName(c, row) << ", whose LSE is "
+          << outcome->lse[row];
+    return;
+  }
+  auto exact = expectValue(reference::evaluate(parsed(c), inputs), c);
+  if (!exact)
+    return;
+  for (size_t row = 0; row < exact->kept.size(); ++row) {
+    double kept = exact->kept[row];
+    if (c.withLse) {
+      ASSERT_EQ(std::round(std::exp(double(outcome->lse[row]))), kept)
+          << c << ": keys of " << rowName(c, row) << ", whose LSE is "
+          << outcome->lse[row];
+      continue;
+    }
+    for (int64_t column = 0; column < c.valueDim; ++column) {
+      size_t n = row * c.valueDim + column;
+      ASSERT_EQ(std::round(kept * outcome->output[n]),
+                std::round(kept * exact->output.data[n]))
+          << c << ": keys j with j mod " << c.valueDim << " = " << column
+          << " of " << rowName(c, row) << ", which keeps " << kept;
+    }
+  }
+}
+
+/// Few keys have almost all the weight: each lost one is a large error.
+TEST_P(EndToEnd, Peaked) {
+  const Case &c = GetParam();
+  std::vector<Array> inputs = makeInputs(c);
+  scaleValues(inputs[0], 8);
+  if (auto outcome = expectRun(c, inputs))
+    expectCriterion(c, inputs, *outcome, /*largeScores=*/true);
+}
+
+/// All memory beside the elements is NaN or may not be touched; the results
+/// are those of dense tensors, and nothing else is written.
+TEST_P(EndToEnd, Poison) {
+  const Case &c = GetParam();
+  std::vector<Array> inputs = makeInputs(c);
+  auto after = expectRun(c, inputs, {Placement::guardAfter});
+  auto before = expectRun(c, inputs, {Placement::guardBefore});
+  if (!after || !before)
+    return;
+  EXPECT_EQ(after->damage, "") << c;
+  EXPECT_EQ(before->damage, "") << c;
+  expectSameBits(c, "at the end of a page and at its beginning", *after,
+                 *before);
+  for (size_t n = 0; n < after->output.size(); ++n)
+    ASSERT_FALSE(std::isnan(after->output[n]))
+        << c << ": output of " << rowName(c, n / c.valueDim) << ", column "
+        << n % c.valueDim;
+  if (c.layout == Layout::contiguous)
+    return;
+  Case dense = c;
+  dense.layout = Layout::contiguous;
+  if (auto outcome = expectRun(dense, inputs))
+    expectSameBits(c, "strided and contiguous", *after, *outcome);
+}
+
+TEST_P(EndToEnd, Deterministic) {
+  const Case &c = GetParam();
+  std::vector<Array> inputs = makeInputs(c);
+  auto first = expectRun(c, inputs);
+  auto second = expectRun(c, inputs);
+  auto parallel = expectRun(c, inputs, {Placement::guardAfter, /*threads=*/2});
+  if (!first || !second || !parallel)
+    return;
+  expectSameBits(c, "first and second run", *first, *second);
+  expectSameBits(c, "one and two threads", *first, *parallel);
+}
+
+std::string nameOf(const ::testing::TestParamInfo<Case> &info) {
+  return info.param.name();
+}
+
+INSTANTIATE_TEST_SUITE_P(Flash, EndToEnd, ::testing::ValuesIn(casesOf("flash")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(MemoryEfficient, EndToEnd,
+                         ::testing::ValuesIn(casesOf("memory-efficient")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(Standard, EndToEnd,
+                         ::testing::ValuesIn(casesOf("standard")), nameOf);
+
+//===----------------------------------------------------------------------===//
+// Other promises
+//===----------------------------------------------------------------------===//
+
+const char *const algorithms[] = {"flash", "memory-efficient", "standard"};
+
+Case makeCase(const char *mask, int64_t queryHeads, int64_t kvHeads,
+              int64_t queries, int64_t keys) {
+  Case c;
+  c.mask = findMask(mask);
+  c.score = findScore("plain");
+  c.queryHeads = queryHeads;
+  c.kvHeads = kvHeads;
+  c.queries = queries;
+  c.keys = keys;
+  return c;
+}
+
+/// No tile without a kept score is visited, and mask code runs only on tiles
+/// that need it.
+TEST(Kernel, VisitsTheTilesThatBruteForceFinds) {
+  const int64_t heads[][2] = {{2, 2}, {6, 2}, {5, 1}};
+  const int64_t sizes[][2] = {{1, 1},      {3, 239},     {64, 64},
+                              {97, 97},    {128, 256},   {203, 113},
+                              {257, 257},  {113, 1023},  {1023, 113},
+                              {799, 1025}, {1025, 1025}, {5, 0}};
+  for (const char *mask : {"full", "causal"})
+    for (Isa isa : {Isa::host, Isa::avx2})
+      for (auto [queryHeads, kvHeads] : heads)
+        for (auto [queries, keys] : sizes) {
+          Case c = makeCase(mask, queryHeads, kvHeads, queries, keys);
+          c.isa = isa;
+          c.headDim = c.valueDim = 32;
+          c.batch = 2;
+          if (!isSupported(c))
+            continue;
+          std::vector<Array> inputs = makeInputs(c);
+          auto outcome = expectRun(c, inputs);
+          if (!outcome)
+            return;
+          const ManifestEntry &entry =
+              *(*compiled(c))->manifest().find("attention");
+          auto expected =
+              expectValue(reference::visitedTiles(parsed(c), inputs,
+                                                  entry.tileQ, entry.tileKv),
+                          c);
+          if (!expected)
+            return;
+          EXPECT_EQ(outcome->stats.partialTiles, expected->partial())
+              << c << ": partial tiles of " << entry.tileQ << " x "
+              << entry.tileKv;
+          EXPECT_EQ(outcome->stats.fullTiles, expected->full)
+              << c << ": full tiles of " << entry.tileQ << " x "
+              << entry.tileKv;
+        }
+}
+
+TEST(Kernel, OnlyStandardNeedsWorkspace) {
+  for (const char *algorithm : algorithms)
+    for (int64_t length = 1024; length <= 16384; length *= 2) {
+      Case c = makeCase("causal", 8, 2, length, length);
+      c.algorithm = algorithm;
+      c.batch = 3;
+      Result<int64_t> bytes = workspaceBytes(c);
+      ASSERT_TRUE(bytes) << c << ": " << bytes.error();
+      bool standard = c.algorithm == "standard";
+      EXPECT_EQ(*bytes,
+                standard ? c.batch * c.queryHeads * length * length * 4 : 0)
+          << c;
+    }
+}
+
+/// Batch, lengths and strides are no part of a kernel.
+TEST(Kernel, OneModuleServesAllShapes) {
+  const int64_t lengths[] = {1, 3, 97, 113, 203, 239, 257, 799, 1023, 1025};
+  const Layout layouts[] = {Layout::contiguous, Layout::bshd, Layout::padded,
+                            Layout::packed};
+  for (const char *algorithm : algorithms) {
+    Case c = makeCase("causal", 6, 3, 1, 1);
+    c.algorithm = algorithm;
+    c.headDim = c.valueDim = 48;
+    int64_t before = compiledKernels();
+    for (int64_t n = 0; n < 10; ++n) {
+      c.queries = lengths[n];
+      c.keys = lengths[n * 3 % 10];
+      c.batch = 1 + n % 3;
+      c.layout = layouts[n % 4];
+      std::vector<Array> inputs = makeInputs(c);
+      if (auto outcome = expectRun(c, inputs))
+        expectCriterion(c, inputs, *outcome);
+    }
+    EXPECT_EQ(compiledKernels() - before, 1) << algorithm;
+  }
+}
+
+/// A NaN in a kept score reaches the row's results, and no other row's.
+TEST(Kernel, NanInAKeptScorePropagates) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const char *algorithm : algorithms) {
+    Case c = makeCase("causal", 4, 2, 97, 203);
+    c.algorithm = algorithm;
+    std::vector<Array> inputs = makeInputs(c);
+    // One query of head 1, and one key of KV head 1, late enough that not all
+    // queries of heads 2 and 3 see it.
+    inputs[0].data[(1 * c.queries + 11) * c.headDim + 5] = nan;
+    inputs[1].data[(1 * c.keys + 160) * c.headDim + 7] = nan;
+    if (auto outcome = expectRun(c, inputs))
+      expectCriterion(c, inputs, *outcome);
+  }
+}
+
+} // namespace

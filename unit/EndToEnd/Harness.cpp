@@ -1,0 +1,267 @@
+//===- Harness.cpp - Compiles and runs the cases --------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Harness.h"
+
+#include "attn/Engine/Compiler.h"
+#include "attn/InitAll.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+using namespace attn;
+using namespace attn::testing;
+using reference::Array;
+
+//===----------------------------------------------------------------------===//
+// Code
+//===----------------------------------------------------------------------===//
+
+bool attn::testing::isSupported(const Case &c) {
+#if defined(__x86_64__)
+  // Without AVX-512, leaving it out changes nothing: the host's form is tested.
+  return c.isa == Isa::host || __builtin_cpu_supports("avx512f");
+#else
+  return c.isa == Isa::host;
+#endif
+}
+
+using Kernels = std::map<std::string, Result<std::shared_ptr<const Module>>>;
+
+static Kernels &kernels() {
+  static Kernels kernels;
+  return kernels;
+}
+
+static Result<std::shared_ptr<const Module>> compileAnew(const Case &c) {
+  CompileOptions options;
+  options.algorithm = c.algorithm;
+  options.features = featuresOf(c.isa);
+  options.tileQ = c.tileQ;
+  options.tileKv = c.tileKv;
+  std::string text = moduleText(c);
+  Result<std::string> object =
+      compile(text, c.name() + ".mlir", options, Emit::object);
+  if (!object)
+    return failure(object.error() + "\nin the module\n" + text);
+  return Module::loadFromMemory(*object);
+}
+
+Result<std::shared_ptr<const Module>> attn::testing::compiled(const Case &c) {
+  std::string key = c.algorithm + " " + featuresOf(c.isa) + " " +
+                    std::to_string(c.tileQ) + " " + std::to_string(c.tileKv) +
+                    "\n" + moduleText(c);
+  auto found = kernels().find(key);
+  if (found == kernels().end())
+    found = kernels().emplace(key, compileAnew(c)).first;
+  return found->second;
+}
+
+int64_t attn::testing::compiledKernels() { return kernels().size(); }
+
+mlir::func::FuncOp attn::testing::parsed(const Case &c) {
+  static const std::unique_ptr<mlir::MLIRContext> context = [] {
+    mlir::DialectRegistry registry;
+    registerAllAttnDialects(registry);
+    return std::make_unique<mlir::MLIRContext>(registry);
+  }();
+  static std::map<std::string, mlir::OwningOpRef<mlir::ModuleOp>> modules;
+  std::string text = moduleText(c);
+  mlir::OwningOpRef<mlir::ModuleOp> &module = modules[text];
+  if (!module)
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, context.get());
+  if (!module) {
+    std::fprintf(stderr, "the case table made a bad module\n%s", text.c_str());
+    std::abort();
+  }
+  return *module->getOps<mlir::func::FuncOp>().begin();
+}
+
+//===----------------------------------------------------------------------===//
+// Data
+//===----------------------------------------------------------------------===//
+
+/// About normally distributed numbers that are exact in f32, and the same on
+/// every machine.
+static void fillRandom(Array &array, uint64_t seed) {
+  uint64_t state = seed;
+  auto uniform = [&] { // splitmix64
+    uint64_t z = state += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  };
+  int64_t count = 1;
+  for (int64_t size : array.shape)
+    count *= size;
+  array.data.resize(count);
+  for (double &value : array.data) {
+    // A sum of four 16-bit numbers has variance 1 after scaling by sqrt(3).
+    uint64_t bits = uniform();
+    double sum = 0;
+    for (int part = 0; part < 4; ++part, bits >>= 16)
+      sum += static_cast<double>(bits & 0xffff) / 65536 - 0.5;
+    value = static_cast<float>(sum * 1.7320508);
+  }
+}
+
+std::vector<Array> attn::testing::makeInputs(const Case &c) {
+  std::vector<Array> inputs = {
+      {{c.batch, c.queryHeads, c.queries, c.headDim}, {}},
+      {{c.batch, c.kvHeads, c.keys, c.headDim}, {}},
+      {{c.batch, c.kvHeads, c.keys, c.valueDim}, {}}};
+  for (size_t n = 0; n < inputs.size(); ++n)
+    fillRandom(inputs[n], 1000 * (n + 1) + c.headDim);
+  for (Capture &capture : captures(c))
+    inputs.push_back({capture.shape, capture.values});
+  return inputs;
+}
+
+void attn::testing::scaleValues(Array &array, double factor) {
+  for (double &value : array.data)
+    value *= factor;
+}
+
+//===----------------------------------------------------------------------===//
+// Runs
+//===----------------------------------------------------------------------===//
+
+static Scalar makeScalar(ElementType type, double value) {
+  switch (type) {
+  case ElementType::f32:
+    return Scalar::f32(value);
+  case ElementType::i32:
+    return Scalar::i32(value);
+  case ElementType::i64:
+    return Scalar::i64(value);
+  default:
+    return Scalar::index(value);
+  }
+}
+
+/// The strides of argument number `n`, which has this shape.
+static std::vector<int64_t> stridesOf(const Case &c, size_t n,
+                                      const std::vector<int64_t> &shape) {
+  return n < 3 ? strides(c, shape[1], shape[2], shape[3])
+               : rowMajorStrides(shape);
+}
+
+/// The strides of the LSE: rows of heads have gaps where those of the output
+/// do.
+static std::vector<int64_t> lseStrides(const Case &c) {
+  int64_t row = c.layout == Layout::padded ? c.queries + 3 : c.queries;
+  return {c.queryHeads * row, row, 1};
+}
+
+static Result<CpuDevice *> device(int threads) {
+  static std::map<int, std::unique_ptr<CpuDevice>> devices;
+  std::unique_ptr<CpuDevice> &known = devices[threads];
+  if (!known) {
+    Result<std::unique_ptr<CpuDevice>> made = CpuDevice::create(threads);
+    if (!made)
+      return made.takeFailure();
+    known = std::move(*made);
+  }
+  return known.get();
+}
+
+Result<Outcome> attn::testing::run(const Case &c,
+                                   const std::vector<Array> &inputs,
+                                   const RunOptions &options) {
+  Result<std::shared_ptr<const Module>> module = compiled(c);
+  if (!module)
+    return module.takeFailure();
+  const ManifestEntry *entry = (*module)->manifest().find("attention");
+  if (!entry || entry->numInputs() != static_cast<int64_t>(inputs.size()) ||
+      entry->numOutputs() != 1 + c.withLse)
+    return failure("the manifest has no entry 'attention' with " +
+                   std::to_string(inputs.size()) + " inputs and " +
+                   std::to_string(1 + c.withLse) + " outputs");
+
+  std::vector<std::unique_ptr<GuardedTensor>> tensors;
+  std::vector<Argument> arguments;
+  for (size_t n = 0; n < inputs.size(); ++n) {
+    const ManifestArgument &argument = entry->arguments[n];
+    const std::vector<int64_t> &shape = inputs[n].shape;
+    if (!argument.isTensor) {
+      arguments.push_back(makeScalar(argument.type, inputs[n].data.front()));
+      continue;
+    }
+    tensors.push_back(std::make_unique<GuardedTensor>(
+        argument.name, argument.type, shape, stridesOf(c, n, shape),
+        options.placement));
+    tensors.back()->write(inputs[n].data);
+    arguments.push_back(tensors.back()->view());
+  }
+  std::vector<int64_t> rows = {c.batch, c.queryHeads, c.queries};
+  std::vector<int64_t> outputShape = rows;
+  outputShape.push_back(c.valueDim);
+  GuardedTensor output("output", ElementType::f32, outputShape,
+                       strides(c, c.queryHeads, c.queries, c.valueDim),
+                       options.placement);
+  GuardedTensor lse("lse", ElementType::f32, rows, lseStrides(c),
+                    options.placement);
+  std::vector<Tensor> outputs = {output.view()};
+  if (c.withLse)
+    outputs.push_back(lse.view());
+
+  Result<Call> call = (*module)->bind("attention", arguments, outputs);
+  if (!call)
+    return call.takeFailure();
+  // A workspace that is full of NaN shows what is read before it is written.
+  GuardedBuffer workspace("workspace", call->workspaceBytes(), 64,
+                          options.placement);
+  Result<CpuDevice *> cpu = device(options.threads);
+  if (!cpu)
+    return cpu.takeFailure();
+  setGuardContext(c.name());
+  Result<RunStats> stats =
+      (*cpu)->run(*call, workspace.data(), workspace.size());
+  if (!stats)
+    return stats.takeFailure();
+
+  Outcome outcome;
+  outcome.stats = *stats;
+  outcome.output = output.read();
+  if (c.withLse)
+    outcome.lse = lse.read();
+  outcome.damage = output.damage();
+  if (outcome.damage.empty())
+    outcome.damage = lse.damage();
+  for (const std::unique_ptr<GuardedTensor> &tensor : tensors)
+    if (outcome.damage.empty())
+      outcome.damage = tensor->damage();
+  if (outcome.damage.empty())
+    outcome.damage = workspace.damage();
+  return outcome;
+}
+
+Result<int64_t> attn::testing::workspaceBytes(const Case &c) {
+  Result<std::shared_ptr<const Module>> module = compiled(c);
+  if (!module)
+    return module.takeFailure();
+  static float element;
+  auto tensor = [&](std::vector<int64_t> shape) {
+    return Tensor(&element, ElementType::f32, std::move(shape));
+  };
+  std::vector<Tensor> outputs = {
+      tensor({c.batch, c.queryHeads, c.queries, c.valueDim})};
+  if (c.withLse)
+    outputs.push_back(tensor({c.batch, c.queryHeads, c.queries}));
+  Result<Call> call =
+      (*module)->bind("attention",
+                      {tensor({c.batch, c.queryHeads, c.queries, c.headDim}),
+                       tensor({c.batch, c.kvHeads, c.keys, c.headDim}),
+                       tensor({c.batch, c.kvHeads, c.keys, c.valueDim})},
+                      outputs);
+  if (!call)
+    return call.takeFailure();
+  return call->workspaceBytes();
+}

@@ -1,0 +1,66 @@
+//===- Harness.h - Compiles and runs the cases ------------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Makes the data of a case, runs it on a device, and asks the reference.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_UNIT_ENDTOEND_HARNESS_H
+#define ATTN_UNIT_ENDTOEND_HARNESS_H
+
+#include "CaseTable.h"
+#include "GuardedTensor.h"
+#include "attn/Reference/Reference.h"
+#include "attn/Runtime/CpuDevice.h"
+
+namespace attn::testing {
+
+/// Whether this machine can run the case.
+bool isSupported(const Case &c);
+
+/// The loaded code of the case.  Each distinct kernel is compiled once in a
+/// process.  An error holds the diagnostics and the module.
+Result<std::shared_ptr<const Module>> compiled(const Case &c);
+/// How many kernels this process has compiled.
+int64_t compiledKernels();
+
+/// The case's function, for the reference.
+mlir::func::FuncOp parsed(const Case &c);
+
+/// Values for every argument of the entry; query, key and value are normally
+/// distributed.
+std::vector<reference::Array> makeInputs(const Case &c);
+/// Multiplies all values.
+void scaleValues(reference::Array &array, double factor);
+
+/// What a run left behind.
+struct Outcome {
+  /// Row major.
+  std::vector<float> output, lse;
+  RunStats stats;
+  /// What was written outside of the results; empty if nothing was.
+  std::string damage;
+};
+
+struct RunOptions {
+  Placement placement = Placement::guardAfter;
+  int threads = 1;
+};
+
+/// Runs the case on the CPU, in the memory layout that it says, with NaN
+/// between and around all elements, in results and in the workspace, and guard
+/// pages around all that.
+Result<Outcome> run(const Case &c, const std::vector<reference::Array> &inputs,
+                    const RunOptions &options = {});
+
+/// Bytes of workspace that the case needs.  No memory of that size is used.
+Result<int64_t> workspaceBytes(const Case &c);
+
+} // namespace attn::testing
+
+#endif // ATTN_UNIT_ENDTOEND_HARNESS_H
