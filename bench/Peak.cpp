@@ -153,8 +153,7 @@ static int64_t calibrate(Loop loop) {
 }
 
 /// The most iterations per second and thread in several samples.
-static double bestRate(Loop loop, int threads) {
-  constexpr int samples = 15;
+static double bestRate(Loop loop, int threads, int samples) {
   int64_t iterations = calibrate(loop);
   double best = 0;
   for (int i = 0; i < samples; ++i) {
@@ -165,17 +164,17 @@ static double bestRate(Loop loop, int threads) {
   return best;
 }
 
-double attn::bench::measureFmaPeak(Isa isa, int threads) {
+double attn::bench::measureFmaPeak(Isa isa, int threads, int samples) {
   if (!isaSupported(isa) || threads < 1)
     return 0;
-  return bestRate(peakLoop(isa), threads) * threads * chains * 2 *
+  return bestRate(peakLoop(isa), threads, samples) * threads * chains * 2 *
          isaLanes(isa) * 1e-9;
 }
 
 double attn::bench::measureClockGHz(Isa isa) {
   if (!isaSupported(isa))
     return 0;
-  return bestRate(chainLoop(isa), 1) * chainLength * fmaLatency * 1e-9;
+  return bestRate(chainLoop(isa), 1, 15) * chainLength * fmaLatency * 1e-9;
 }
 
 void attn::bench::spinCores(int threads, double duration) {

@@ -27,9 +27,9 @@ bool isaSupported(Isa isa);
 int isaLanes(Isa isa);
 
 /// GFLOP/s (an FMA counts 2) of `threads` threads that do nothing but
-/// independent f32 FMAs in registers, the best of several samples of about
-/// 20 ms; 0 if the machine has no such instructions or no such threads.
-double measureFmaPeak(Isa isa, int threads);
+/// independent f32 FMAs in registers, the best of `samples` of about 20 ms;
+/// 0 if the machine has no such instructions or no such threads.
+double measureFmaPeak(Isa isa, int threads, int samples = 15);
 
 /// The clock of one core in GHz under a single chain of dependent FMAs, taking
 /// their latency as 4 cycles; 0 if the machine has no such instructions.  A

@@ -16,9 +16,9 @@
 // RUN: %{fails} %t/good.mlir --emit=llvm --tile-q=0 | FileCheck %s --check-prefix=TILE
 // TILE: --tile-q: '0' is not allowed; allowed are integers from 1 to 2147483647
 // RUN: %{fails} %t/good.mlir --emit=llvm --cpu=pentium9 | FileCheck %s --check-prefix=CPU
-// CPU: pentium9
+// CPU: unknown CPU 'pentium9'
 // RUN: %{fails} %t/good.mlir --emit=llvm --cpu-features=+warp-drive | FileCheck %s --check-prefix=FEATURES
-// FEATURES: warp-drive
+// FEATURES: unknown CPU feature '+warp-drive'
 
 // RUN: %{fails} %t/good.mlir --emit=object | FileCheck %s --check-prefix=STDOUT
 // STDOUT: --emit=object writes a binary file: give its name with -o FILE

@@ -2,14 +2,17 @@
 
 // RUN: rm -rf %t && mkdir %t
 // RUN: attn-compile %s --target=cpu --emit=tile -o - | FileCheck %s --check-prefix=TILE
-// TILE: tile.kernel @attend_attention
-// TILE: tile.dot
-// TILE: func.func @attend
+// TILE: func.func @attend(
 // TILE: tile.launch @attend_attention
+// TILE: tile.kernel private @attend_attention
+// TILE: tile.dot
 
-// Loops, vectors and buffers, without tiles.
+// Loops and vectors instead of tiles; only the launch is left.
 // RUN: attn-compile %s --target=cpu --emit=thread | FileCheck %s \
-// RUN:   --check-prefix=THREAD --implicit-check-not=tile.
+// RUN:   --check-prefix=THREAD --implicit-check-not=tile.kernel \
+// RUN:   --implicit-check-not=tile.dot
+// THREAD: tile.launch @attend_attention
+// THREAD: func.func private @attend_attention
 // THREAD: scf.for
 // THREAD: vector.fma
 
@@ -25,9 +28,9 @@
 
 // What a level shows depends on the algorithm.
 // RUN: attn-compile %s --emit=tile --algorithm=standard | FileCheck %s --check-prefix=STANDARD
-// STANDARD: tile.kernel @attend_scores
-// STANDARD: tile.kernel @attend_softmax
-// STANDARD: tile.kernel @attend_values
+// STANDARD: tile.launch @attend_scores
+// STANDARD: tile.launch @attend_softmax
+// STANDARD: tile.launch @attend_values
 
 // RUN: attn-compile %s --emit=llvm --cpu=x86-64-v3 | FileCheck %s --check-prefix=CPU
 // CPU: "target-cpu"="x86-64-v3"

@@ -62,6 +62,16 @@
 // JSON-NEXT:   "max_row_relative_error": {{[0-9.e-]+}},
 // JSON-NEXT:   "lse_error": {{[0-9.e-]+}}
 
+// A result that differs from the reference: scores of 3e41 overflow in f32.
+// RUN: %{npy} write %t/q.npy 1x4x8x32 1e20
+// RUN: %{npy} write %t/k.npy 1x2x8x32 1e20
+// DEFINE: %{large} = --inputs=%t/q.npy,%t/k.npy,ones:1x2x8x32
+// RUN: not attn-run %s %{large} --check 2>&1 | FileCheck %s --check-prefix=FAIL
+// FAIL-DAG: check FAIL: max abs error inf, row-relative error inf, LSE error inf; allowed 1e-05
+// FAIL-DAG: attn-run: error: the result differs from the reference by more than the criterion allows
+// RUN: not attn-run %s %{large} --check --json | FileCheck %s --check-prefix=JSONFAIL
+// JSONFAIL: "check":{"passed":false,"max_abs_error":null,"max_row_relative_error":null,"lse_error":null}
+
 // RUN: attn-run --help | FileCheck %s --check-prefix=HELP
 // HELP: attn-run [OPTIONS] input
 // HELP-DAG: --device NAME

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/attn-run/Host.h"
 #include "tools/attn-run/Inputs.h"
 #include "tools/attn-run/Options.h"
 #include "tools/attn-run/Report.h"
@@ -101,6 +102,10 @@ static Status run(const RunOptions &options) {
   if (!loaded)
     return loaded.takeFailure();
   const Module &module = *loaded->module;
+  // Code for this machine runs on it.
+  if (!options.compile.cpu.empty() || !options.compile.features.empty())
+    if (Status status = checkHost(module.manifest()); !status)
+      return status;
   Result<const ManifestEntry *> chosen =
       chooseEntry(module.manifest(), options);
   if (!chosen)
@@ -131,6 +136,16 @@ static Status run(const RunOptions &options) {
   if (!device)
     return device.takeFailure();
 
+  // Counting evaluates the mask, and finds accesses out of bounds before the
+  // kernel makes them.
+  Result<std::unique_ptr<Workload>> workload =
+      Workload::create(*text, options.module, entry.name);
+  if (!workload)
+    return workload.takeFailure();
+  Result<int64_t> flops = (*workload)->flops(*inputs);
+  if (!flops)
+    return flops.takeFailure();
+
   Report report;
   report.function = entry.name;
   report.device = options.device;
@@ -142,24 +157,16 @@ static Status run(const RunOptions &options) {
   report.threads = (*device)->threads();
   report.compileSeconds = loaded->seconds;
   report.cache = loaded->cache;
+  report.flops = *flops;
   report.bytes = bytesOf(*inputs) + bytesOf(*outputs);
+  report.totalTiles =
+      (*workload)->totalTiles(*inputs, entry.tileQ, entry.tileKv);
   if (Status status = measure(**device, *call, options.repeat, report); !status)
     return status;
   for (size_t i = 0; i < options.outputs.size(); ++i)
     if (!options.outputs[i].empty())
       if (Status status = saveNpy(options.outputs[i], results[i]); !status)
         return status;
-
-  Result<std::unique_ptr<Workload>> workload =
-      Workload::create(*text, options.module, entry.name);
-  if (!workload)
-    return workload.takeFailure();
-  Result<int64_t> flops = (*workload)->flops(*inputs);
-  if (!flops)
-    return flops.takeFailure();
-  report.flops = *flops;
-  report.totalTiles =
-      (*workload)->totalTiles(*inputs, entry.tileQ, entry.tileKv);
   if (options.check) {
     Result<Check> check = (*workload)->check(*inputs, entry, *outputs);
     if (!check)

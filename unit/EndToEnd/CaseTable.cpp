@@ -455,8 +455,6 @@ static std::vector<Case> coveringCases(int strength, double maxWork) {
   for (int levels :
        {count(lengths), count(lengths), count(batches), count(layouts)})
     problem.levels.push_back(levels);
-  // Lengths meet in pairs only: a third parameter would need too many rows.
-  problem.strength = 2;
   problem.feasible = [&](const Row &row) {
     return caseOf(row).work() <= maxWork;
   };
@@ -543,7 +541,7 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
   {
     Case &c = add("full", "plain", 97, 113);
     c.headDim = 1;
-    c.valueDim = 1;
+    c.valueDim = 16;
   }
   // Sizes in the types.
   {

@@ -34,6 +34,8 @@ private:
 
   const CoveringProblem &problem;
   int prefixSize;
+  /// How many rows there are already.
+  int turn = 0;
   std::vector<Combination> combinations;
   /// Which combinations a parameter is in.
   std::vector<std::vector<int>> containing;
@@ -95,9 +97,10 @@ bool Builder::complete(Row &row, int &gained) const {
     if (row[p] >= 0)
       continue;
     int bestValue = -1, bestGain = -1;
+    // Start elsewhere for each row, or ties would all go to the first value.
+    int start = turn + p;
     for (int v = 0; v < problem.levels[p]; ++v) {
-      // Start elsewhere for each row, or ties would all go to the first value.
-      row[p] = (v + gained + row[0]) % problem.levels[p];
+      row[p] = (start + v) % problem.levels[p];
       if (!problem.feasible(row))
         continue;
       int candidate = gain(row, p);
@@ -156,6 +159,7 @@ std::vector<Row> Builder::run() {
       for (Combination &other : combinations)
         other.covered[numberOf(other, row)] = true;
       rows.push_back(std::move(row));
+      ++turn;
     }
   return rows;
 }
