@@ -129,6 +129,27 @@ static const RegionKind masks[] = {
       %keep = arith.ori %first, %past : i1
       attn.yield %keep : i1)",
      {}},
+    // A window of 2^40 is none.
+    {"unlimited",
+     "",
+     R"(
+      %distance = arith.subi %i, %j : index
+      %keep = arith.cmpi sle, %distance, %unlimited : index
+      attn.yield %keep : i1)",
+     {"unlimited"}},
+    // Values beyond 2^32 that come from coordinates.
+    {"hash",
+     "",
+     R"(
+      %c0 = arith.constant 0 : index
+      %c7 = arith.constant 7 : index
+      %factor = arith.constant 123456789 : index
+      %product = arith.muli %i, %factor : index
+      %sum = arith.addi %product, %j : index
+      %rest = arith.remui %sum, %c7 : index
+      %keep = arith.cmpi ne, %rest, %c0 : index
+      attn.yield %keep : i1)",
+     {}},
     // The mirror image of causal: queries see the keys from their own on.
     {"anticausal",
      "",
@@ -227,6 +248,8 @@ static Capture tabulate(std::string name, std::string type,
 static Capture makeCapture(const std::string &name, const Case &c) {
   if (name == "window")
     return {name, "index", {}, {37}};
+  if (name == "unlimited")
+    return {name, "index", {}, {1099511627776}};
   if (name == "band")
     return {name, "i32", {}, {41}};
   if (name == "prefix")
@@ -514,6 +537,8 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
   add("never", "plain", 97, 113);
   add("always", "plain", 97, 113);
   add("band", "plain", 203, 257);
+  add("unlimited", "plain", 203, 113);
+  add("hash", "plain", 113, 203);
   add("dilated", "plain", 113, 203);
   add("perbatch", "plain", 97, 203).batch = 3;
   add("anticausal", "plain", 257, 239);

@@ -259,13 +259,17 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
     init.assign(cols * rowVectors, zero);
   }
   int64_t inner = typeOf(dot.getA()).getCols();
+  int64_t unroll = getenv("UNR") ? atoi(getenv("UNR")) : 1;
   SmallVector<Value> colIndices;
   for (int64_t c = 0; c < cols; ++c)
     colIndices.push_back(kernel.add(loc, firstCol, c));
   auto loop = scf::ForOp::create(
       builder, loc, kernel.index(loc, 0), kernel.index(loc, inner),
-      kernel.index(loc, 1), init,
-      [&](OpBuilder &body, Location l, Value k, ValueRange accumulators) {
+      kernel.index(loc, unroll), init,
+      [&](OpBuilder &body, Location l, Value firstK, ValueRange carried) {
+        Vectors accumulators(carried);
+        for (int64_t u = 0; u < unroll; ++u) {
+        Value k = u ? Value(arith::AddIOp::create(body, l, firstK, arith::ConstantIndexOp::create(body, l, u))) : firstK;
         Vectors lanes;
         for (int64_t v = 0; v < rowVectors; ++v)
           lanes.push_back(vector::LoadOp::create(body, l, vector, a,
@@ -283,7 +287,9 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
                 vector::FMAOp::create(body, l, lanes[v], repeated,
                                       accumulators[c * rowVectors + v]));
         }
-        scf::YieldOp::create(body, l, sums);
+        accumulators = sums;
+        }
+        scf::YieldOp::create(body, l, accumulators);
       });
   return Vectors(loop.getResults());
 }
