@@ -16,6 +16,7 @@
 #include "attn/Runtime/Hash.h"
 #include "attn/Target/Cpu/Codegen.h"
 #include "attn/Target/Cpu/Pipeline.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
@@ -44,7 +45,7 @@ class Compilation {
 public:
   Compilation(std::string_view text, const std::string &name)
       : context(makeRegistry(), mlir::MLIRContext::Threading::DISABLED),
-        stream(diagnostics) {
+        name(name), stream(diagnostics) {
     sources.AddNewSourceBuffer(
         llvm::MemoryBuffer::getMemBufferCopy(
             llvm::StringRef(text.data(), text.size()), name),
@@ -67,7 +68,7 @@ private:
   std::string print();
 
   mlir::MLIRContext context;
-  std::string diagnostics;
+  std::string name, diagnostics;
   llvm::raw_string_ostream stream;
   llvm::SourceMgr sources;
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -77,7 +78,10 @@ private:
 Result<CpuTargetInfo>
 Compilation::chooseTarget(const CompileOptions &options,
                           const llvm::TargetMachine &machine) {
-  CpuTargetInfo target = selectCpuTarget(machine);
+  Result<CpuTargetInfo> selected = selectCpuTarget(machine);
+  if (!selected)
+    return selected.takeFailure();
+  CpuTargetInfo target = *selected;
   if (options.tileQ != 0)
     target.tileQ = options.tileQ;
   if (options.tileKv != 0)
@@ -129,6 +133,11 @@ Result<std::string> Compilation::run(const CompileOptions &options,
     return failed("the module could not be parsed");
   if (!runStage(buildTileStage, pipeline))
     return failed("lowering to tiles failed");
+  if (llvm::none_of(module->getOps<mlir::func::FuncOp>(),
+                    [](mlir::func::FuncOp function) {
+                      return function->hasAttr("attn.algorithm");
+                    }))
+    return failure(name + ": the module has no function with attn.attention");
   if (emit == Emit::tile)
     return print();
   std::string manifest = buildManifest(*module, **machine);

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -58,30 +59,111 @@ mlir::tile::collectCaptures(attn::AttentionOp op) {
   return arguments;
 }
 
-/// Coordinates and lengths are below 2^31, so that vectors of them have as
-/// many lanes as vectors of scores.
-static Type toI32(Type type) {
-  return type.isIndex() ? IntegerType::get(type.getContext(), 32) : type;
+//===----------------------------------------------------------------------===//
+// Width of integers
+//===----------------------------------------------------------------------===//
+
+/// Coordinates and lengths have a magnitude below 2^29.
+static constexpr unsigned kCoordinateBits = 29;
+
+namespace {
+/// What is known of an index value: |value| < 2^bits. A captured value may be
+/// anything, for example "unlimited"; it is saturated to the range of
+/// coordinates, which comparisons with coordinates do not notice.
+struct Magnitude {
+  unsigned bits = 64;
+  bool saturated = false;
+};
+
+/// Decides whether 32-bit arithmetic gives the results of 64-bit arithmetic.
+class WidthAnalysis {
+public:
+  bool fitsInI32(Region &region) {
+    if (region.empty())
+      return true;
+    for (BlockArgument argument : region.getArguments())
+      known[argument] = {kCoordinateBits, false};
+    return llvm::all_of(region.front().without_terminator(),
+                        [&](Operation &op) { return visit(op); });
+  }
+
+private:
+  Magnitude get(Value value) {
+    if (auto it = known.find(value); it != known.end())
+      return it->second;
+    APInt constant;
+    if (matchPattern(value, m_ConstantInt(&constant)))
+      return {constant.getSignificantBits() - 1, false};
+    return {kCoordinateBits, true}; // a capture
+  }
+
+  bool visit(Operation &op) {
+    auto isIndex = [](Type type) { return type.isIndex(); };
+    if (llvm::none_of(op.getOperandTypes(), isIndex) &&
+        llvm::none_of(op.getResultTypes(), isIndex))
+      return true;
+    SmallVector<Magnitude> operands;
+    for (Value operand : op.getOperands())
+      operands.push_back(get(operand));
+    bool saturated = llvm::any_of(
+        operands, [](const Magnitude &m) { return m.saturated; });
+    Magnitude result;
+    if (isa<attn::LengthOp, tensor::DimOp>(op)) {
+      result = {kCoordinateBits, false};
+    } else if (isa<arith::ConstantOp>(op)) {
+      result = get(op.getResult(0));
+    } else if (isa<arith::AddIOp, arith::SubIOp>(op)) {
+      if (operands[0].saturated && operands[1].saturated)
+        return false;
+      result = {std::max(operands[0].bits, operands[1].bits) + 1, saturated};
+    } else if (isa<arith::MinSIOp, arith::MaxSIOp>(op)) {
+      result = {std::max(operands[0].bits, operands[1].bits), saturated};
+    } else if (isa<arith::SelectOp>(op)) {
+      result = {std::max(operands[1].bits, operands[2].bits),
+                operands[1].saturated || operands[2].saturated};
+    } else if (isa<arith::DivSIOp, arith::RemSIOp, arith::FloorDivSIOp,
+                   arith::CeilDivSIOp>(op)) {
+      if (saturated)
+        return false;
+      result = {std::max(operands[0].bits, operands[1].bits), false};
+    } else if (isa<arith::IndexCastOp>(op)) {
+      if (op.getResult(0).getType().isIndex())
+        result.bits = op.getOperand(0).getType().getIntOrFloatBitWidth() - 1;
+      else
+        return !saturated;
+    } else if (isa<arith::CmpIOp>(op)) {
+      return true;
+    } else if (isa<tensor::ExtractOp>(op)) {
+      return !op.getResult(0).getType().isIndex();
+    } else {
+      return false;
+    }
+    known[op.getResult(0)] = result;
+    return result.bits <= 31;
+  }
+
+  llvm::DenseMap<Value, Magnitude> known;
+};
+} // namespace
+
+static unsigned chooseWidth(attn::AttentionOp op) {
+  return WidthAnalysis().fitsInI32(op.getScoreMod()) &&
+                 WidthAnalysis().fitsInI32(op.getMaskMod())
+             ? 32
+             : 64;
 }
 
-static Value castToI32(OpBuilder &builder, Location loc, Value value) {
-  if (!value.getType().isIndex())
-    return value;
-  return arith::IndexCastOp::create(builder, loc, builder.getI32Type(), value);
+//===----------------------------------------------------------------------===//
+// Captures
+//===----------------------------------------------------------------------===//
+
+Type ScoreRegion::convertType(Type type) {
+  return type.isIndex() ? Type(integer) : type;
 }
 
-static Value castToIndex(OpBuilder &builder, Location loc, Value value) {
-  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                    value);
-}
-
-/// Emits a tensor.extract or tensor.dim on the memref that stands for the
-/// tensor. `indices` are index values.
-static Operation *emitTensorAccess(OpBuilder &builder, Operation &op,
-                                   Value memref, ValueRange indices) {
-  if (isa<tensor::DimOp>(op))
-    return memref::DimOp::create(builder, op.getLoc(), memref, indices[0]);
-  return memref::LoadOp::create(builder, op.getLoc(), memref, indices);
+static Value castIndex(OpBuilder &builder, Location loc, Type type,
+                       Value value) {
+  return arith::IndexCastOp::create(builder, loc, type, value);
 }
 
 /// Captured operations are emitted once, as they are.
@@ -89,65 +171,107 @@ void ScoreRegion::emitCapture(OpBuilder &builder, Value value) {
   if (outside.contains(value))
     return;
   Operation *producer = value.getDefiningOp();
-  for (Value operand : producer->getOperands())
+  SmallVector<Value> operands;
+  for (Value operand : producer->getOperands()) {
     emitCapture(builder, operand);
-  if (isa<tensor::ExtractOp, tensor::DimOp>(producer)) {
-    SmallVector<Value> indices;
-    for (Value index : producer->getOperands().drop_front())
-      indices.push_back(outside.lookup(index));
-    Operation *access = emitTensorAccess(
-        builder, *producer, outside.lookup(producer->getOperand(0)), indices);
-    outside.map(value, access->getResult(0));
-    return;
+    operands.push_back(outside.lookup(operand));
   }
-  builder.clone(*producer, outside);
+  if (isa<tensor::ExtractOp, tensor::DimOp>(producer))
+    outside.map(value, emitAccess(builder, *producer, operands)->getResult(0));
+  else
+    builder.clone(*producer, outside);
+}
+
+/// A captured index as the integer that stands for it in the regions.
+Value ScoreRegion::castCapture(OpBuilder &builder, Location loc, Value value) {
+  if (!value.getType().isIndex())
+    return value;
+  APInt constant;
+  if (integer.getWidth() == 32 &&
+      !matchPattern(value, m_ConstantInt(&constant))) {
+    auto limit = [&](int64_t bound) -> Value {
+      return arith::ConstantIndexOp::create(builder, loc, bound);
+    };
+    constexpr int64_t bound = (int64_t(1) << kCoordinateBits) - 1;
+    value = arith::MaxSIOp::create(builder, loc, value, limit(-bound));
+    value = arith::MinSIOp::create(builder, loc, value, limit(bound));
+  }
+  return castIndex(builder, loc, integer, value);
 }
 
 ScoreRegion::ScoreRegion(OpBuilder &builder, Location loc, attn::AttentionOp op,
                          const IRMapping &arguments, Value batch, Value head,
                          Value queries, Value keys)
-    : op(op), outside(arguments), batch(castToI32(builder, loc, batch)),
-      head(castToI32(builder, loc, head)),
-      queries(castToI32(builder, loc, queries)),
-      keys(castToI32(builder, loc, keys)) {
+    : op(op), integer(builder.getIntegerType(chooseWidth(op))),
+      outside(arguments), batch(castIndex(builder, loc, integer, batch)),
+      head(castIndex(builder, loc, integer, head)),
+      queries(castIndex(builder, loc, integer, queries)),
+      keys(castIndex(builder, loc, integer, keys)) {
   llvm::SetVector<Value> used;
   for (Region *region : {&op.getScoreMod(), &op.getMaskMod()})
     if (!region->empty())
       getUsedValuesDefinedAbove(*region, used);
-  for (Value value : used) {
+  for (Value value : used)
     emitCapture(builder, value);
-    Value emitted = outside.lookup(value);
-    outside.map(value, castToI32(builder, loc, emitted));
-  }
+  for (Value value : used)
+    outside.map(value, castCapture(builder, loc, outside.lookup(value)));
 }
 
-/// Clones one operation of a region, with i32 in the place of index.
-Operation *ScoreRegion::cloneAsI32(OpBuilder &builder, Operation &op,
-                                   IRMapping &mapping) {
+//===----------------------------------------------------------------------===//
+// Regions
+//===----------------------------------------------------------------------===//
+
+/// A tensor.extract or tensor.dim on the memref that stands for the tensor.
+/// Regions are also computed where a tile reaches beyond the last query or key
+/// and where the mask drops the score, so that an element that does not exist
+/// may be asked for; the nearest one is read instead.
+Operation *ScoreRegion::emitAccess(OpBuilder &builder, Operation &op,
+                                   ArrayRef<Value> operands) {
+  Location loc = op.getLoc();
+  Value memref = operands[0];
+  SmallVector<Value> indices;
+  for (Value operand : operands.drop_front())
+    indices.push_back(operand.getType().isIndex()
+                          ? operand
+                          : castIndex(builder, loc, builder.getIndexType(),
+                                      operand));
+  if (isa<tensor::DimOp>(op))
+    return memref::DimOp::create(builder, loc, memref, indices[0]);
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    Value size = memref::DimOp::create(builder, loc, memref, dim);
+    Value last = arith::SubIOp::create(builder, loc, size, one);
+    index = arith::MinSIOp::create(builder, loc, index, last);
+    index = arith::MaxSIOp::create(builder, loc, index, zero);
+  }
+  return memref::LoadOp::create(builder, loc, memref, indices);
+}
+
+/// Emits one operation of a region; null if it needs none.
+Operation *ScoreRegion::emitOperation(OpBuilder &builder, Operation &op,
+                                      IRMapping &mapping) {
   Location loc = op.getLoc();
   SmallVector<Value> operands;
   for (Value operand : op.getOperands())
     operands.push_back(mapping.lookup(operand));
 
   if (isa<tensor::ExtractOp, tensor::DimOp>(op)) {
-    SmallVector<Value> indices;
-    for (Value index : ArrayRef(operands).drop_front())
-      indices.push_back(castToIndex(builder, loc, index));
-    Operation *access = emitTensorAccess(builder, op, operands[0], indices);
+    Operation *access = emitAccess(builder, op, operands);
     if (!access->getResult(0).getType().isIndex())
       return access;
-    return arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
+    return arith::IndexCastOp::create(builder, loc, integer,
                                       access->getResult(0));
   }
   if (auto constant = dyn_cast<arith::ConstantOp>(op);
       constant && constant.getType().isIndex()) {
     int64_t value = cast<IntegerAttr>(constant.getValue()).getInt();
     return arith::ConstantOp::create(builder, loc,
-                                     builder.getI32IntegerAttr(value));
+                                     builder.getIntegerAttr(integer, value));
   }
   if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op)) {
-    // A cast between i32 and the other integer type.
-    Type from = operands[0].getType(), to = toI32(op.getResult(0).getType());
+    // A cast between two integer types.
+    Type from = operands[0].getType(), to = convertType(op.getResult(0).getType());
     unsigned fromBits = from.getIntOrFloatBitWidth(),
              toBits = to.getIntOrFloatBitWidth();
     if (fromBits > toBits)
@@ -162,7 +286,7 @@ Operation *ScoreRegion::cloneAsI32(OpBuilder &builder, Operation &op,
   OperationState state(loc, op.getName());
   state.addOperands(operands);
   for (Type type : op.getResultTypes())
-    state.addTypes(toI32(type));
+    state.addTypes(convertType(type));
   state.addAttributes(llvm::to_vector(op.getDiscardableAttrs()));
   state.propertiesAttr = op.getPropertiesAsAttribute();
   return builder.create(state);
@@ -178,7 +302,7 @@ Value ScoreRegion::emitRegion(OpBuilder &builder, Region &region,
       mapping.map(length.getLength(), isQuery ? queries : keys);
       continue;
     }
-    if (Operation *emitted = cloneAsI32(builder, nested, mapping))
+    if (Operation *emitted = emitOperation(builder, nested, mapping))
       mapping.map(nested.getResults(), emitted->getResults());
   }
   auto yield = cast<attn::YieldOp>(region.front().getTerminator());
@@ -194,11 +318,15 @@ Value ScoreRegion::emit(OpBuilder &builder, Location loc, Value dot, Value row,
     return arith::MulFOp::create(builder, loc, value, constant);
   };
 
+  if (integer.getWidth() != 32) {
+    row = arith::ExtSIOp::create(builder, loc, integer, row);
+    col = arith::ExtSIOp::create(builder, loc, integer, col);
+  }
   // Rows are packed over the heads of a group.
   Value query = row, queryHead = head;
   if (int64_t group = op.getGroupSize(); group != 1) {
-    Value size = arith::ConstantOp::create(builder, loc,
-                                           builder.getI32IntegerAttr(group));
+    Value size = arith::ConstantOp::create(
+        builder, loc, builder.getIntegerAttr(integer, group));
     query = arith::DivUIOp::create(builder, loc, row, size);
     Value member = arith::RemUIOp::create(builder, loc, row, size);
     queryHead = arith::AddIOp::create(builder, loc, head, member);

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Emits the regions of attn.attention, which count with index values on
-// tensors, as operations on i32 and memrefs inside a tile.map.
+// tensors, as operations on fixed-width integers and memrefs in a tile.map.
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,9 +45,17 @@ public:
 private:
   Value emitRegion(OpBuilder &builder, Region &region, ValueRange arguments);
   void emitCapture(OpBuilder &builder, Value value);
-  Operation *cloneAsI32(OpBuilder &builder, Operation &op, IRMapping &mapping);
+  Value castCapture(OpBuilder &builder, Location loc, Value value);
+  Type convertType(Type type);
+  Operation *emitAccess(OpBuilder &builder, Operation &op,
+                        ArrayRef<Value> operands);
+  Operation *emitOperation(OpBuilder &builder, Operation &op,
+                           IRMapping &mapping);
 
   attn::AttentionOp op;
+  /// The integer that stands for index: i32, so that vectors of coordinates
+  /// have as many lanes as vectors of scores, or i64 where that may overflow.
+  IntegerType integer;
   IRMapping outside;
   Value batch, head, queries, keys;
 };

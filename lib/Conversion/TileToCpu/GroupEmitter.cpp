@@ -258,39 +258,44 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
                                            builder.getZeroAttr(vector));
     init.assign(cols * rowVectors, zero);
   }
-  int64_t inner = typeOf(dot.getA()).getCols();
-  int64_t unroll = getenv("UNR") ? atoi(getenv("UNR")) : 1;
   SmallVector<Value> colIndices;
   for (int64_t c = 0; c < cols; ++c)
     colIndices.push_back(kernel.add(loc, firstCol, c));
-  auto loop = scf::ForOp::create(
-      builder, loc, kernel.index(loc, 0), kernel.index(loc, inner),
-      kernel.index(loc, unroll), init,
-      [&](OpBuilder &body, Location l, Value firstK, ValueRange carried) {
-        Vectors accumulators(carried);
-        for (int64_t u = 0; u < unroll; ++u) {
-        Value k = u ? Value(arith::AddIOp::create(body, l, firstK, arith::ConstantIndexOp::create(body, l, u))) : firstK;
-        Vectors lanes;
-        for (int64_t v = 0; v < rowVectors; ++v)
-          lanes.push_back(vector::LoadOp::create(body, l, vector, a,
-                                                 ValueRange{k, rowIndices[v]}));
-        Vectors sums;
-        for (int64_t c = 0; c < cols; ++c) {
-          SmallVector<Value> at = {k, colIndices[c]};
-          if (dot.getTransposeB())
-            std::swap(at[0], at[1]);
-          Value element = memref::LoadOp::create(body, l, b, at);
-          Value repeated =
-              vector::BroadcastOp::create(body, l, vector, element);
-          for (int64_t v = 0; v < rowVectors; ++v)
-            sums.push_back(
-                vector::FMAOp::create(body, l, lanes[v], repeated,
-                                      accumulators[c * rowVectors + v]));
-        }
-        accumulators = sums;
-        }
-        scf::YieldOp::create(body, l, accumulators);
-      });
+
+  auto emitOne = [&](Value k, const Vectors &accumulators) {
+    Vectors lanes, sums;
+    for (int64_t v = 0; v < rowVectors; ++v)
+      lanes.push_back(vector::LoadOp::create(builder, loc, vector, a,
+                                             ValueRange{k, rowIndices[v]}));
+    for (int64_t c = 0; c < cols; ++c) {
+      SmallVector<Value> at = {k, colIndices[c]};
+      if (dot.getTransposeB())
+        std::swap(at[0], at[1]);
+      Value element = memref::LoadOp::create(builder, loc, b, at);
+      Value repeated =
+          vector::BroadcastOp::create(builder, loc, vector, element);
+      for (int64_t v = 0; v < rowVectors; ++v)
+        sums.push_back(
+            vector::FMAOp::create(builder, loc, lanes[v], repeated,
+                                  accumulators[c * rowVectors + v]));
+    }
+    return sums;
+  };
+
+  // Branch predictors foresee the end of a loop of few iterations, and the
+  // next register tile can begin before this one has ended.
+  int64_t inner = typeOf(dot.getA()).getCols(), unroll = 4;
+  while (inner % unroll != 0)
+    unroll /= 2;
+  auto loop = scf::ForOp::create(builder, loc, kernel.index(loc, 0),
+                                 kernel.index(loc, inner),
+                                 kernel.index(loc, unroll), init);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Vectors sums(loop.getRegionIterArgs());
+  for (int64_t n = 0; n < unroll; ++n)
+    sums = emitOne(kernel.add(loc, loop.getInductionVar(), n), sums);
+  scf::YieldOp::create(builder, loc, sums);
   return Vectors(loop.getResults());
 }
 

@@ -88,20 +88,21 @@ createCpuTargetMachine(const std::string &cpu, const std::string &features) {
 
   llvm::TargetOptions options;
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, name, all, options, llvm::Reloc::PIC_, std::nullopt,
-      llvm::CodeGenOptLevel::Default, /*JIT=*/true));
+      triple, name, all, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+      llvm::CodeGenOptLevel::Default));
   if (!machine)
     return failure("there is no code generator for " + triple.str());
   return machine;
 }
 
-CpuTargetInfo selectCpuTarget(const llvm::TargetMachine &machine) {
+Result<CpuTargetInfo> selectCpuTarget(const llvm::TargetMachine &machine) {
   const llvm::MCSubtargetInfo *subtarget = machine.getMCSubtargetInfo();
   for (const CpuTargetInfo &info : getCpuTargets())
-    if (!*info.feature ||
-        subtarget->checkFeatures(std::string("+") + info.feature))
+    if (subtarget->checkFeatures(info.features))
       return info;
-  return getCpuTargets().back();
+  return failure("the CPU '" + machine.getTargetCPU().str() +
+                 "' has neither AVX-512 nor AVX2 with FMA; allowed are x86-64 "
+                 "CPUs with one of them");
 }
 
 //===----------------------------------------------------------------------===//

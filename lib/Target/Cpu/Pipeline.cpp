@@ -26,10 +26,9 @@ using namespace mlir::tile;
 // A register tile needs rowVectors * colsPerStep accumulators, rowVectors
 // operands and one repeated element: 29 of 32 registers, 15 of 16.
 static constexpr attn::CpuTargetInfo kTargets[] = {
-    // name     feature    width vectors cols  tile_q tile_kv scalef
-    {"avx512", "avx512f", 16, 4, 6, 64, 64, true},
-    {"avx2", "fma", 8, 2, 6, 64, 64, false},
-    {"generic", "", 4, 2, 6, 64, 64, false},
+    // name     features      width vectors cols  tile_q tile_kv scalef
+    {"avx512", "+avx512f", 16, 4, 6, 64, 64, true},
+    {"avx2", "+avx2,+fma", 8, 2, 6, 64, 64, false},
 };
 
 llvm::ArrayRef<attn::CpuTargetInfo> attn::getCpuTargets() { return kTargets; }
@@ -79,7 +78,7 @@ void attn::buildLlvmStage(OpPassManager &pm,
 
 namespace {
 enum class Target { cpu };
-enum class Isa { avx512, avx2, generic };
+enum class Isa { avx512, avx2 };
 
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<Target> target{*this, "target", llvm::cl::desc("device to lower for"),
@@ -89,8 +88,7 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
       *this, "isa", llvm::cl::desc("vector instructions of the CPU"),
       llvm::cl::init(Isa::avx512),
       llvm::cl::values(clEnumValN(Isa::avx512, "avx512", "16 lanes"),
-                       clEnumValN(Isa::avx2, "avx2", "8 lanes"),
-                       clEnumValN(Isa::generic, "generic", "4 lanes"))};
+                       clEnumValN(Isa::avx2, "avx2", "8 lanes"))};
   Option<std::string> algorithm{
       *this, "algorithm",
       llvm::cl::desc("standard, memory-efficient or flash"),

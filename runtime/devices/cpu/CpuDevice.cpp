@@ -77,7 +77,10 @@ Status CpuDevice::State::growArenas(int64_t bytes) {
     if (arena.size() >= bytes)
       continue;
     AlignedBuffer grown;
-    if (Status reserved = grown.reserve(bytes); !reserved)
+    // A huge page at least: kernels sweep over their arena all the time, and
+    // small pages would need most of the first-level TLB.
+    constexpr int64_t hugePage = 2 << 20;
+    if (Status reserved = grown.reserve(std::max(bytes, hugePage)); !reserved)
       return failure("the scratch memory of a worker: " + reserved.error());
     if (arena.data())
       std::memcpy(grown.data(), arena.data(), ATTN_CPU_COUNTER_BYTES);

@@ -33,8 +33,8 @@ namespace attn {
 Result<std::unique_ptr<llvm::TargetMachine>>
 createCpuTargetMachine(const std::string &cpu, const std::string &features);
 
-/// The row of the target table for this machine.
-CpuTargetInfo selectCpuTarget(const llvm::TargetMachine &machine);
+/// The row of the target table for this machine; an error if none fits.
+Result<CpuTargetInfo> selectCpuTarget(const llvm::TargetMachine &machine);
 
 /// The manifest of the entries in a module, as JSON: attn/Runtime/CpuAbi.h
 /// describes it. The module is after buildTileStage.

@@ -22,8 +22,8 @@ namespace attn {
 /// The schedule of a kind of CPU: one row of the table in Pipeline.cpp.
 struct CpuTargetInfo {
   const char *name;
-  /// LLVM feature that a CPU of this kind has; empty for any CPU.
-  const char *feature;
+  /// LLVM features that a CPU of this kind has, "+a,+b".
+  const char *features;
   /// f32 lanes of a vector.
   int64_t vectorWidth;
   /// The register tile of a product: vectors of rows times columns.
@@ -34,7 +34,7 @@ struct CpuTargetInfo {
   bool scalef;
 };
 
-/// The kinds of CPU, best first; the last one fits any.
+/// The kinds of CPU, best first.
 llvm::ArrayRef<CpuTargetInfo> getCpuTargets();
 
 /// What the pipeline is built for.

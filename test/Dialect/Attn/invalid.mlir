@@ -1,0 +1,556 @@
+// Each rule of the verifiers and parsers of the attn dialect.
+
+// RUN: attn-opt %s --split-input-file --verify-diagnostics
+
+// Rank.
+func.func @f(%q: tensor<4x?x16xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{query must have the 4 dimensions [batch, heads, sequence, head_dim], but is 'tensor<4x?x16xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Rank of another operand.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<?x4x?x16x1xf32>) {
+  // expected-error@+1 {{value must have the 4 dimensions [batch, heads, sequence, head_dim], but is 'tensor<?x4x?x16x1xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16x1xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Dynamic heads.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x?x?x16xf32>,
+             %v: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the number of heads and the head dimension of key must be static, but it is 'tensor<?x?x?x16xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x?x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Dynamic head dimension.
+func.func @f(%q: tensor<?x4x?x?xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the number of heads and the head dimension of query must be static, but it is 'tensor<?x4x?x?xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x?xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// No heads: the group size would be 4 / 0.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x0x?x16xf32>,
+             %v: tensor<?x0x?x16xf32>) {
+  // expected-error@+1 {{key must have at least one head and a head dimension of at least 1, but is 'tensor<?x0x?x16xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x0x?x16xf32>, tensor<?x0x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// No columns.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<?x4x?x0xf32>) {
+  // expected-error@+1 {{value must have at least one head and a head dimension of at least 1, but is 'tensor<?x4x?x0xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x0xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Element type.
+func.func @f(%q: tensor<?x4x?x16xf64>, %k: tensor<?x4x?x16xf64>,
+             %v: tensor<?x4x?x16xf64>) {
+  // expected-error@+1 {{query has element type 'f64'; allowed are f32, f16 and bf16}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf64>, tensor<?x4x?x16xf64>, tensor<?x4x?x16xf64>)
+     -> tensor<?x4x?x16xf64>
+  return
+}
+
+// -----
+
+// Mixed element types.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<?x4x?x16xf16>) {
+  // expected-error@+1 {{query, key and value must have the same element type, but have 'f32', 'f32' and 'f16'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf16>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Batch of query and key.
+func.func @f(%q: tensor<2x4x?x16xf32>, %k: tensor<3x4x?x16xf32>,
+             %v: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{query, key and value must have the same batch size, but are 'tensor<2x4x?x16xf32>', 'tensor<3x4x?x16xf32>' and 'tensor<?x4x?x16xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<2x4x?x16xf32>, tensor<3x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<2x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Batch of query and value.
+func.func @f(%q: tensor<2x4x?x16xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<3x4x?x16xf32>) {
+  // expected-error@+1 {{must have the same batch size, but are 'tensor<2x4x?x16xf32>', 'tensor<?x4x?x16xf32>' and 'tensor<3x4x?x16xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<2x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<3x4x?x16xf32>)
+     -> tensor<2x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Batch of key and value.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<2x4x?x16xf32>,
+             %v: tensor<3x4x?x16xf32>) {
+  // expected-error@+1 {{must have the same batch size, but are 'tensor<?x4x?x16xf32>', 'tensor<2x4x?x16xf32>' and 'tensor<3x4x?x16xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<2x4x?x16xf32>, tensor<3x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// KV heads.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x2x?x16xf32>,
+             %v: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{key has 2 heads and value has 4; they must have the same number}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Groups.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x3x?x16xf32>,
+             %v: tensor<?x3x?x16xf32>) {
+  // expected-error@+1 {{query has 4 heads, which is not a multiple of the 3 heads of key and value}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x3x?x16xf32>, tensor<?x3x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// More KV heads than query heads.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x8x?x16xf32>,
+             %v: tensor<?x8x?x16xf32>) {
+  // expected-error@+1 {{query has 4 heads, which is not a multiple of the 8 heads of key and value}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x8x?x16xf32>, tensor<?x8x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Head dimension.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x8xf32>,
+             %v: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{query has head dimension 16 and key has 8; they must be equal}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x8xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Keys.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x5x16xf32>,
+             %v: tensor<?x4x6x16xf32>) {
+  // expected-error@+1 {{key has 5 rows and value has 6; they must have the same sequence length}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x4x5x16xf32>, tensor<?x4x6x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Columns of the output.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<?x4x?x8xf32>) {
+  // expected-error@+1 {{the output must have type 'tensor<?x4x?x8xf32>' (the query's shape with the head dimension of value), but is 'tensor<?x4x?x16xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x8xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Rows of the output: those of the query, not of the key.
+func.func @f(%q: tensor<?x4x5x16xf32>, %k: tensor<?x4x7x16xf32>,
+             %v: tensor<?x4x7x16xf32>) {
+  // expected-error@+1 {{the output must have type 'tensor<?x4x5x16xf32>' (the query's shape with the head dimension of value), but is 'tensor<?x4x7x16xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x5x16xf32>, tensor<?x4x7x16xf32>, tensor<?x4x7x16xf32>)
+     -> tensor<?x4x7x16xf32>
+  return
+}
+
+// -----
+
+// Element type of the output.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the output must have type 'tensor<?x4x?x16xf32>' (the query's shape with the head dimension of value), but is 'tensor<?x4x?x16xf16>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf16>
+  return
+}
+
+// -----
+
+// Log-sum-exp: heads of the query.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x2x?x16xf32>,
+             %v: tensor<?x2x?x16xf32>) {
+  // expected-error@+1 {{the log-sum-exp must have type 'tensor<?x4x?xf32>', but is 'tensor<?x2x?xf32>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>)
+     -> (tensor<?x4x?x16xf32>, tensor<?x2x?xf32>)
+  return
+}
+
+// -----
+
+// Log-sum-exp: f32.
+func.func @f(%q: tensor<?x4x?x16xf16>, %k: tensor<?x4x?x16xf16>,
+             %v: tensor<?x4x?x16xf16>) {
+  // expected-error@+1 {{the log-sum-exp must have type 'tensor<?x4x?xf32>', but is 'tensor<?x4x?xf16>'}}
+  attn.attention %q, %k, %v
+      : (tensor<?x4x?x16xf16>, tensor<?x4x?x16xf16>, tensor<?x4x?x16xf16>)
+     -> (tensor<?x4x?x16xf16>, tensor<?x4x?xf16>)
+  return
+}
+
+// -----
+
+// Infinite scale.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{scale must be finite}}
+  attn.attention %q, %k, %v scale(0x7FF0000000000000)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Scale that is NaN.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32>,
+             %v: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{scale must be finite}}
+  attn.attention %q, %k, %v scale(0x7FF8000000000000)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Not a tensor.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: f32) {
+  // expected-error@+1 {{operand #0 must be ranked tensor of any type values, but got 'f32'}}
+  attn.attention %x, %q, %q
+      : (f32, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// An attribute that is no mask.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{'attn.attention' op attribute 'mask' failed to satisfy constraint: MaskAttrInterface instance}}
+  attn.attention %q, %q, %q mask("causal")
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A mask that does not exist.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{unknown attribute}}
+  attn.attention %q, %q, %q mask(#attn.window)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A clause twice.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{`scale` clause can appear at most once}}
+  attn.attention %q, %q, %q scale(0.5) scale(0.25)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Arguments of score_mod.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: f32) {
+  // expected-error@+1 {{score_mod takes 5 arguments (score, batch, head, query, key), got 4}}
+  attn.attention %q, %q, %q score_mod (%b, %h, %i, %j) { attn.yield %x : f32 }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Arguments of mask_mod.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
+  // expected-error@+1 {{mask_mod takes 4 arguments (batch, head, query, key), got 5}}
+  attn.attention %q, %q, %q mask_mod (%s, %b, %h, %i, %j) { attn.yield %x : i1 }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// The order of the regions.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
+  attn.attention %q, %q, %q
+      // expected-error@+1 {{expected ':'}}
+      mask_mod (%b, %h, %i, %j) { attn.yield %x : i1 }
+      score_mod (%s, %b, %h, %i, %j) { attn.yield %s : f32 }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Types of the arguments, which the syntax implies.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
+  // expected-error@+1 {{mask_mod must have the arguments ('index', 'index', 'index', 'index'), but has ('index', 'index', 'index', 'i32')}}
+  "attn.attention"(%q, %q, %q) ({}, {
+  ^bb0(%b: index, %h: index, %i: index, %j: i32):
+    attn.yield %x : i1
+  })
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Two blocks.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
+  // expected-error@+1 {{mask_mod must be a single block}}
+  attn.attention %q, %q, %q mask_mod (%b, %h, %i, %j) {
+    cf.br ^next
+  ^next:
+    attn.yield %x : i1
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// An empty block.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{empty block: expect at least a terminator}}
+  attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {}
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Another terminator.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{score_mod must end with attn.yield}}
+  attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
+    llvm.unreachable
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// What score_mod yields.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
+    // expected-error@+1 {{score_mod must yield 'f32', but yields 'index'}}
+    attn.yield %i : index
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// What mask_mod yields.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: i8) {
+  attn.attention %q, %q, %q mask_mod (%b, %h, %i, %j) {
+    // expected-error@+1 {{mask_mod must yield 'i1', but yields 'i8'}}
+    attn.yield %x : i8
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A side effect.
+func.func @f(%q: tensor<?x4x?x16xf32>, %m: memref<?xf32>) {
+  attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
+    // expected-error@+1 {{'memref.store' op is not allowed in score_mod, which may hold only operations without side effects and without regions}}
+    memref.store %s, %m[%i] : memref<?xf32>
+    attn.yield %s : f32
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Memory that is read: someone else may write to it.
+func.func @f(%q: tensor<?x4x?x16xf32>, %m: memref<?xi1>) {
+  attn.attention %q, %q, %q mask_mod (%b, %h, %i, %j) {
+    // expected-error@+1 {{'memref.load' op is not allowed in mask_mod, which may hold only operations without side effects and without regions}}
+    %keep = memref.load %m[%i] : memref<?xi1>
+    attn.yield %keep : i1
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A call, of which the effects are not known.
+func.func private @g(f32) -> f32
+
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
+    // expected-error@+1 {{'func.call' op is not allowed in score_mod, which may hold only operations without side effects and without regions}}
+    %r = func.call @g(%s) : (f32) -> f32
+    attn.yield %r : f32
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A region.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
+  attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
+    // expected-error@+1 {{'scf.if' op is not allowed in score_mod, which may hold only operations without side effects and without regions}}
+    %r = scf.if %x -> f32 {
+      scf.yield %s : f32
+    } else {
+      scf.yield %s : f32
+    }
+    attn.yield %r : f32
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Values that are no scalars.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
+    // expected-error@+1 {{'vector.broadcast' op is not allowed in score_mod, which computes on scalars, but the operation gives 'vector<4xf32>'}}
+    %r = vector.broadcast %s : f32 to vector<4xf32>
+    attn.yield %s : f32
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// attn.length elsewhere.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{'attn.length' op expects parent op 'attn.attention'}}
+  %n = attn.length key : index
+  return
+}
+
+// -----
+
+// A length that does not exist.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
+  attn.attention %q, %q, %q mask_mod (%b, %h, %i, %j) {
+    // expected-error@+1 {{expected}}
+    %n = attn.length value : index
+    attn.yield %x : i1
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A length is an index.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
+  attn.attention %q, %q, %q mask_mod (%b, %h, %i, %j) {
+    // expected-error@+1 {{invalid kind of type specified: expected builtin.index, but found 'i32'}}
+    %n = attn.length key : i32
+    attn.yield %x : i1
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// attn.yield elsewhere.
+func.func @f(%x: f32) {
+  // expected-error@+1 {{'attn.yield' op expects parent op 'attn.attention'}}
+  attn.yield %x : f32
+}

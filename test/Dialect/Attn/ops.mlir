@@ -1,0 +1,118 @@
+// Every form of the syntax of the attn dialect is printed as it was written.
+
+// RUN: attn-opt %s | attn-opt | FileCheck %s
+
+// Without anything optional. Static and dynamic sizes, MHA.
+// CHECK-LABEL: func.func @plain
+func.func @plain(%q: tensor<2x4x5x16xf32>, %k: tensor<?x4x?x16xf32>,
+                 %v: tensor<?x4x7x24xf32>) -> tensor<2x4x5x24xf32> {
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x4x5x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x7x24xf32>) -> tensor<2x4x5x24xf32>
+  %o = attn.attention %q, %k, %v
+      : (tensor<2x4x5x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x7x24xf32>)
+     -> tensor<2x4x5x24xf32>
+  return %o : tensor<2x4x5x24xf32>
+}
+
+// Both results have names of their own, and the log-sum-exp is f32 whatever
+// the element type is.
+// CHECK-LABEL: func.func @lse
+func.func @lse(%q: tensor<?x4x?x16xbf16>, %k: tensor<?x2x?x16xbf16>)
+    -> (tensor<?x4x?x16xbf16>, tensor<?x4x?xf32>) {
+  // CHECK: %[[OUTPUT:output]], %[[LSE:lse]] = attn.attention
+  // CHECK-SAME: -> (tensor<?x4x?x16xbf16>, tensor<?x4x?xf32>)
+  %o, %l = attn.attention %q, %k, %k
+      : (tensor<?x4x?x16xbf16>, tensor<?x2x?x16xbf16>, tensor<?x2x?x16xbf16>)
+     -> (tensor<?x4x?x16xbf16>, tensor<?x4x?xf32>)
+  // CHECK: return %[[OUTPUT]], %[[LSE]]
+  return %o, %l : tensor<?x4x?x16xbf16>, tensor<?x4x?xf32>
+}
+
+// CHECK-LABEL: func.func @f16
+func.func @f16(%q: tensor<?x1x?x16xf16>) -> tensor<?x1x?x16xf16> {
+  // CHECK: attn.attention {{.*}} -> tensor<?x1x?x16xf16>
+  %o = attn.attention %q, %q, %q
+      : (tensor<?x1x?x16xf16>, tensor<?x1x?x16xf16>, tensor<?x1x?x16xf16>)
+     -> tensor<?x1x?x16xf16>
+  return %o : tensor<?x1x?x16xf16>
+}
+
+// The clauses in either order; they are printed mask first.
+// CHECK-LABEL: func.func @clauses
+func.func @clauses(%q: tensor<?x1x?x16xf32>) {
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} mask(#attn.causal) scale(1.250000e-01) : (
+  %0 = attn.attention %q, %q, %q mask(#attn.causal) scale(0.125)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} mask(#attn.causal) scale(-2.000000e+00) : (
+  %1 = attn.attention %q, %q, %q scale(-2.0) mask(#attn.causal)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} scale(0.000000e+00) {note = "kept"} : (
+  %2 = attn.attention %q, %q, %q scale(0.0) {note = "kept"}
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  return
+}
+
+// Arguments of regions are printed under their names in the semantics, and
+// values from outside may be used.
+// CHECK-LABEL: func.func @score_mod
+func.func @score_mod(%q: tensor<?x4x?x16xf32>, %slopes: tensor<4xf32>)
+    -> tensor<?x4x?x16xf32> {
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} score_mod (%s, %b, %h, %i, %j) {
+  // CHECK-NEXT: %[[SLOPE:.*]] = tensor.extract %{{.*}}[%h]
+  // CHECK-NEXT: %[[SUM:.*]] = arith.addf %s, %[[SLOPE]] : f32
+  // CHECK-NEXT: attn.yield %[[SUM]] : f32
+  // CHECK-NEXT: } : (
+  %o = attn.attention %q, %q, %q
+      score_mod (%score, %batch, %head, %query, %key) {
+        %slope = tensor.extract %slopes[%head] : tensor<4xf32>
+        %sum = arith.addf %score, %slope : f32
+        attn.yield %sum : f32
+      }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return %o : tensor<?x4x?x16xf32>
+}
+
+// CHECK-LABEL: func.func @mask_mod
+func.func @mask_mod(%q: tensor<?x4x?x16xf32>) -> tensor<?x4x?x16xf32> {
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} mask_mod (%b, %h, %i, %j) {
+  // CHECK-NEXT: %[[QUERIES:.*]] = attn.length query : index
+  // CHECK-NEXT: %[[KEYS:.*]] = attn.length key : index
+  // CHECK-NEXT: %[[DIFFERENCE:.*]] = arith.subi %[[KEYS]], %[[QUERIES]]
+  // CHECK-NEXT: %[[LAST:.*]] = arith.addi %i, %[[DIFFERENCE]]
+  // CHECK-NEXT: %[[KEEP:.*]] = arith.cmpi sle, %j, %[[LAST]]
+  // CHECK-NEXT: attn.yield %[[KEEP]] : i1
+  // CHECK-NEXT: } : (
+  %o = attn.attention %q, %q, %q
+      mask_mod (%b, %h, %i, %j) {
+        %nq = attn.length query : index
+        %nk = attn.length key : index
+        %d = arith.subi %nk, %nq : index
+        %last = arith.addi %i, %d : index
+        %keep = arith.cmpi sle, %j, %last : index
+        attn.yield %keep : i1
+      }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return %o : tensor<?x4x?x16xf32>
+}
+
+// Everything at once.
+// CHECK-LABEL: func.func @all
+func.func @all(%q: tensor<?x4x?x16xf32>, %keep: i1)
+    -> (tensor<?x4x?x16xf32>, tensor<?x4x?xf32>) {
+  // CHECK: %output, %lse = attn.attention %{{.*}}, %{{.*}}, %{{.*}} mask(#attn.causal) scale(5.000000e-01)
+  // CHECK-SAME: score_mod (%s, %b, %h, %i, %j) {
+  // CHECK-NEXT: attn.yield %s : f32
+  // CHECK-NEXT: } mask_mod (%b, %h, %i, %j) {
+  // CHECK-NEXT: attn.yield %{{.*}} : i1
+  // CHECK-NEXT: } : (
+  %o, %l = attn.attention %q, %q, %q mask(#attn.causal) scale(0.5)
+      score_mod (%s, %b, %h, %i, %j) { attn.yield %s : f32 }
+      mask_mod (%b, %h, %i, %j) { attn.yield %keep : i1 }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> (tensor<?x4x?x16xf32>, tensor<?x4x?xf32>)
+  return %o, %l : tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
+}
