@@ -26,9 +26,10 @@ using Loop = void (*)(int64_t iterations);
 /// Independent chains of the peak loop: a latency of 4 cycles and 2 ports need
 /// at least 8.
 constexpr int64_t chains = 14;
-/// Dependent FMAs per iteration of the clock loop.
+/// Dependent integer multiplications per iteration of the clock loop, and
+/// their latency on x86 CPUs with AVX2.
 constexpr int64_t chainLength = 16;
-constexpr int64_t fmaLatency = 4;
+constexpr int64_t multiplyLatency = 3;
 } // namespace
 
 static double seconds(Clock::duration duration) {
@@ -59,6 +60,9 @@ static double seconds(Clock::duration duration) {
   M("1")                                                                       \
   M("2") M("3") M("4") M("5") M("6") M("7") M("8") M("9") M("10") M("11")      \
       M("12") M("13")
+// A link of the clock loop. FMAs run beside it, so that the clock is that of a
+// core under vector load.
+#define ATTN_CHAIN_LINK "imul %[p], %[p]\n\t"
 #define ATTN_PEAK_LOOPS(name, isa, reg)                                        \
   __attribute__((target(isa), noinline)) static void name##Peak(               \
       int64_t iterations) {                                                    \
@@ -72,11 +76,15 @@ static double seconds(Clock::duration duration) {
   __attribute__((target(isa), noinline)) static void name##Chain(              \
       int64_t iterations) {                                                    \
     float factor = 0.9375f, addend = 1.0f;                                     \
-    asm volatile(ATTN_PEAK_START(reg)                                          \
-                     ATTN_PEAK_ZERO("0") ".p2align 6\n1:\n\t"                  \
-                                         ".rept 16\n\t" name##Fma(             \
-                                             "0") ".endr\n\t" ATTN_PEAK_END    \
-                 : ATTN_PEAK_OPERANDS);                                        \
+    int64_t product = 3;                                                       \
+    asm volatile(ATTN_PEAK_START(reg) ATTN_PEAK_ALL(ATTN_PEAK_ZERO)            \
+                     ".p2align 6\n1:\n\t"                                      \
+                     ".rept 4\n\t" ATTN_CHAIN_LINK name##Fma("0")              \
+                         ATTN_CHAIN_LINK name##Fma("1")                        \
+                             ATTN_CHAIN_LINK name##Fma("2")                    \
+                                 ATTN_CHAIN_LINK name##Fma("3") ".endr\n\t"    \
+                     ATTN_PEAK_END                                             \
+                 : [p] "+r"(product), ATTN_PEAK_OPERANDS);                     \
   }
 #define avx2Fma(x) ATTN_PEAK_FMA("ymm", x)
 #define avx512Fma(x) ATTN_PEAK_FMA("zmm", x)
@@ -140,41 +148,39 @@ static double runTogether(int threads, Function function) {
   return giveUp ? 0 : seconds(Clock::now() - start);
 }
 
-/// Iterations that take about 20 ms.
-static int64_t calibrate(Loop loop) {
-  int64_t iterations = 1 << 16;
-  for (;;) {
+/// Iterations that take about `wanted` seconds.
+static int64_t calibrate(Loop loop, double wanted) {
+  for (int64_t iterations = 1 << 12;; iterations *= 2) {
     Clock::time_point start = Clock::now();
     loop(iterations);
-    if (seconds(Clock::now() - start) >= 0.02 || iterations >= 1 << 30)
+    double elapsed = seconds(Clock::now() - start);
+    if (elapsed >= 0.5 * wanted || iterations >= 1 << 30)
       return iterations;
-    iterations *= 2;
   }
 }
 
-/// The most iterations per second and thread in several samples.
-static double bestRate(Loop loop, int threads, int samples) {
-  int64_t iterations = calibrate(loop);
-  double best = 0;
-  for (int i = 0; i < samples; ++i) {
-    double time = runTogether(threads, [&] { loop(iterations); });
-    if (time > 0)
-      best = std::max(best, static_cast<double>(iterations) / time);
-  }
-  return best;
-}
-
-double attn::bench::measureFmaPeak(Isa isa, int threads, int samples) {
+PeakSampler::PeakSampler(Isa isa, int threads) : isa(isa), threads(threads) {
+  constexpr double peakSeconds = 0.004, clockSeconds = 0.001;
   if (!isaSupported(isa) || threads < 1)
-    return 0;
-  return bestRate(peakLoop(isa), threads, samples) * threads * chains * 2 *
-         isaLanes(isa) * 1e-9;
+    return;
+  peakIterations = calibrate(peakLoop(isa), peakSeconds);
+  clockIterations = calibrate(chainLoop(isa), clockSeconds);
 }
 
-double attn::bench::measureClockGHz(Isa isa) {
-  if (!isaSupported(isa))
+double PeakSampler::samplePeak() const {
+  if (peakIterations == 0)
     return 0;
-  return bestRate(chainLoop(isa), 1, 15) * chainLength * fmaLatency * 1e-9;
+  double time = runTogether(threads, [&] { peakLoop(isa)(peakIterations); });
+  return time <= 0 ? 0
+                   : double(peakIterations) / time * threads * chains * 2 *
+                         isaLanes(isa) * 1e-9;
+}
+
+double PeakSampler::sampleClock() const {
+  if (clockIterations == 0)
+    return 0;
+  double time = runTogether(1, [&] { chainLoop(isa)(clockIterations); });
+  return double(clockIterations) / time * chainLength * multiplyLatency * 1e-9;
 }
 
 void attn::bench::spinCores(int threads, double duration) {

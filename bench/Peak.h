@@ -7,14 +7,17 @@
 //===----------------------------------------------------------------------===//
 //
 // What a kernel's speed is measured against: the f32 FMA throughput of the very
-// machine and moment.  Two independent measurements check each other: the peak
-// loop should reach at least 95 % of
-//   clock (measureClockGHz) x 2 x lanes (isaLanes) x FMA ports (1 or 2).
+// machine and moment. A core's clock depends on what it just did, and changes
+// within milliseconds, so that samples are short and taken next to the kernel.
+// Two measurements check each other: the peak loop should reach at least 95 %
+// of clock x 2 x lanes x FMA ports.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef ATTN_BENCH_PEAK_H
 #define ATTN_BENCH_PEAK_H
+
+#include <cstdint>
 
 namespace attn::bench {
 
@@ -26,18 +29,26 @@ bool isaSupported(Isa isa);
 /// f32 lanes of a vector: 8 or 16.
 int isaLanes(Isa isa);
 
-/// GFLOP/s (an FMA counts 2) of `threads` threads that do nothing but
-/// independent f32 FMAs in registers, the best of `samples` of about 20 ms;
-/// 0 if the machine has no such instructions or no such threads.
-double measureFmaPeak(Isa isa, int threads, int samples = 15);
+/// Samples the peak of this machine.
+class PeakSampler {
+public:
+  /// Finds out how long the loops must run. All samples are 0 if the machine
+  /// has no such instructions.
+  PeakSampler(Isa isa, int threads);
 
-/// The clock of one core in GHz under a single chain of dependent FMAs, taking
-/// their latency as 4 cycles; 0 if the machine has no such instructions.  A
-/// core whose FMAs take longer reads too low, and a peak above
-/// clock x 2 x lanes x ports is the sign of that: such a reading checks
-/// nothing. Seen with 256-bit FMAs on an Intel Xeon with AMX (about 4.8
-/// cycles); its 512-bit FMAs take 4.
-double measureClockGHz(Isa isa);
+  /// GFLOP/s (an FMA counts 2) of `threads` threads that do nothing but
+  /// independent f32 FMAs in registers, for about 4 ms.
+  double samplePeak() const;
+
+  /// The clock of one core in GHz under vector load, for about 1 ms: a chain of
+  /// dependent integer multiplications, of 3 cycles each, with FMAs beside it.
+  double sampleClock() const;
+
+private:
+  Isa isa;
+  int threads;
+  int64_t peakIterations = 0, clockIterations = 0;
+};
 
 /// Keeps `threads` cores busy.  Virtual cores that have been idle may run
 /// slowly for seconds, so that several threads should be measured after this

@@ -54,7 +54,8 @@ def ConvertTileToCpuPass : Pass<"convert-tile-to-cpu", "::mlir::ModuleOp"> {
     copied to the arena with zeros.
 
     `vector-width` is the number of f32 lanes. A register tile of a product is
-    `row-vectors` vectors of rows times `cols-per-step` columns.
+    `row-vectors` vectors of rows (fewer if the tile has fewer) times as many
+    columns as fit into `registers` vector registers.
 
     Before:
     ```mlir
@@ -62,8 +63,8 @@ def ConvertTileToCpuPass : Pass<"convert-tile-to-cpu", "::mlir::ModuleOp"> {
     ```
     After:
     ```mlir
-    scf.for %n = %c0 to %c64 step %c4 {
-      %acc:16 = scf.for %d = %c0 to %c128 step %c1 iter_args(...) {
+    scf.for %n = %c0 to %c60 step %c6 {
+      %acc:24 = scf.for %d = %c0 to %c128 step %c1 iter_args(...) {
         %q0 = vector.load %q[%d, %c0] : ..., vector<16xf32>
         %k0 = memref.load %k[%n, %d]
         %b0 = vector.broadcast %k0 : f32 to vector<16xf32>
@@ -76,15 +77,16 @@ def ConvertTileToCpuPass : Pass<"convert-tile-to-cpu", "::mlir::ModuleOp"> {
 
     Preconditions: `cpu-group-tiles` has run; f32 tiles; the rows of a tile
     are a multiple of `vector-width`; the second operand of a product is
-    loaded from memory. Numerics: products are fused multiply-adds in f32.
+    loaded from memory. Numerics: products are multiplied and added in f32, fused
+    where the CPU can.
   }];
   let options = [
     Option<"vectorWidth", "vector-width", "int64_t", /*default=*/"16",
            "f32 lanes of a native vector">,
     Option<"rowVectors", "row-vectors", "int64_t", /*default=*/"4",
            "vectors of rows in a register tile">,
-    Option<"colsPerStep", "cols-per-step", "int64_t", /*default=*/"6",
-           "columns of the result in a register tile">];
+    Option<"registers", "registers", "int64_t", /*default=*/"32",
+           "vector registers">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",

@@ -48,6 +48,8 @@ private:
   void loadRowValue(Value tile);
   void storeResult(Value tile, Value firstCol, int64_t cols,
                    ArrayRef<Value> vectors);
+  void emitPrefetch(DotOp dot, Value k, Value firstCol, int64_t cols);
+  int64_t getColsPerStep();
   Value combine(ReduceKind kind, Value a, Value b);
   Value getRow(Value firstRow, int64_t vector) {
     return kernel.add(loc, firstRow, vector * width);
@@ -247,6 +249,32 @@ void GroupEmitter::emitRowMaps(bool needReduction) {
   }
 }
 
+/// Fetches one cache line of the second operand that the next register tiles
+/// will read. Each of its elements is read once and alone, so that a miss would
+/// hold up all accumulators.
+void GroupEmitter::emitPrefetch(DotOp dot, Value k, Value firstCol,
+                                int64_t cols) {
+  constexpr int64_t line = 64 / sizeof(float);
+  Value b = kernel.windows.lookup(dot.getB());
+  SmallVector<Value> at;
+  if (dot.getTransposeB()) {
+    // The rows below the current ones, line by line.
+    Value lines = kernel.index(
+        loc, llvm::divideCeil(typeOf(dot.getB()).getCols(), line));
+    Value below = arith::DivUIOp::create(builder, loc, k, lines);
+    Value which = arith::RemUIOp::create(builder, loc, k, lines);
+    at = {arith::AddIOp::create(builder, loc,
+                                kernel.add(loc, firstCol, cols), below),
+          arith::MulIOp::create(builder, loc, which,
+                                kernel.index(loc, line))};
+  } else {
+    // The current row, one line further.
+    at = {k, kernel.add(loc, firstCol, line)};
+  }
+  memref::PrefetchOp::create(builder, loc, b, at, /*isWrite=*/false,
+                             /*localityHint=*/3, /*isDataCache=*/true);
+}
+
 /// The register tile of a product: `cols` columns times `rowVectors` vectors
 /// of rows, accumulated over the inner dimension.
 Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
@@ -264,6 +292,7 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
 
   auto emitOne = [&](Value k, const Vectors &accumulators) {
     Vectors lanes, sums;
+    emitPrefetch(dot, k, firstCol, cols);
     for (int64_t v = 0; v < rowVectors; ++v)
       lanes.push_back(vector::LoadOp::create(builder, loc, vector, a,
                                              ValueRange{k, rowIndices[v]}));
@@ -297,6 +326,15 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
     sums = emitOne(kernel.add(loc, loop.getInductionVar(), n), sums);
   scf::YieldOp::create(builder, loc, sums);
   return Vectors(loop.getResults());
+}
+
+/// The columns of a register tile: as many as there are registers for the
+/// accumulators, beside the vectors of rows, the reductions and the repeated
+/// element.
+int64_t GroupEmitter::getColsPerStep() {
+  int64_t others = 1 + rowVectors * (1 + int64_t(reductions.size()));
+  return std::max<int64_t>(
+      1, (kernel.schedule.registers - others) / rowVectors);
 }
 
 /// One step of the sweep: `cols` columns from `firstCol` on. Returns the
@@ -381,7 +419,7 @@ void GroupEmitter::emitRowBlock(Value firstRow) {
   }
   if (sweeps) {
     // Elementwise sweeps have enough parallelism in one column.
-    int64_t step = product ? std::min(kernel.schedule.colsPerStep, domain) : 1;
+    int64_t step = product ? std::min(getColsPerStep(), domain) : 1;
     int64_t main = domain / step * step;
     SmallVector<Value> init;
     for (Vectors &vectors : reduced)

@@ -21,7 +21,7 @@ namespace mlir::tile {
 
 /// The register tile; see the pass's options.
 struct CpuSchedule {
-  int64_t vectorWidth, rowVectors, colsPerStep;
+  int64_t vectorWidth, rowVectors, registers;
 };
 
 /// Lowers one kernel. Each emit function works at the insertion point of

@@ -172,15 +172,15 @@ struct ConvertTileToCpu
 
   void runOnOperation() override {
     if (vectorWidth < 2 || !llvm::isPowerOf2_64(vectorWidth) ||
-        rowVectors < 1 || colsPerStep < 1) {
+        rowVectors < 1 || registers < 1) {
       getOperation().emitError()
           << "vector-width must be a power of two and at least 2, and "
-             "row-vectors and cols-per-step at least 1; got vector-width="
+             "row-vectors and registers at least 1; got vector-width="
           << vectorWidth << " row-vectors=" << rowVectors
-          << " cols-per-step=" << colsPerStep;
+          << " registers=" << registers;
       return signalPassFailure();
     }
-    CpuSchedule schedule{vectorWidth, rowVectors, colsPerStep};
+    CpuSchedule schedule{vectorWidth, rowVectors, registers};
     for (auto kernel :
          llvm::make_early_inc_range(getOperation().getOps<KernelOp>())) {
       KernelEmitter emitter(kernel, schedule);

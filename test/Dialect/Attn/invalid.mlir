@@ -302,7 +302,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>) {
 
 // A mask that does not exist.
 func.func @f(%q: tensor<?x4x?x16xf32>) {
-  // expected-error@+1 {{unknown attribute}}
+  // expected-error@+1 {{unknown attribute `window` in dialect `attn`}}
   attn.attention %q, %q, %q mask(#attn.window)
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
      -> tensor<?x4x?x16xf32>
@@ -524,7 +524,8 @@ func.func @f(%q: tensor<?x4x?x16xf32>) {
 // A length that does not exist.
 func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
   attn.attention %q, %q, %q mask_mod (%b, %h, %i, %j) {
-    // expected-error@+1 {{expected}}
+    // expected-error@+2 {{expected one of [query, key] for which length, got: value}}
+    // expected-error@+1 {{invalid value for property which, expected which length}}
     %n = attn.length value : index
     attn.yield %x : i1
   }

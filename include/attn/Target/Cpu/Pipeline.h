@@ -26,8 +26,8 @@ struct CpuTargetInfo {
   const char *features;
   /// f32 lanes of a vector.
   int64_t vectorWidth;
-  /// The register tile of a product: vectors of rows times columns.
-  int64_t rowVectors, colsPerStep;
+  /// Vectors of rows in the register tile of a product, and registers.
+  int64_t rowVectors, registers;
   /// Rows of a query tile and of a key tile.
   int64_t tileQ, tileKv;
   /// Whether there is an instruction that multiplies by a power of two.

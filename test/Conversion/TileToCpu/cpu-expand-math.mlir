@@ -1,0 +1,89 @@
+// Functions of the math dialect become arithmetic.
+
+// RUN: attn-opt %s --cpu-expand-math | attn-opt | FileCheck %s --check-prefixes=CHECK,INTEGER
+// RUN: attn-opt %s --cpu-expand-math=scalef=true | attn-opt \
+// RUN:   | FileCheck %s --check-prefixes=CHECK,SCALEF
+
+// 2^x = 2^n * 2^f: round, a polynomial of degree 5 in f, and the power of two.
+// CHECK-LABEL: func.func @exp2(
+// CHECK-SAME: %[[X:.*]]: vector<16xf32>
+// CHECK: %[[N:.*]] = math.roundeven %[[X]]
+// CHECK: %[[F:.*]] = arith.subf %[[X]], %[[N]]
+// CHECK-COUNT-4: math.fma %{{.*}}, %[[F]], %{{.*}} : vector<16xf32>
+// CHECK: %[[P:.*]] = math.fma %{{.*}}, %[[F]], %{{.*}} : vector<16xf32>
+// SCALEF-NOT: arith
+// SCALEF: %[[R:.*]] = llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"(%[[P]], %[[N]], %{{.*}}, %{{.*}}, %{{.*}})
+// INTEGER: arith.bitcast %{{.*}} : vector<16xf32> to vector<16xi32>
+// INTEGER: arith.shli
+// INTEGER: %[[POWER:.*]] = arith.bitcast %{{.*}} : vector<16xi32> to vector<16xf32>
+// INTEGER: %[[PRODUCT:.*]] = arith.mulf %[[P]], %[[POWER]]
+// Below the normal numbers it is 0, which makes exp2(-inf) exact.
+// INTEGER: %[[LOW:.*]] = arith.cmpf olt, %[[N]]
+// INTEGER: %[[ATLEAST:.*]] = arith.select %[[LOW]], %{{.*}}, %[[PRODUCT]]
+// INTEGER: %[[HIGH:.*]] = arith.cmpf ogt, %[[N]]
+// INTEGER: %[[R:.*]] = arith.select %[[HIGH]], %{{.*}}, %[[ATLEAST]]
+// CHECK: return %[[R]]
+func.func @exp2(%x: vector<16xf32>) -> vector<16xf32> {
+  %0 = math.exp2 %x : vector<16xf32>
+  return %0 : vector<16xf32>
+}
+
+// e^x: the remainder by n * ln(2) in two parts.
+// CHECK-LABEL: func.func @exp(
+// CHECK-SAME: %[[X:.*]]: vector<16xf32>
+// CHECK-DAG: %[[HI:.*]] = arith.constant dense<-0.693359375> : vector<16xf32>
+// CHECK-DAG: %[[LO:.*]] = arith.constant dense<2.12194442E-4> : vector<16xf32>
+// CHECK-DAG: %[[LOG2E:.*]] = arith.constant dense<1.44269502> : vector<16xf32>
+// CHECK: %[[Y:.*]] = arith.mulf %[[X]], %[[LOG2E]]
+// CHECK: %[[N:.*]] = math.roundeven %[[Y]]
+// CHECK: %[[R0:.*]] = math.fma %[[N]], %[[HI]], %[[X]]
+// CHECK: %[[R1:.*]] = math.fma %[[N]], %[[LO]], %[[R0]]
+// CHECK: arith.mulf %[[R1]], %[[LOG2E]]
+// CHECK-NOT: math.exp
+// SCALEF: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// INTEGER: arith.shli
+// CHECK: return
+func.func @exp(%x: vector<16xf32>) -> vector<16xf32> {
+  %0 = math.exp %x : vector<16xf32>
+  return %0 : vector<16xf32>
+}
+
+// The instruction takes 16 lanes only.
+// CHECK-LABEL: func.func @other_widths(
+// CHECK-NOT: call_intrinsic
+// CHECK-NOT: math.exp
+// CHECK: arith.shli %{{.*}} : vector<8xi32>
+// CHECK: arith.shli %{{.*}} : i32
+// CHECK-NOT: math.exp
+// CHECK: return
+func.func @other_widths(%x: vector<8xf32>, %y: f32) -> (vector<8xf32>, f32) {
+  %0 = math.exp2 %x : vector<8xf32>
+  %1 = math.exp2 %y : f32
+  return %0, %1 : vector<8xf32>, f32
+}
+
+// CHECK-LABEL: func.func @others(
+// CHECK-NOT: math.{{log|tanh|sin|cos|erf|powf|exp}}
+// CHECK: return
+func.func @others(%x: vector<16xf32>) -> vector<16xf32> {
+  %0 = math.log2 %x : vector<16xf32>
+  %1 = math.tanh %0 : vector<16xf32>
+  %2 = math.sin %1 : vector<16xf32>
+  %3 = math.cos %2 : vector<16xf32>
+  %4 = math.erf %3 : vector<16xf32>
+  %5 = math.log %4 : vector<16xf32>
+  %6 = math.log1p %5 : vector<16xf32>
+  %7 = math.expm1 %6 : vector<16xf32>
+  return %7 : vector<16xf32>
+}
+
+// Only f32 is written as arithmetic.
+// CHECK-LABEL: func.func @other_types(
+// CHECK-NEXT: %[[A:.*]] = math.exp2 %{{.*}} : f64
+// CHECK-NEXT: %[[B:.*]] = math.exp %{{.*}} : vector<4xf64>
+// CHECK-NEXT: return %[[A]], %[[B]]
+func.func @other_types(%x: f64, %y: vector<4xf64>) -> (f64, vector<4xf64>) {
+  %0 = math.exp2 %x : f64
+  %1 = math.exp %y : vector<4xf64>
+  return %0, %1 : f64, vector<4xf64>
+}

@@ -1,0 +1,166 @@
+// Each message of attn-tile about what it cannot lower.
+
+// RUN: attn-opt %s --attn-tile --split-input-file --verify-diagnostics
+// RUN: not attn-opt %s --attn-tile=algorithm=fast --split-input-file 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=ALGORITHM
+// RUN: not attn-opt %s --attn-tile=tile-q=0 --split-input-file 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=TILE-Q
+// RUN: not attn-opt %s --attn-tile=tile-kv=-1 --split-input-file 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=TILE-KV
+// RUN: not attn-opt %s --attn-tile=tile-k=1 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=OPTION
+
+// ALGORITHM: error: unknown algorithm 'fast'; allowed are standard, memory-efficient and flash
+// TILE-Q: error: tile sizes must be at least 1, got tile-q=0 tile-kv=64
+// TILE-KV: error: tile sizes must be at least 1, got tile-q=64 tile-kv=-1
+// OPTION: no such option tile-k
+
+!t = tensor<?x4x?x16xf16>
+
+func.func @f(%q: !t) -> !t {
+  // expected-error@+1 {{has elements of type 'f16'; attn-tile supports f32}}
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> !t {
+  // expected-error@+1 {{still has a mask attribute; run attn-expand-variant first}}
+  %o = attn.attention %q, %q, %q mask(#attn.causal) : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> !t {
+  %k = tensor.empty() : tensor<1x4x8x16xf32>
+  %c = tensor.cast %k : tensor<1x4x8x16xf32> to !t
+  // expected-error@+1 {{query, key and value must be arguments of the function}}
+  %o = attn.attention %q, %c, %q : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> !t {
+  %0 = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  // expected-error@+1 {{is the second one in function 'f'; attn-tile takes one in a function}}
+  %1 = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  return %1 : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+// expected-error@+1 {{a function with attn.attention must be a single block}}
+func.func @f(%q: !t) -> !t {
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  cf.br ^next
+^next:
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> (!t, !t) {
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  // expected-error@+1 {{a function with attn.attention must return its results and nothing else}}
+  return %o, %q : !t, !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+// An attention in a region is not the function's.
+func.func @f(%q: !t, %c: i1) -> !t {
+  %r = scf.if %c -> !t {
+    %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+    scf.yield %o : !t
+  } else {
+    scf.yield %q : !t
+  }
+  // expected-error@+1 {{a function with attn.attention must return its results and nothing else}}
+  return %r : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> (!t, !t) {
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  // expected-error@+1 {{returns a result of attn.attention twice}}
+  return %o, %o : !t, !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> tensor<?x4x?xf32> {
+  %o, %lse = attn.attention %q, %q, %q : (!t, !t, !t) -> (!t, tensor<?x4x?xf32>)
+  // expected-error@+1 {{must return the output of attn.attention}}
+  return %lse : tensor<?x4x?xf32>
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+// expected-error@+1 {{takes an argument of type 'vector<4xf32>'; allowed are ranked tensors and scalars}}
+func.func @f(%q: !t, %bias: vector<4xf32>) -> !t {
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+// expected-error@+1 {{takes an argument of type 'tensor<*xf32>'; allowed are ranked tensors and scalars}}
+func.func @f(%q: !t, %bias: tensor<*xf32>) -> !t {
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> !t {
+  // expected-error@+1 {{a value used in score_mod or mask_mod must be an argument of the function, or computed from arguments by scalar operations without side effects}}
+  %slopes = arith.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+  %o = attn.attention %q, %q, %q
+      score_mod (%s, %b, %h, %i, %j) {
+        %r = tensor.extract %slopes[%h] : tensor<4xf32>
+        attn.yield %r : f32
+      } : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func private @seed() -> f32
+
+func.func @f(%q: !t) -> !t {
+  // expected-error@+1 {{a value used in score_mod or mask_mod must be an argument of the function, or computed from arguments by scalar operations without side effects}}
+  %seed = call @seed() : () -> f32
+  %twice = arith.addf %seed, %seed : f32
+  %o = attn.attention %q, %q, %q
+      score_mod (%s, %b, %h, %i, %j) { attn.yield %twice : f32 }
+      : (!t, !t, !t) -> !t
+  return %o : !t
+}
