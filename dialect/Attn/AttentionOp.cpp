@@ -12,6 +12,8 @@
 
 #include "dialect/Attn/Attn.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -126,6 +128,14 @@ LogicalResult AttentionOp::verify() {
     if (type.isDynamicDim(1) || type.isDynamicDim(3))
       return emitOpError() << "the number of heads and the head dimension of "
                            << name << " must be static, but it is " << type;
+    if (type.getEncoding())
+      return emitOpError() << name << " must not have an encoding, but is "
+                           << type;
+    constexpr int64_t limit = 1 << 16;
+    if (type.getDimSize(1) > limit || type.getDimSize(3) > limit)
+      return emitOpError() << name << " has more than " << limit
+                           << " heads, or a head dimension of more than "
+                           << limit << ": " << type;
     if (type.getDimSize(1) == 0 || type.getDimSize(3) == 0)
       return emitOpError() << name
                            << " must have at least one head and a head "
@@ -185,6 +195,15 @@ LogicalResult AttentionOp::verify() {
   return success();
 }
 
+/// Whether an operation may be part of score_mod or mask_mod.
+static bool isAllowedInRegion(Operation *op) {
+  if (isa<LengthOp, tensor::ExtractOp, tensor::DimOp>(op))
+    return true;
+  return isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
+             op->getDialect()) &&
+         op->getNumRegions() == 0 && isMemoryEffectFree(op);
+}
+
 /// Checks one region: its arguments, what it yields, what it holds.
 static LogicalResult verifyMod(AttentionOp op, Region &region, StringRef name,
                                bool hasScore, Type yielded) {
@@ -208,11 +227,11 @@ static LogicalResult verifyMod(AttentionOp op, Region &region, StringRef name,
                                << ", but yields "
                                << yield.getResult().getType();
   for (Operation &nested : block.without_terminator()) {
-    if (!isMemoryEffectFree(&nested) || nested.getNumRegions() != 0)
+    if (!isAllowedInRegion(&nested))
       return nested.emitOpError()
              << "is not allowed in " << name
-             << ", which may hold only operations without side effects and "
-                "without regions";
+             << ", which may hold elementwise operations of arith and math, "
+                "tensor.extract, tensor.dim and attn.length";
     for (Type type : nested.getResultTypes())
       if (!type.isIntOrIndexOrFloat())
         return nested.emitOpError() << "is not allowed in " << name

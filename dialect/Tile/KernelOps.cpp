@@ -83,6 +83,14 @@ LogicalResult GroupOp::verify() {
   if (!yield || yield.getValues().getTypes() != getTiles().getTypes())
     return emitOpError() << "must yield its results, of types ("
                          << getTiles().getTypes() << ")";
+  llvm::SmallPtrSet<Value, 4> yielded;
+  for (Value value : yield.getValues())
+    if (value.getParentBlock() != &getBody().front() ||
+        !yielded.insert(value).second)
+      return emitOpError() << "must yield each of its results once, and only "
+                              "tiles that it computes";
+  if (getBody().front().without_terminator().empty())
+    return emitOpError() << "must hold at least one operation";
   for (Operation &op : getBody().front().without_terminator())
     if (!isa<DotOp, MapOp, ReduceOp>(op))
       return op.emitOpError()

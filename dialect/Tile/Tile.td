@@ -162,7 +162,8 @@ def Tile_LaunchOp : Tile_Op<"launch", [
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$count,
                        Variadic<AnyType>:$arguments);
   let assemblyFormat = [{
-    $kernel `[` $count `]` `(` $arguments `)` attr-dict `:` type($arguments)
+    $kernel `[` $count `]` `` `(` $arguments `)` attr-dict
+    (`:` type($arguments)^)?
   }];
 }
 

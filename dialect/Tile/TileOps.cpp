@@ -32,6 +32,13 @@ LogicalResult DotOp::verify() {
     std::swap(m, ka);
   if (getTransposeB())
     std::swap(kb, n);
+  auto isFloat = [](TileType type) {
+    return isa<FloatType>(type.getElementType());
+  };
+  if (isFloat(a) != isFloat(b) || isFloat(a) != isFloat(result))
+    return emitOpError() << "multiplies " << a << " with " << b << " to "
+                         << result
+                         << "; all must hold floats, or all integers";
   if (ka != kb)
     return emitOpError() << "multiplies " << m << "x" << ka << " with " << kb
                          << "x" << n << "; the inner sizes must be equal";
@@ -178,10 +185,11 @@ LogicalResult MapOp::verify() {
     return emitOpError() << "the region must yield one value of type "
                          << result.getElementType();
   for (Operation &op : getBlock()->without_terminator())
-    if (op.getNumRegions() != 0 || hasEffect<MemoryEffects::Write>(&op))
+    if (op.getNumRegions() != 0 ||
+        (!isa<memref::LoadOp>(op) && !isMemoryEffectFree(&op)))
       return op.emitOpError()
              << "is not allowed in tile.map, which holds operations without "
-                "regions that do not write";
+                "regions and side effects, and memref.load";
   return success();
 }
 

@@ -22,19 +22,19 @@ ParseResult ViewOp::parse(OpAsmParser &parser, OperationState &result) {
   SmallVector<OpAsmParser::UnresolvedOperand> fixed;
   Builder &builder = parser.getBuilder();
   int64_t dim = 0;
-  auto setOnce = [&](StringAttr name) -> ParseResult {
+  auto setOnce = [&](StringAttr name, StringRef keyword) -> ParseResult {
     if (result.attributes.get(name))
       return parser.emitError(parser.getCurrentLocation())
-             << "only one dimension can be '" << name.getValue() << "'";
+             << "only one dimension can be '" << keyword << "'";
     result.addAttribute(name, builder.getI64IntegerAttr(dim));
     return success();
   };
   auto parseEntry = [&]() -> ParseResult {
     if (succeeded(parser.parseOptionalKeyword("rows"))) {
-      if (setOnce(getRowDimAttrName(result.name)))
+      if (setOnce(getRowDimAttrName(result.name), "rows"))
         return failure();
     } else if (succeeded(parser.parseOptionalKeyword("cols"))) {
-      if (setOnce(getColDimAttrName(result.name)))
+      if (setOnce(getColDimAttrName(result.name), "cols"))
         return failure();
     } else {
       if (parser.parseOperand(fixed.emplace_back()))
@@ -42,7 +42,7 @@ ParseResult ViewOp::parse(OpAsmParser &parser, OperationState &result) {
       if (succeeded(parser.parseOptionalColon())) {
         int64_t group;
         if (parser.parseInteger(group) ||
-            setOnce(getGroupDimAttrName(result.name)))
+            setOnce(getGroupDimAttrName(result.name), "group"))
           return failure();
         result.addAttribute(getGroupAttrName(result.name),
                             builder.getI64IntegerAttr(group));
@@ -112,6 +112,11 @@ LogicalResult ViewOp::verify() {
     return emitOpError() << "has " << getFixed().size()
                          << " fixed indices, but " << type << " needs "
                          << rank - running;
+  if (getGroupDim() && (*getGroupDim() == getRowDim() ||
+                        getGroupDim() == getColDim()))
+    return emitOpError() << "the group must be in a fixed dimension";
+  if (!getGroupDim() && getGroup() != 1)
+    return emitOpError() << "a group needs the dimension that it is in";
   if (int64_t(getGroup()) < 1)
     return emitOpError() << "the group must be at least 1, got "
                          << int64_t(getGroup());

@@ -17,6 +17,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -87,6 +88,10 @@ std::optional<Sum> BoundsBuilder::toSum(Value value) {
     return sum;
   }
   if (value.getParentRegion() != &map.getBody()) {
+    // It must not change between the tiles of the loop.
+    auto loop = map->getParentOfType<LoopLikeOpInterface>();
+    if (loop && !loop.isDefinedOutsideOfLoop(value))
+      return std::nullopt;
     sum.terms.emplace_back(value, 1);
     return sum;
   }

@@ -92,9 +92,9 @@ Compilation::chooseTarget(const CompileOptions &options,
                    " rows; allowed are multiples of " +
                    std::to_string(target.vectorWidth) +
                    " (the vector width of " + target.name + ") up to 1024");
-  if (target.tileKv < 1 || target.tileKv > 1024)
+  if (target.tileKv < 2 || target.tileKv > 1024)
     return failure("a key tile of " + std::to_string(target.tileKv) +
-                   " rows; allowed are 1 to 1024");
+                   " rows; allowed are 2 to 1024");
   return target;
 }
 

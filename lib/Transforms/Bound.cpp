@@ -148,18 +148,21 @@ static arith::SelectOp getMask(MapOp map) {
   return select;
 }
 
-/// The view that the rows of a tile were loaded from.
-static ViewOp getRowView(Value tile) {
+/// The view that the rows of a tile, from `firstRow` on, were loaded from.
+static ViewOp getRowView(Value tile, Value firstRow) {
   Operation *op = tile.getDefiningOp();
   if (auto load = dyn_cast_or_null<LoadOp>(op))
-    return load.getView().getDefiningOp<ViewOp>();
+    return load.getRow() == firstRow ? load.getView().getDefiningOp<ViewOp>()
+                                     : ViewOp();
   if (auto dot = dyn_cast_or_null<DotOp>(op))
-    return dot.getTransposeA() ? nullptr : getRowView(dot.getA());
+    return dot.getTransposeA() ? ViewOp() : getRowView(dot.getA(), firstRow);
   if (auto map = dyn_cast_or_null<MapOp>(op))
     for (Value input : map.getInputs())
-      if (ViewOp view = getRowView(input))
-        return view;
-  return nullptr;
+      if (cast<TileType>(input.getType()).getRows() ==
+          map.getResult().getType().getRows())
+        if (ViewOp view = getRowView(input, firstRow))
+          return view;
+  return {};
 }
 
 static std::optional<MaskedLoop> matchLoop(scf::ForOp loop) {
@@ -178,7 +181,9 @@ static std::optional<MaskedLoop> matchLoop(scf::ForOp loop) {
   if (!match.map)
     return std::nullopt;
 
-  // The tile's first key must be t times the size of a tile.
+  // The tile's first key must be t times the size of a tile, t = 0, 1, 2 ...
+  if (!matchPattern(loop.getStep(), m_One()))
+    return std::nullopt;
   auto firstKey = match.map.getOrigin()[1].getDefiningOp<arith::MulIOp>();
   APInt size;
   if (!firstKey || firstKey.getLhs() != loop.getInductionVar() ||
@@ -186,7 +191,7 @@ static std::optional<MaskedLoop> matchLoop(scf::ForOp loop) {
       size.getSExtValue() != match.map.getResult().getType().getCols() ||
       !loop.isDefinedOutsideOfLoop(match.map.getOrigin()[0]))
     return std::nullopt;
-  match.rows = getRowView(match.map.getResult());
+  match.rows = getRowView(match.map.getResult(), match.map.getOrigin()[0]);
   if (!match.rows)
     return std::nullopt;
 
@@ -326,6 +331,11 @@ void LoopSplitter::run() {
     full.add(builder, loc, fullBegin, fullEnd);
     last = cloneLoop(full, first.getResults(), "full", /*masked=*/false);
   }
+  if (bounds.exact)
+    remark::passed(loc,
+                   remark::RemarkOpts::name("tile-bound").category(
+                       "attn.bound"))
+        << "empty key tiles are skipped; full ones run without the mask";
   match.loop.replaceAllUsesWith(last.getResults());
   match.loop.erase();
 }

@@ -35,7 +35,9 @@ struct HoistScale : OpRewritePattern<MapOp> {
          llvm::zip_first(map.getInputs(), map.getBlock()->getArguments())) {
       auto dot = input.getDefiningOp<DotOp>();
       if (!dot || dot.getAccumulator() || !dot->hasOneUse() ||
-          !argument.hasOneUse() || !dot.getResult().getType().getElementType().isF32())
+          !argument.hasOneUse() ||
+          !dot.getA().getType().getElementType().isF32() ||
+          !dot.getResult().getType().getElementType().isF32())
         continue;
       auto multiply = dyn_cast<arith::MulFOp>(*argument.user_begin());
       if (!multiply)

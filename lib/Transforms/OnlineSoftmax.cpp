@@ -15,6 +15,8 @@
 #include "mlir/IR/Dominance.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/CSE.h"
 
 using namespace mlir;
@@ -66,6 +68,11 @@ static bool isSumOfExponentials(scf::ForOp loop, unsigned index, Value max) {
   return false;
 }
 
+static remark::RemarkOpts getRemarkOptions() {
+  return remark::RemarkOpts::name("tile-online-softmax")
+      .category("attn.softmax");
+}
+
 /// Matches the pair whose first loop is `maxLoop`; says in a remark why a loop
 /// with a maximum does not fit.
 static std::optional<SoftmaxLoops> matchLoops(scf::ForOp maxLoop) {
@@ -77,29 +84,52 @@ static std::optional<SoftmaxLoops> matchLoops(scf::ForOp maxLoop) {
       reduce.getInit() != maxLoop.getRegionIterArg(0) ||
       !maxLoop.getRegionIterArg(0).hasOneUse())
     return std::nullopt;
-  auto miss = [&](const Twine &why) {
-    maxLoop.emitRemark() << "the loop that computes the row maximum was not "
-                            "fused: "
-                         << why;
+  auto miss = [&](StringRef why) {
+    remark::missed(maxLoop.getLoc(), getRemarkOptions())
+        << "the loop that computes the row maximum was not fused: "
+        << why.str();
     return std::nullopt;
   };
 
   SoftmaxLoops loops{maxLoop, nullptr, nullptr};
   Value max = maxLoop.getResult(0);
+  SmallVector<Operation *> others;
   for (Operation *user : max.getUsers()) {
-    auto loop = user->getParentOfType<scf::ForOp>();
-    if (!loop || loop->getBlock() != maxLoop->getBlock())
-      continue; // After the loops: the final maximum is what it needs.
+    Operation *outer = maxLoop->getBlock()->findAncestorOpInBlock(*user);
+    auto loop = dyn_cast<scf::ForOp>(outer);
+    if (!loop || outer == user) {
+      others.push_back(outer);
+      continue;
+    }
     if (loops.sumLoop && loops.sumLoop != loop)
       return miss("its result is used in several loops");
     loops.sumLoop = loop;
     auto map = dyn_cast<MapOp>(user);
-    if (!map || !isExponentialOf(map, max))
+    if (!map || map->getBlock() != loop.getBody() ||
+        !isExponentialOf(map, max))
       return miss("its result is used in something other than exp2(x - max)");
     loops.exponential = map;
   }
   if (!loops.sumLoop)
     return miss("no later loop uses its result");
+  for (Operation *other : others)
+    if (other == loops.sumLoop || other->isBeforeInBlock(loops.sumLoop))
+      return miss("its result is used before the loop that sums");
+  // The first loop moves to the place of the second.
+  for (Operation *op = maxLoop; op != loops.sumLoop->getNextNode();
+       op = op->getNextNode()) {
+    bool writes = op->walk([](Operation *nested) {
+                      bool pure = isa<LoadOp>(nested) ||
+                                  nested->hasTrait<
+                                      OpTrait::HasRecursiveMemoryEffects>() ||
+                                  isMemoryEffectFree(nested);
+                      return pure ? WalkResult::advance()
+                                  : WalkResult::interrupt();
+                    })
+                      .wasInterrupted();
+    if (writes)
+      return miss("memory may be written in the loops or between them");
+  }
   scf::ForOp sumLoop = loops.sumLoop;
   if (sumLoop.getLowerBound() != maxLoop.getLowerBound() ||
       sumLoop.getUpperBound() != maxLoop.getUpperBound() ||
@@ -179,8 +209,12 @@ void mlir::tile::fuseOnlineSoftmax(KernelOp kernel) {
   if (pairs.empty())
     return;
   IRRewriter rewriter(kernel.getContext());
-  for (const SoftmaxLoops &loops : pairs)
+  for (SoftmaxLoops &loops : pairs) {
+    remark::passed(loops.sumLoop.getLoc(), getRemarkOptions())
+        << "one loop with a running maximum and "
+        << std::to_string(loops.sumLoop.getNumResults()) << " sums";
     fuse(rewriter, loops);
+  }
   // Both loops computed the same scores; once is enough.
   DominanceInfo dominance(kernel);
   eliminateCommonSubExpressions(rewriter, dominance, kernel);

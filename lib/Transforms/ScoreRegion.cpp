@@ -13,7 +13,7 @@
 #include "ScoreRegion.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -45,12 +45,17 @@ mlir::tile::collectCaptures(attn::AttentionOp op) {
       continue;
     }
     Operation *producer = value.getDefiningOp();
-    if (!isMemoryEffectFree(producer) || producer->getNumRegions() != 0 ||
+    bool isScalar =
+        isa<tensor::ExtractOp, tensor::DimOp>(producer) ||
+        isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
+            producer->getDialect());
+    if (!isScalar || !isMemoryEffectFree(producer) ||
+        producer->getNumRegions() != 0 ||
         !value.getType().isIntOrIndexOrFloat())
       return producer->emitError()
              << "a value used in score_mod or mask_mod must be an argument of "
-                "the function, or computed from arguments by scalar "
-                "operations without side effects";
+                "the function, or computed from arguments by operations of "
+                "arith and math, tensor.extract and tensor.dim";
     llvm::append_range(worklist, producer->getOperands());
   }
   llvm::sort(arguments, [](BlockArgument a, BlockArgument b) {

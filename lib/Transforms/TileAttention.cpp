@@ -85,7 +85,21 @@ LogicalResult EntryBuilder::checkFunction() {
   if (!llvm::hasSingleElement(function.getBody()))
     return function.emitError()
            << "a function with attn.attention must be a single block";
-  auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
+  Block &body = function.getBody().front();
+  auto ret = dyn_cast<func::ReturnOp>(body.getTerminator());
+  if (!ret)
+    return body.getTerminator()->emitError()
+           << "a function with attn.attention must end with func.return";
+  for (Operation &other : body.without_terminator())
+    if (&other != op && !isMemoryEffectFree(&other))
+      return other.emitError() << "has side effects; a function with "
+                                  "attn.attention may hold only what its "
+                                  "regions use";
+  if (!SymbolTable::symbolKnownUseEmpty(function,
+                                        function->getParentOfType<ModuleOp>()))
+    return function.emitError()
+           << "a function with attn.attention becomes an entry of the runtime "
+              "and cannot be called from other functions";
   for (Value returned : ret.getOperands()) {
     auto result = dyn_cast<OpResult>(returned);
     if (!result || result.getOwner() != op)
@@ -329,9 +343,12 @@ struct TileAttention : tile::impl::AttnTilePassBase<TileAttention> {
           << "'; allowed are standard, memory-efficient and flash";
       return signalPassFailure();
     }
-    if (tileQ < 1 || tileKv < 1) {
-      getOperation().emitError() << "tile sizes must be at least 1, got tile-q="
-                                 << tileQ << " tile-kv=" << tileKv;
+    constexpr int64_t maxTile = 4096;
+    if (tileQ < 1 || tileKv < 1 || tileQ > maxTile || tileKv > maxTile) {
+      getOperation().emitError()
+          << "tile sizes must be between 1 and " << maxTile
+          << ", got tile-q=" << int64_t(tileQ)
+          << " tile-kv=" << int64_t(tileKv);
       return signalPassFailure();
     }
     for (auto function :

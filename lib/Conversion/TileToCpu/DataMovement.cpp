@@ -37,6 +37,15 @@ public:
   LogicalResult check() {
     if (!view)
       return op->emitOpError() << "must have a view made by tile.view";
+    auto memref = cast<MemRefType>(view.getSource().getType());
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    if (memref.getMemorySpace() ||
+        failed(memref.getStridesAndOffset(strides, offset)))
+      return op->emitOpError()
+             << "accesses " << memref
+             << "; convert-tile-to-cpu supports strided memrefs in the default "
+                "memory space";
     numRows = view.getNumRows(builder, loc);
     numCols = view.getNumCols(builder, loc);
     return success();

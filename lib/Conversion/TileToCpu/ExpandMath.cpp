@@ -190,8 +190,24 @@ struct ExpandMath : tile::impl::CpuExpandMathPassBase<ExpandMath> {
     };
     populateMathF32ExpansionPatterns(patterns, expand);
     populateMathPolynomialApproximationPatterns(patterns, expand);
+    math::populateExpansionPatterns(
+        patterns, {"tan", "sinh", "cosh", "asinh", "acosh", "atanh", "powf",
+                   "fpowi", "round"});
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+
+    // What is left must be instructions of the CPU.
+    getOperation()->walk([&](Operation *op) {
+      if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) ||
+          isa<math::FmaOp, math::SqrtOp, math::RsqrtOp, math::FloorOp,
+              math::CeilOp, math::TruncOp, math::RoundEvenOp, math::AbsFOp,
+              math::AbsIOp, math::CopySignOp, math::CountLeadingZerosOp,
+              math::CountTrailingZerosOp, math::CtPopOp>(op))
+        return;
+      op->emitOpError() << "on " << op->getResult(0).getType()
+                        << " has no expansion for a CPU";
       signalPassFailure();
+    });
   }
 };
 } // namespace

@@ -130,6 +130,11 @@ LogicalResult GroupEmitter::check() {
       reduced.insert(op.getResult(0));
     }
   }
+  if (product && domain == 1 &&
+      llvm::any_of(product->getUsers(), llvm::IsaPred<MapOp, ReduceOp>))
+    return product.emitOpError()
+           << "has a single column, which another operation of its group uses; "
+              "convert-tile-to-cpu supports that for two columns and more";
   if (rows % width != 0)
     return group.emitOpError() << "has tiles with " << rows
                                << " rows, which is not a multiple of the "

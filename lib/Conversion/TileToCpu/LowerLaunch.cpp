@@ -193,12 +193,26 @@ struct LowerLaunch : tile::impl::CpuLowerLaunchPassBase<LowerLaunch> {
       else
         entries.push_back(function);
     }
+    for (func::FuncOp kernel : kernels) {
+      ArrayRef<Type> types = kernel.getArgumentTypes();
+      if (types.size() < 2 || !types.front().isIndex() ||
+          !isa<MemRefType>(types.back())) {
+        kernel.emitError() << "has the attribute " << kArenaBytesAttrName
+                           << " of a kernel, but does not take a work index "
+                              "first and an arena last";
+        return signalPassFailure();
+      }
+    }
     // Signatures first: a launch takes the address of a kernel.
     for (func::FuncOp kernel : kernels)
       lowering.lowerKernel(kernel);
     for (func::FuncOp entry : entries)
       if (failed(lowering.lowerEntry(entry)))
         return signalPassFailure();
+    module.walk([&](LaunchOp launch) {
+      launch.emitOpError() << "must be directly in a function without results";
+      signalPassFailure();
+    });
   }
 };
 } // namespace

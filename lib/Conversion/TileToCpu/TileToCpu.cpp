@@ -90,6 +90,18 @@ LogicalResult KernelEmitter::emitLoop(scf::ForOp loop) {
       return loop.emitOpError() << "carries a value of type "
                                 << carried.getType()
                                 << "; convert-tile-to-cpu supports tiles";
+  for (auto [carried, yielded] :
+       llvm::zip_equal(loop.getRegionIterArgs(), loop.getYieldedValues())) {
+    auto other = dyn_cast<BlockArgument>(yielded);
+    if (other && other != carried && other.getOwner() == loop.getBody())
+      return loop.emitOpError() << "yields one of its arguments in the place "
+                                   "of another, which is not supported";
+    if (cast<TileType>(carried.getType()).getRows() % schedule.vectorWidth)
+      return loop.emitOpError()
+             << "carries " << carried.getType()
+             << ", whose rows are not a multiple of the vector width "
+             << schedule.vectorWidth;
+  }
   for (auto [init, carried] :
        llvm::zip_equal(loop.getInitArgs(), loop.getRegionIterArgs()))
     copyBuffer(init, carried);
@@ -128,7 +140,8 @@ LogicalResult KernelEmitter::emitBlock(Block &block) {
                                    "cpu-group-tiles before convert-tile-to-cpu";
     else if (isa<ReturnOp>(op))
       func::ReturnOp::create(builder, op.getLoc());
-    else if (op.getNumRegions() != 0)
+    else if (op.getNumRegions() != 0 ||
+             llvm::any_of(op.getResultTypes(), llvm::IsaPred<TileType>))
       result = op.emitOpError() << "is not supported in a kernel by "
                                    "convert-tile-to-cpu";
     else if (!isa<scf::YieldOp>(op))
@@ -141,6 +154,12 @@ LogicalResult KernelEmitter::emitBlock(Block &block) {
 
 FailureOr<func::FuncOp> KernelEmitter::run() {
   Location loc = kernel.getLoc();
+  constexpr int64_t maxArena = 256 << 20;
+  if (plan.getArenaBytes() > maxArena)
+    return kernel.emitOpError()
+           << "needs " << plan.getArenaBytes()
+           << " bytes of scratch for its tiles; at most " << maxArena
+           << " are allowed, so use smaller tiles or head dimensions";
   builder.setInsertionPoint(kernel);
   SmallVector<Type> types(kernel.getArgumentTypes());
   types.push_back(
@@ -176,8 +195,8 @@ struct ConvertTileToCpu
       getOperation().emitError()
           << "vector-width must be a power of two and at least 2, and "
              "row-vectors and registers at least 1; got vector-width="
-          << vectorWidth << " row-vectors=" << rowVectors
-          << " registers=" << registers;
+          << int64_t(vectorWidth) << " row-vectors=" << int64_t(rowVectors)
+          << " registers=" << int64_t(registers);
       return signalPassFailure();
     }
     CpuSchedule schedule{vectorWidth, rowVectors, registers};
