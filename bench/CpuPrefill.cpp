@@ -46,8 +46,7 @@ struct Measurement {
 };
 
 std::string makeModule(const Configuration &config) {
-  std::string type =
-      "tensor<?x8x?x" + std::to_string(config.headDim) + "xf32>";
+  std::string type = "tensor<?x8x?x" + std::to_string(config.headDim) + "xf32>";
   return "func.func @f(%q: " + type + ", %k: " + type + ", %v: " + type +
          ") -> " + type + " {\n  %o = attn.attention %q, %k, %v" +
          (config.causal ? " mask(#attn.causal)" : "") + " : (" + type + ", " +
@@ -172,14 +171,14 @@ int run(int argc, char **argv) {
             return 1;
           }
           if (!json)
-            std::printf("%-7s B1 H%d S%d D%-4d %-7s %d thread%s %8.2f ms  %5.1f "
-                        "%% of %.1f GFLOP/s (9 of 10 below %.1f %%), peak loop "
-                        "keeps %.2f ports busy\n",
-                        name, int(kHeads), int(length), int(dim),
-                        causal ? "causal" : "full", threads,
-                        threads == 1 ? " " : "s", result->seconds * 1e3,
-                        result->shareOfPeak * 100, result->peak,
-                        result->bestShare * 100, result->portsBusy);
+            std::printf(
+                "%-7s B1 H%d S%d D%-4d %-7s %d thread%s %8.2f ms  %5.1f "
+                "%% of %.1f GFLOP/s (9 of 10 below %.1f %%), peak loop "
+                "keeps %.2f ports busy\n",
+                name, int(kHeads), int(length), int(dim),
+                causal ? "causal" : "full", threads, threads == 1 ? " " : "s",
+                result->seconds * 1e3, result->shareOfPeak * 100, result->peak,
+                result->bestShare * 100, result->portsBusy);
           std::fflush(stdout);
           report.push_back({{"isa", name},
                             {"head_dim", dim},

@@ -184,8 +184,8 @@ LogicalResult AttentionOp::verify() {
                             "value), but is "
                          << getOutput().getType();
   if (getLse()) {
-    auto expectedLse = RankedTensorType::get(
-        {shape[0], shape[1], shape[2]}, Float32Type::get(getContext()));
+    auto expectedLse = RankedTensorType::get({shape[0], shape[1], shape[2]},
+                                             Float32Type::get(getContext()));
     if (getLse().getType() != expectedLse)
       return emitOpError() << "the log-sum-exp must have type " << expectedLse
                            << ", but is " << getLse().getType();
@@ -214,18 +214,17 @@ static LogicalResult verifyMod(AttentionOp op, Region &region, StringRef name,
   if (!llvm::hasSingleElement(region))
     return op.emitOpError() << name << " must be a single block";
   if (region.getArgumentTypes() != TypeRange(types))
-    return op.emitOpError() << name << " must have the arguments ("
-                            << TypeRange(types) << "), but has ("
-                            << region.getArgumentTypes() << ")";
+    return op.emitOpError()
+           << name << " must have the arguments (" << TypeRange(types)
+           << "), but has (" << region.getArgumentTypes() << ")";
   Block &block = region.front();
-  auto yield =
-      block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
+  auto yield = block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
   if (!yield)
     return op.emitOpError() << name << " must end with attn.yield";
   if (yield.getResult().getType() != yielded)
-    return yield.emitOpError() << name << " must yield " << yielded
-                               << ", but yields "
-                               << yield.getResult().getType();
+    return yield.emitOpError()
+           << name << " must yield " << yielded << ", but yields "
+           << yield.getResult().getType();
   for (Operation &nested : block.without_terminator()) {
     if (!isAllowedInRegion(&nested))
       return nested.emitOpError()
@@ -251,7 +250,8 @@ LogicalResult AttentionOp::verifyRegions() {
                    builder.getI1Type());
 }
 
-LogicalResult AttentionOp::reifyResultShapes(OpBuilder &builder,
+LogicalResult
+AttentionOp::reifyResultShapes(OpBuilder &builder,
                                ReifiedRankedShapedTypeDims &shapes) {
   SmallVector<OpFoldResult> dims =
       tensor::getMixedSizes(builder, getLoc(), getQuery());

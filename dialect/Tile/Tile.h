@@ -1,4 +1,4 @@
-//===- Tile.h - The tile dialect ---------------------------------*- C++ -*-===//
+//===- Tile.h - The tile dialect --------------------------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

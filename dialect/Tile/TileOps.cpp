@@ -37,8 +37,7 @@ LogicalResult DotOp::verify() {
   };
   if (isFloat(a) != isFloat(b) || isFloat(a) != isFloat(result))
     return emitOpError() << "multiplies " << a << " with " << b << " to "
-                         << result
-                         << "; all must hold floats, or all integers";
+                         << result << "; all must hold floats, or all integers";
   if (ka != kb)
     return emitOpError() << "multiplies " << m << "x" << ka << " with " << kb
                          << "x" << n << "; the inner sizes must be equal";
@@ -47,8 +46,7 @@ LogicalResult DotOp::verify() {
                          << ", but the result is " << result;
   if (getAccumulator() && getAccumulator().getType() != result)
     return emitOpError() << "the accumulator must have the result's type "
-                         << result << ", but is "
-                         << getAccumulator().getType();
+                         << result << ", but is " << getAccumulator().getType();
   return success();
 }
 
@@ -56,10 +54,9 @@ LogicalResult DotOp::verify() {
 // MapOp
 //===----------------------------------------------------------------------===//
 
-void MapOp::build(
-    OpBuilder &builder, OperationState &state, Type result, ValueRange inputs,
-    ValueRange origin,
-    function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
+void MapOp::build(OpBuilder &builder, OperationState &state, Type result,
+                  ValueRange inputs, ValueRange origin,
+                  function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
   state.addOperands(inputs);
   state.addOperands(origin);
   state.getOrAddProperties<Properties>().operandSegmentSizes = {
@@ -122,9 +119,9 @@ ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
     }
     auto tile = dyn_cast<TileType>(type.getInput(index));
     if (!tile)
-      return parser.emitError(loc) << "input " << index
-                                   << " must be a tile, not "
-                                   << type.getInput(index);
+      return parser.emitError(loc)
+             << "input " << index << " must be a tile, not "
+             << type.getInput(index);
     argument.type = tile.getElementType();
   }
   result.getOrAddProperties<Properties>().operandSegmentSizes = {
@@ -139,9 +136,10 @@ void MapOp::print(OpAsmPrinter &printer) {
   };
   auto arguments = getBlock()->getArguments();
   printer << '(';
-  llvm::interleaveComma(
-      llvm::zip_first(getInputs(), arguments), printer,
-      [&](auto pair) { bind(std::pair(std::get<1>(pair), std::get<0>(pair))); });
+  llvm::interleaveComma(llvm::zip_first(getInputs(), arguments), printer,
+                        [&](auto pair) {
+                          bind(std::pair(std::get<1>(pair), std::get<0>(pair)));
+                        });
   printer << ')';
   if (hasIndices()) {
     printer << " at(";
@@ -211,7 +209,8 @@ LogicalResult ReduceOp::verify() {
   TileType input = getInput().getType(), result = getResult().getType();
   int64_t rows = getAxis() == ReduceAxis::rows ? input.getRows() : 1;
   int64_t cols = getAxis() == ReduceAxis::cols ? input.getCols() : 1;
-  auto expected = TileType::get(getContext(), rows, cols, input.getElementType());
+  auto expected =
+      TileType::get(getContext(), rows, cols, input.getElementType());
   if (result != expected)
     return emitOpError() << "reduces " << input << " to " << expected
                          << ", but the result is " << result;

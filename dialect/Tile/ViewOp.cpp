@@ -62,20 +62,20 @@ ParseResult ViewOp::parse(OpAsmParser &parser, OperationState &result) {
       parser.resolveOperands(fixed, builder.getIndexType(), result.operands))
     return failure();
   if (dim != type.getRank())
-    return parser.emitError(loc) << "the view has " << dim
-                                 << " entries for a memref with "
-                                 << type.getRank() << " dimensions";
+    return parser.emitError(loc)
+           << "the view has " << dim << " entries for a memref with "
+           << type.getRank() << " dimensions";
   if (!result.attributes.get(getRowDimAttrName(result.name)))
     return parser.emitError(loc) << "one dimension must be 'rows'";
-  result.addTypes(
-      ViewType::get(parser.getContext(), type.getElementType()));
+  result.addTypes(ViewType::get(parser.getContext(), type.getElementType()));
   return success();
 }
 
 void ViewOp::print(OpAsmPrinter &printer) {
   printer << ' ' << getSource() << '[';
   auto nextFixed = getFixed().begin();
-  for (int64_t dim : llvm::seq(cast<MemRefType>(getSource().getType()).getRank())) {
+  for (int64_t dim :
+       llvm::seq(cast<MemRefType>(getSource().getType()).getRank())) {
     if (dim != 0)
       printer << ", ";
     if (dim == int64_t(getRowDim()))
@@ -88,9 +88,9 @@ void ViewOp::print(OpAsmPrinter &printer) {
       printer << " : " << getGroup();
   }
   printer << ']';
-  printer.printOptionalAttrDict(
-      (*this)->getAttrs(), {getRowDimAttrName(), getColDimAttrName(),
-                            getGroupDimAttrName(), getGroupAttrName()});
+  printer.printOptionalAttrDict((*this)->getAttrs(),
+                                {getRowDimAttrName(), getColDimAttrName(),
+                                 getGroupDimAttrName(), getGroupAttrName()});
   printer << " : " << getSource().getType();
 }
 
@@ -112,8 +112,8 @@ LogicalResult ViewOp::verify() {
     return emitOpError() << "has " << getFixed().size()
                          << " fixed indices, but " << type << " needs "
                          << rank - running;
-  if (getGroupDim() && (*getGroupDim() == getRowDim() ||
-                        getGroupDim() == getColDim()))
+  if (getGroupDim() &&
+      (*getGroupDim() == getRowDim() || getGroupDim() == getColDim()))
     return emitOpError() << "the group must be in a fixed dimension";
   if (!getGroupDim() && getGroup() != 1)
     return emitOpError() << "a group needs the dimension that it is in";
@@ -133,7 +133,8 @@ SmallVector<Value> ViewOp::getIndices(OpBuilder &builder, Location loc,
   }
   SmallVector<Value> indices;
   auto nextFixed = getFixed().begin();
-  for (int64_t dim : llvm::seq(cast<MemRefType>(getSource().getType()).getRank())) {
+  for (int64_t dim :
+       llvm::seq(cast<MemRefType>(getSource().getType()).getRank())) {
     if (dim == int64_t(getRowDim())) {
       indices.push_back(position);
     } else if (getColDim() && dim == int64_t(*getColDim())) {

@@ -1,4 +1,4 @@
-//===- InitAll.h - Dialects and passes of attn-mlir --------------*- C++ -*-===//
+//===- InitAll.h - Dialects and passes of attn-mlir -------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -130,9 +130,9 @@ Value BoundsBuilder::emit(const Sum &sum, bool atLastRow) {
     }
   };
   for (auto [value, factor] : sum.terms)
-    accumulate(arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                          value),
-               factor);
+    accumulate(
+        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value),
+        factor);
   if (sum.queryFactor != 0) {
     Value query = atLastRow ? lastRow : firstRow;
     if (sum.divisor != 1)
@@ -264,9 +264,8 @@ Value TileSequence::getTile(OpBuilder &builder, Location loc, Value t) const {
       tile = candidate;
       continue;
     }
-    Value before = arith::CmpIOp::create(builder, loc,
-                                         arith::CmpIPredicate::slt, t,
-                                         starts[n + 1]);
+    Value before = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::slt, t, starts[n + 1]);
     tile = arith::SelectOp::create(builder, loc, before, candidate, tile);
   }
   return tile;

@@ -85,7 +85,7 @@ Compilation::chooseTarget(const CompileOptions &options,
   if (options.tileQ != 0)
     target.tileQ = options.tileQ;
   if (options.tileKv != 0)
-    target.tileKv = options.tileKv;
+    target.tileKv = target.unmaskedTileKv = options.tileKv;
   if (target.tileQ < 1 || target.tileQ % target.vectorWidth != 0 ||
       target.tileQ > 1024)
     return failure("a query tile of " + std::to_string(target.tileQ) +
@@ -114,8 +114,7 @@ std::string Compilation::print() {
   return text;
 }
 
-Result<std::string> Compilation::run(const CompileOptions &options,
-                                     Emit emit) {
+Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
   auto machine = createCpuTargetMachine(options.cpu, options.features);
   if (!machine)
     return machine.takeFailure();
@@ -149,8 +148,7 @@ Result<std::string> Compilation::run(const CompileOptions &options,
     return failed("lowering to LLVM failed");
 
   llvm::LLVMContext llvmContext;
-  auto translated =
-      translateToLlvm(*module, llvmContext, **machine, manifest);
+  auto translated = translateToLlvm(*module, llvmContext, **machine, manifest);
   if (!translated)
     return diagnostics.empty() ? translated.takeFailure()
                                : failure(diagnostics);
@@ -187,8 +185,7 @@ Result<LoadedModule> compileAndLoad(std::string_view text,
   std::string key = hashHex(
       {text, compilerVersion(), options.algorithm,
        std::to_string(options.tileQ), std::to_string(options.tileKv),
-       (*machine)->getTargetTriple().str(),
-       (*machine)->getTargetCPU().str(),
+       (*machine)->getTargetTriple().str(), (*machine)->getTargetCPU().str(),
        (*machine)->getTargetFeatureString().str()});
   if (cache.enabled())
     if (std::optional<std::string> path = cache.lookup(key)) {

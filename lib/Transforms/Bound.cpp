@@ -75,8 +75,9 @@ public:
 private:
   Known evaluate(ReduceOp op) {
     Known input = state.lookup(op.getInput());
-    bool none = (op.getKind() == ReduceKind::max && input.kind == Known::negInf) ||
-                (op.getKind() == ReduceKind::add && input.kind == Known::zero);
+    bool none =
+        (op.getKind() == ReduceKind::max && input.kind == Known::negInf) ||
+        (op.getKind() == ReduceKind::add && input.kind == Known::zero);
     return none && op.getInit() ? state.lookup(op.getInit()) : Known();
   }
 
@@ -288,12 +289,11 @@ void LoopSplitter::run() {
   // The last row of the tile that exists.
   Value firstRow = match.map.getOrigin()[0];
   Value rows = match.rows.getNumRows(builder, loc);
-  Value endRow = min(
-      arith::AddIOp::create(builder, loc, firstRow, constant(tileQ)), rows);
+  Value endRow =
+      min(arith::AddIOp::create(builder, loc, firstRow, constant(tileQ)), rows);
   Value lastRow = arith::SubIOp::create(builder, loc, endRow, constant(1));
-  MaskBounds bounds =
-      deriveMaskBounds(builder, loc, match.map, match.select.getCondition(),
-                       firstRow, lastRow);
+  MaskBounds bounds = deriveMaskBounds(
+      builder, loc, match.map, match.select.getCondition(), firstRow, lastRow);
   if (!bounds.exact)
     missed(match.map.getLoc())
         << "part of the mask is not a comparison of key, query and constants; "
@@ -332,9 +332,8 @@ void LoopSplitter::run() {
     last = cloneLoop(full, first.getResults(), "full", /*masked=*/false);
   }
   if (bounds.exact)
-    remark::passed(loc,
-                   remark::RemarkOpts::name("tile-bound").category(
-                       "attn.bound"))
+    remark::passed(
+        loc, remark::RemarkOpts::name("tile-bound").category("attn.bound"))
         << "empty key tiles are skipped; full ones run without the mask";
   match.loop.replaceAllUsesWith(last.getResults());
   match.loop.erase();

@@ -41,16 +41,14 @@ static void expandMask(AttentionOp op) {
     auto yield = cast<YieldOp>(block.getTerminator());
     builder.setInsertionPoint(yield);
     Value keep = mask.buildKeep(builder, loc, block.getArguments());
-    Value both =
-        arith::AndIOp::create(builder, loc, keep, yield.getResult());
+    Value both = arith::AndIOp::create(builder, loc, keep, yield.getResult());
     yield.getResultMutable().assign(both);
   }
   op.removeMaskAttr();
 }
 
 namespace {
-struct ExpandVariant
-    : tile::impl::AttnExpandVariantPassBase<ExpandVariant> {
+struct ExpandVariant : tile::impl::AttnExpandVariantPassBase<ExpandVariant> {
   void runOnOperation() override { getOperation()->walk(expandMask); }
 };
 } // namespace

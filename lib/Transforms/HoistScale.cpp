@@ -42,8 +42,8 @@ struct HoistScale : OpRewritePattern<MapOp> {
       auto multiply = dyn_cast<arith::MulFOp>(*argument.user_begin());
       if (!multiply)
         continue;
-      Value factor = multiply.getLhs() == argument ? multiply.getRhs()
-                                                   : multiply.getLhs();
+      Value factor =
+          multiply.getLhs() == argument ? multiply.getRhs() : multiply.getLhs();
       FloatAttr constant;
       if (!matchPattern(factor, m_Constant(&constant)))
         continue;

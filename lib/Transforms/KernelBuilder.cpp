@@ -98,8 +98,8 @@ Value KernelBuilder::buildTaskCount(OpBuilder &builder, Location loc,
   Value queries = memref::DimOp::create(builder, loc, query, 2);
   Value group = constantIndex(builder, loc, op.getGroupSize());
   Value rows = arith::MulIOp::create(builder, loc, queries, group);
-  Value tiles = arith::CeilDivUIOp::create(
-      builder, loc, rows, constantIndex(builder, loc, tileQ));
+  Value tiles = arith::CeilDivUIOp::create(builder, loc, rows,
+                                           constantIndex(builder, loc, tileQ));
   Value kvHeads = constantIndex(builder, loc, op.getKvHeads());
   Value heads = arith::MulIOp::create(builder, loc, batch, kvHeads);
   return arith::MulIOp::create(builder, loc, heads, tiles);
@@ -172,12 +172,12 @@ Value KernelBuilder::viewQueries(OpBuilder &builder, Frame &frame,
 }
 
 Value KernelBuilder::viewKeys(OpBuilder &builder, Frame &frame, Value memref) {
-  return ViewOp::create(
-      builder, op.getLoc(),
-      ViewType::get(op.getContext(), builder.getF32Type()), memref,
-      ValueRange{frame.batch, frame.kvHead}, builder.getI64IntegerAttr(2),
-      builder.getI64IntegerAttr(3), IntegerAttr(),
-      builder.getI64IntegerAttr(1));
+  return ViewOp::create(builder, op.getLoc(),
+                        ViewType::get(op.getContext(), builder.getF32Type()),
+                        memref, ValueRange{frame.batch, frame.kvHead},
+                        builder.getI64IntegerAttr(2),
+                        builder.getI64IntegerAttr(3), IntegerAttr(),
+                        builder.getI64IntegerAttr(1));
 }
 
 /// The scores of the task's KV head: their rows are packed already.
@@ -235,17 +235,15 @@ void KernelBuilder::buildLse(OpBuilder &builder, Frame &frame, Value max,
 // The algorithms
 //===----------------------------------------------------------------------===//
 
-static IRMapping mapCaptures(ArrayRef<BlockArgument> from,
-                             ArrayRef<Value> to) {
+static IRMapping mapCaptures(ArrayRef<BlockArgument> from, ArrayRef<Value> to) {
   IRMapping mapping;
   for (auto [argument, value] : llvm::zip_equal(from, to))
     mapping.map(argument, value);
   return mapping;
 }
 
-KernelOp
-KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
-                                    const KernelData<Type> &types) {
+KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
+                                             const KernelData<Type> &types) {
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
   Frame frame = begin(builder, name, types);
@@ -265,8 +263,8 @@ KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
   Value max = buildKeyLoop(
       builder, frame, lowest,
       [&](OpBuilder &b, Location l, Value firstKey, ValueRange carried) {
-        Value scores = buildMaskedScores(b, l, frame, region, query, keyView,
-                                         firstKey);
+        Value scores =
+            buildMaskedScores(b, l, frame, region, query, keyView, firstKey);
         Value m = ReduceOp::create(b, l, column, ReduceKind::max,
                                    ReduceAxis::rows, scores, carried[0]);
         return SmallVector<Value>{m};
@@ -277,14 +275,13 @@ KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
   SmallVector<Value> sums = buildKeyLoop(
       builder, frame, {noOutput, noSum},
       [&](OpBuilder &b, Location l, Value firstKey, ValueRange carried) {
-        Value scores = buildMaskedScores(b, l, frame, region, query, keyView,
-                                         firstKey);
+        Value scores =
+            buildMaskedScores(b, l, frame, region, query, keyView, firstKey);
         Value p = exp2Difference(b, l, tileType(tileQ, tileKv), scores, max);
         Value sum = ReduceOp::create(b, l, column, ReduceKind::add,
                                      ReduceAxis::rows, p, carried[1]);
-        Value value =
-            LoadOp::create(b, l, tileType(tileKv, op.getValueDim()), valueView,
-                           firstKey, frame.zero);
+        Value value = LoadOp::create(b, l, tileType(tileKv, op.getValueDim()),
+                                     valueView, firstKey, frame.zero);
         Value output = DotOp::create(b, l, outputType, p, value, carried[0],
                                      /*transpose_a=*/false,
                                      /*transpose_b=*/false);
@@ -312,14 +309,14 @@ KernelOp KernelBuilder::buildScores(OpBuilder &builder, StringRef name,
   Value scoresView = viewScores(builder, frame);
   Value query = LoadOp::create(builder, loc, tileType(tileQ, op.getHeadDim()),
                                queryView, frame.firstRow, frame.zero);
-  buildKeyLoop(builder, frame, {},
-               [&](OpBuilder &b, Location l, Value firstKey, ValueRange) {
-                 Value scores = buildMaskedScores(b, l, frame, region, query,
-                                                  keyView, firstKey);
-                 StoreOp::create(b, l, scores, scoresView, frame.firstRow,
-                                 firstKey);
-                 return SmallVector<Value>();
-               });
+  buildKeyLoop(
+      builder, frame, {},
+      [&](OpBuilder &b, Location l, Value firstKey, ValueRange) {
+        Value scores =
+            buildMaskedScores(b, l, frame, region, query, keyView, firstKey);
+        StoreOp::create(b, l, scores, scoresView, frame.firstRow, firstKey);
+        return SmallVector<Value>();
+      });
   ReturnOp::create(builder, loc);
   return frame.kernel;
 }
@@ -336,12 +333,13 @@ KernelOp KernelBuilder::buildSoftmax(OpBuilder &builder, StringRef name,
   Value keys = arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
                                           frame.keys);
   auto load = [&](OpBuilder &b, Location l, Value firstKey) -> Value {
-    Value raw = LoadOp::create(b, l, type, scoresView, frame.firstRow, firstKey);
+    Value raw =
+        LoadOp::create(b, l, type, scoresView, frame.firstRow, firstKey);
     return MapOp::create(
         b, l, type, {raw}, {frame.firstRow, firstKey},
         [&](OpBuilder &n, Location nl, ValueRange args) -> Value {
-          Value keep = arith::CmpIOp::create(
-              n, nl, arith::CmpIPredicate::slt, args[2], keys);
+          Value keep = arith::CmpIOp::create(n, nl, arith::CmpIPredicate::slt,
+                                             args[2], keys);
           Value negInf =
               constantF32(n, nl, -std::numeric_limits<float>::infinity());
           return arith::SelectOp::create(n, nl, keep, args[0], negInf);
@@ -396,9 +394,8 @@ KernelOp KernelBuilder::buildValues(OpBuilder &builder, StringRef name,
       [&](OpBuilder &b, Location l, Value firstKey, ValueRange carried) {
         Value p = LoadOp::create(b, l, tileType(tileQ, tileKv), scoresView,
                                  frame.firstRow, firstKey);
-        Value value =
-            LoadOp::create(b, l, tileType(tileKv, op.getValueDim()), valueView,
-                           firstKey, frame.zero);
+        Value value = LoadOp::create(b, l, tileType(tileKv, op.getValueDim()),
+                                     valueView, firstKey, frame.zero);
         Value sum = DotOp::create(b, l, outputType, p, value, carried[0],
                                   /*transpose_a=*/false,
                                   /*transpose_b=*/false);

@@ -1,4 +1,4 @@
-//===- KernelBuilder.h - Tile kernels of an attention ------------*- C++ -*-===//
+//===- KernelBuilder.h - Tile kernels of an attention -----------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

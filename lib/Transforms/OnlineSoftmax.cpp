@@ -86,8 +86,8 @@ static std::optional<SoftmaxLoops> matchLoops(scf::ForOp maxLoop) {
     return std::nullopt;
   auto miss = [&](StringRef why) {
     remark::missed(maxLoop.getLoc(), getRemarkOptions())
-        << "the loop that computes the row maximum was not fused: "
-        << why.str();
+        << ("the loop that computes the row maximum was not fused: " + why)
+               .str();
     return std::nullopt;
   };
 
@@ -105,8 +105,7 @@ static std::optional<SoftmaxLoops> matchLoops(scf::ForOp maxLoop) {
       return miss("its result is used in several loops");
     loops.sumLoop = loop;
     auto map = dyn_cast<MapOp>(user);
-    if (!map || map->getBlock() != loop.getBody() ||
-        !isExponentialOf(map, max))
+    if (!map || map->getBlock() != loop.getBody() || !isExponentialOf(map, max))
       return miss("its result is used in something other than exp2(x - max)");
     loops.exponential = map;
   }
@@ -118,15 +117,14 @@ static std::optional<SoftmaxLoops> matchLoops(scf::ForOp maxLoop) {
   // The first loop moves to the place of the second.
   for (Operation *op = maxLoop; op != loops.sumLoop->getNextNode();
        op = op->getNextNode()) {
-    bool writes = op->walk([](Operation *nested) {
-                      bool pure = isa<LoadOp>(nested) ||
-                                  nested->hasTrait<
-                                      OpTrait::HasRecursiveMemoryEffects>() ||
-                                  isMemoryEffectFree(nested);
-                      return pure ? WalkResult::advance()
-                                  : WalkResult::interrupt();
-                    })
-                      .wasInterrupted();
+    bool writes =
+        op->walk([](Operation *nested) {
+            bool pure =
+                isa<LoadOp>(nested) ||
+                nested->hasTrait<OpTrait::HasRecursiveMemoryEffects>() ||
+                isMemoryEffectFree(nested);
+            return pure ? WalkResult::advance() : WalkResult::interrupt();
+          }).wasInterrupted();
     if (writes)
       return miss("memory may be written in the loops or between them");
   }
@@ -151,9 +149,9 @@ static void fuse(IRRewriter &rewriter, const SoftmaxLoops &loops) {
   rewriter.setInsertionPoint(sumLoop);
   SmallVector<Value> init = {maxLoop.getInitArgs()[0]};
   llvm::append_range(init, sumLoop.getInitArgs());
-  auto fused = scf::ForOp::create(rewriter, loc, sumLoop.getLowerBound(),
-                                  sumLoop.getUpperBound(), sumLoop.getStep(),
-                                  init);
+  auto fused =
+      scf::ForOp::create(rewriter, loc, sumLoop.getLowerBound(),
+                         sumLoop.getUpperBound(), sumLoop.getStep(), init);
   if (!fused.getBody()->empty())
     rewriter.eraseOp(fused.getBody()->getTerminator());
   rewriter.setInsertionPointToEnd(fused.getBody());
@@ -211,8 +209,8 @@ void mlir::tile::fuseOnlineSoftmax(KernelOp kernel) {
   IRRewriter rewriter(kernel.getContext());
   for (SoftmaxLoops &loops : pairs) {
     remark::passed(loops.sumLoop.getLoc(), getRemarkOptions())
-        << "one loop with a running maximum and "
-        << std::to_string(loops.sumLoop.getNumResults()) << " sums";
+        << ("one loop with a running maximum and " +
+            std::to_string(loops.sumLoop.getNumResults()) + " sums");
     fuse(rewriter, loops);
   }
   // Both loops computed the same scores; once is enough.

@@ -45,10 +45,9 @@ mlir::tile::collectCaptures(attn::AttentionOp op) {
       continue;
     }
     Operation *producer = value.getDefiningOp();
-    bool isScalar =
-        isa<tensor::ExtractOp, tensor::DimOp>(producer) ||
-        isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
-            producer->getDialect());
+    bool isScalar = isa<tensor::ExtractOp, tensor::DimOp>(producer) ||
+                    isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
+                        producer->getDialect());
     if (!isScalar || !isMemoryEffectFree(producer) ||
         producer->getNumRegions() != 0 ||
         !value.getType().isIntOrIndexOrFloat())
@@ -110,8 +109,8 @@ private:
     SmallVector<Magnitude> operands;
     for (Value operand : op.getOperands())
       operands.push_back(get(operand));
-    bool saturated = llvm::any_of(
-        operands, [](const Magnitude &m) { return m.saturated; });
+    bool saturated =
+        llvm::any_of(operands, [](const Magnitude &m) { return m.saturated; });
     Magnitude result;
     if (isa<attn::LengthOp, tensor::DimOp>(op)) {
       result = {kCoordinateBits, false};
@@ -236,10 +235,10 @@ Operation *ScoreRegion::emitAccess(OpBuilder &builder, Operation &op,
   Value memref = operands[0];
   SmallVector<Value> indices;
   for (Value operand : operands.drop_front())
-    indices.push_back(operand.getType().isIndex()
-                          ? operand
-                          : castIndex(builder, loc, builder.getIndexType(),
-                                      operand));
+    indices.push_back(
+        operand.getType().isIndex()
+            ? operand
+            : castIndex(builder, loc, builder.getIndexType(), operand));
   if (isa<tensor::DimOp>(op))
     return memref::DimOp::create(builder, loc, memref, indices[0]);
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -276,7 +275,8 @@ Operation *ScoreRegion::emitOperation(OpBuilder &builder, Operation &op,
   }
   if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op)) {
     // A cast between two integer types.
-    Type from = operands[0].getType(), to = convertType(op.getResult(0).getType());
+    Type from = operands[0].getType(),
+         to = convertType(op.getResult(0).getType());
     unsigned fromBits = from.getIntOrFloatBitWidth(),
              toBits = to.getIntOrFloatBitWidth();
     if (fromBits > toBits)
@@ -347,11 +347,11 @@ Value ScoreRegion::emit(OpBuilder &builder, Location loc, Value dot, Value row,
     score = multiply(score, kLog2E);
   }
 
-  Value keep = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
-                                     col, keys);
+  Value keep =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, col, keys);
   if (!op.getMaskMod().empty()) {
-    Value kept = emitRegion(builder, op.getMaskMod(),
-                            {batch, queryHead, query, col});
+    Value kept =
+        emitRegion(builder, op.getMaskMod(), {batch, queryHead, query, col});
     keep = arith::AndIOp::create(builder, loc, kept, keep);
   }
   Value negInf = arith::ConstantOp::create(

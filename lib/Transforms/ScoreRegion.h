@@ -1,4 +1,4 @@
-//===- ScoreRegion.h - score_mod and mask_mod in a tile.map ------*- C++ -*-===//
+//===- ScoreRegion.h - score_mod and mask_mod in a tile.map -----*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -35,9 +35,9 @@ MemRefType toMemRef(RankedTensorType type) {
   SmallVector<int64_t> strides(type.getRank(), ShapedType::kDynamic);
   if (!strides.empty())
     strides.back() = 1;
-  return MemRefType::get(type.getShape(), type.getElementType(),
-                         StridedLayoutAttr::get(type.getContext(),
-                                                ShapedType::kDynamic, strides));
+  return MemRefType::get(
+      type.getShape(), type.getElementType(),
+      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides));
 }
 
 /// Rewrites one function.
@@ -113,9 +113,8 @@ LogicalResult EntryBuilder::checkFunction() {
     return ret.emitError() << "must return the output of attn.attention";
   for (Type type : function.getArgumentTypes())
     if (!isa<RankedTensorType>(type) && !type.isIntOrIndexOrFloat())
-      return function.emitError()
-             << "takes an argument of type " << type
-             << "; allowed are ranked tensors and scalars";
+      return function.emitError() << "takes an argument of type " << type
+                                  << "; allowed are ranked tensors and scalars";
   FailureOr<SmallVector<BlockArgument>> collected = collectCaptures(op);
   if (failed(collected))
     return failure();
@@ -191,8 +190,8 @@ func::FuncOp EntryBuilder::createEntry(StringRef algorithmName) {
                                  Twine(dim) + "]");
   };
   Value q = op.getQuery(), k = op.getKey(), v = op.getValue();
-  Attribute batches = builder.getArrayAttr(
-      {dimName(q, 0), dimName(k, 0), dimName(v, 0)});
+  Attribute batches =
+      builder.getArrayAttr({dimName(q, 0), dimName(k, 0), dimName(v, 0)});
   Attribute keys = builder.getArrayAttr({dimName(k, 2), dimName(v, 2)});
   entry->setAttr("attn.equal_dims", builder.getArrayAttr({batches, keys}));
   entry->setAttr("attn.algorithm", builder.getStringAttr(algorithmName));
@@ -230,9 +229,8 @@ void EntryBuilder::createWorkspaceFunction(bool needsScores) {
       builder.getFunctionType(types, builder.getIndexType()));
   Block *block = workspace.addEntryBlock();
   builder.setInsertionPointToEnd(block);
-  Value bytes = needsScores
-                    ? buildScoresBytes(builder, loc, *block)
-                    : arith::ConstantIndexOp::create(builder, loc, 0);
+  Value bytes = needsScores ? buildScoresBytes(builder, loc, *block)
+                            : arith::ConstantIndexOp::create(builder, loc, 0);
   func::ReturnOp::create(builder, loc, bytes);
 }
 
@@ -272,9 +270,12 @@ LogicalResult EntryBuilder::run(Algorithm algorithm, StringRef algorithmName) {
   OpBuilder moduleBuilder(function);
   auto typesOf = [](const KernelData<Value> &data) {
     auto typeOf = [](Value value) { return value ? value.getType() : Type(); };
-    KernelData<Type> types{typeOf(data.query),  typeOf(data.key),
-                           typeOf(data.value),  typeOf(data.output),
-                           typeOf(data.lse),    typeOf(data.scores),
+    KernelData<Type> types{typeOf(data.query),
+                           typeOf(data.key),
+                           typeOf(data.value),
+                           typeOf(data.output),
+                           typeOf(data.lse),
+                           typeOf(data.scores),
                            {}};
     for (Value capture : data.captures)
       types.captures.push_back(capture.getType());
@@ -297,18 +298,17 @@ LogicalResult EntryBuilder::run(Algorithm algorithm, StringRef algorithmName) {
     Value group =
         arith::ConstantIndexOp::create(builder, loc, op.getGroupSize());
     Value rows = arith::MulIOp::create(builder, loc, queries, group);
-    auto scoresType = MemRefType::get({ShapedType::kDynamic, op.getKvHeads(),
-                                       ShapedType::kDynamic,
-                                       ShapedType::kDynamic},
-                                      builder.getF32Type());
-    Value scores =
-        memref::ViewOp::create(builder, loc, scoresType, workspace, zero,
-                               ValueRange{batch, rows, keys});
-    KernelData<Value> first{all.query, all.key, {}, {}, {}, scores,
-                            all.captures};
+    auto scoresType =
+        MemRefType::get({ShapedType::kDynamic, op.getKvHeads(),
+                         ShapedType::kDynamic, ShapedType::kDynamic},
+                        builder.getF32Type());
+    Value scores = memref::ViewOp::create(builder, loc, scoresType, workspace,
+                                          zero, ValueRange{batch, rows, keys});
+    KernelData<Value> first{all.query, all.key, {},          {},
+                            {},        scores,  all.captures};
     KernelData<Value> second{all.query, {}, {}, {}, all.lse, scores, {}};
-    KernelData<Value> third{all.query, {}, all.value, all.output, {},
-                            scores,    {}};
+    KernelData<Value> third{all.query, {},     all.value, all.output,
+                            {},        scores, {}};
     launch(builder,
            kernels.buildScores(moduleBuilder, (name + "_scores").str(),
                                typesOf(first)),
@@ -344,11 +344,12 @@ struct TileAttention : tile::impl::AttnTilePassBase<TileAttention> {
       return signalPassFailure();
     }
     constexpr int64_t maxTile = 4096;
-    if (tileQ < 1 || tileKv < 1 || tileQ > maxTile || tileKv > maxTile) {
+    if (tileQ < 1 || tileKv < 1 || tileQ > maxTile || tileKv > maxTile ||
+        unmaskedTileKv < 0 || unmaskedTileKv > maxTile) {
       getOperation().emitError()
           << "tile sizes must be between 1 and " << maxTile
-          << ", got tile-q=" << int64_t(tileQ)
-          << " tile-kv=" << int64_t(tileKv);
+          << ", got tile-q=" << int64_t(tileQ) << " tile-kv=" << int64_t(tileKv)
+          << " unmasked-tile-kv=" << int64_t(unmaskedTileKv);
       return signalPassFailure();
     }
     for (auto function :
@@ -363,7 +364,9 @@ struct TileAttention : tile::impl::AttnTilePassBase<TileAttention> {
             << "'; attn-tile takes one in a function";
         return signalPassFailure();
       }
-      if (failed(EntryBuilder(function, attentions[0], tileQ, tileKv)
+      bool unmasked = attentions[0].getMaskMod().empty();
+      int64_t keys = unmasked && unmaskedTileKv != 0 ? unmaskedTileKv : tileKv;
+      if (failed(EntryBuilder(function, attentions[0], tileQ, keys)
                      .run(*parsed, algorithm)))
         return signalPassFailure();
     }

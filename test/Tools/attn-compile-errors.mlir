@@ -15,6 +15,8 @@
 // NOTHING: input is required; see attn-compile --help
 // RUN: %{fails} %t/good.mlir --emit=llvm --tile-q=0 | FileCheck %s --check-prefix=TILE
 // TILE: --tile-q: '0' is not allowed; allowed are integers from 1 to 2147483647
+// RUN: %{fails} %t/good.mlir --emit=llvm --tile-kv=1 | FileCheck %s --check-prefix=TILE-KV
+// TILE-KV: a key tile of 1 rows; allowed are 2 to 1024
 // RUN: %{fails} %t/good.mlir --emit=llvm --cpu=pentium9 | FileCheck %s --check-prefix=CPU
 // CPU: unknown CPU 'pentium9'
 // RUN: %{fails} %t/good.mlir --emit=llvm --cpu-features=+warp-drive | FileCheck %s --check-prefix=FEATURES
@@ -35,6 +37,8 @@
 // RUN: %{fails} %t/heads.mlir --emit=object -o %t/heads.so | FileCheck %s --check-prefix=HEADS
 // HEADS: heads.mlir:3:{{[0-9]+}}: error: {{.*}}query has 4 heads, which is not a multiple of the 3 heads of key and value
 // RUN: not ls %t/heads.so
+// RUN: %{fails} %t/none.mlir --emit=llvm | FileCheck %s --check-prefix=NONE
+// NONE: {{.*}}none.mlir: the module has no function with attn.attention
 
 //--- good.mlir
 func.func @attend(%q: tensor<?x2x?x32xf32>, %k: tensor<?x1x?x32xf32>,
@@ -43,6 +47,11 @@ func.func @attend(%q: tensor<?x2x?x32xf32>, %k: tensor<?x1x?x32xf32>,
       : (tensor<?x2x?x32xf32>, tensor<?x1x?x32xf32>, tensor<?x1x?x32xf32>)
      -> tensor<?x2x?x32xf32>
   return %o : tensor<?x2x?x32xf32>
+}
+
+//--- none.mlir
+func.func @other(%x: f32) -> f32 {
+  return %x : f32
 }
 
 //--- syntax.mlir

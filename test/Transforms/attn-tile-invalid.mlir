@@ -7,12 +7,15 @@
 // RUN:   | FileCheck %s --check-prefix=TILE-Q
 // RUN: not attn-opt %s --attn-tile=tile-kv=-1 --split-input-file 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=TILE-KV
-// RUN: not attn-opt %s --attn-tile=tile-k=1 2>&1 \
+// RUN: not attn-opt %s --attn-tile=tile-q=4097 --split-input-file 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=TILE-LIMIT
+// RUN: not attn-opt %s --attn-tile=tile-k=1 --split-input-file 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=OPTION
 
 // ALGORITHM: error: unknown algorithm 'fast'; allowed are standard, memory-efficient and flash
-// TILE-Q: error: tile sizes must be at least 1, got tile-q=0 tile-kv=64
-// TILE-KV: error: tile sizes must be at least 1, got tile-q=64 tile-kv=-1
+// TILE-Q: error: tile sizes must be between 1 and 4096, got tile-q=0 tile-kv=64
+// TILE-KV: error: tile sizes must be between 1 and 4096, got tile-q=64 tile-kv=-1
+// TILE-LIMIT: error: tile sizes must be between 1 and 4096, got tile-q=4097 tile-kv=64
 // OPTION: no such option tile-k
 
 !t = tensor<?x4x?x16xf16>
@@ -139,7 +142,7 @@ func.func @f(%q: !t, %bias: tensor<*xf32>) -> !t {
 !t = tensor<?x4x?x16xf32>
 
 func.func @f(%q: !t) -> !t {
-  // expected-error@+1 {{a value used in score_mod or mask_mod must be an argument of the function, or computed from arguments by scalar operations without side effects}}
+  // expected-error@+1 {{a value used in score_mod or mask_mod must be an argument of the function, or computed from arguments by operations of arith and math, tensor.extract and tensor.dim}}
   %slopes = arith.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
   %o = attn.attention %q, %q, %q
       score_mod (%s, %b, %h, %i, %j) {
@@ -156,11 +159,48 @@ func.func @f(%q: !t) -> !t {
 func.func private @seed() -> f32
 
 func.func @f(%q: !t) -> !t {
-  // expected-error@+1 {{a value used in score_mod or mask_mod must be an argument of the function, or computed from arguments by scalar operations without side effects}}
+  // expected-error@+1 {{has side effects; a function with attn.attention may hold only what its regions use}}
   %seed = call @seed() : () -> f32
   %twice = arith.addf %seed, %seed : f32
   %o = attn.attention %q, %q, %q
       score_mod (%s, %b, %h, %i, %j) { attn.yield %twice : f32 }
       : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+// Effects that the attention does not need are not dropped either.
+func.func @f(%q: !t, %m: memref<f32>, %x: f32) -> !t {
+  // expected-error@+1 {{has side effects; a function with attn.attention may hold only what its regions use}}
+  memref.store %x, %m[] : memref<f32>
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> !t {
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  // expected-error@+1 {{a function with attn.attention must end with func.return}}
+  llvm.unreachable
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+// expected-error@+1 {{a function with attn.attention becomes an entry of the runtime and cannot be called from other functions}}
+func.func @f(%q: !t) -> !t {
+  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+func.func @caller(%q: !t) -> !t {
+  %o = call @f(%q) : (!t) -> !t
   return %o : !t
 }

@@ -1,9 +1,14 @@
 // The loop for the row maximum and the loop for the sums become one, if the
 // second uses the maximum only in exp2(x - max) and carries only sums of those.
 
-// RUN: attn-opt %s --split-input-file --verify-diagnostics \
+// RUN: attn-opt %s --split-input-file \
 // RUN:   --pass-pipeline="builtin.module(tile.kernel(tile-online-softmax))" \
 // RUN:   | attn-opt --split-input-file | FileCheck %s
+// RUN: attn-opt %s --split-input-file \
+// RUN:   --pass-pipeline="builtin.module(tile.kernel(tile-online-softmax))" \
+// RUN:   --remark-policy=all --remark-format=emitRemark \
+// RUN:   --remarks-filter=attn.softmax 2>&1 >/dev/null \
+// RUN:   | FileCheck %s --check-prefix=REMARK --implicit-check-not=remark:
 
 !view = !tile.view<f32>
 !row = !tile.tile<4x1xf32>
@@ -13,6 +18,7 @@
 // Every sum is scaled by exp2(old maximum - new maximum) before it grows, and
 // the scores are computed once.
 
+// REMARK: remark: [Passed] tile-online-softmax | Category:attn.softmax{{.*}}one loop with a running maximum and {{.*}}2{{.*}} sums
 // CHECK-LABEL: tile.kernel @fused(
 // CHECK: %[[LOW:.*]] = tile.map() : () -> !tile.tile<4x1xf32>
 // CHECK: %[[ZERO:.*]] = tile.map() : () -> !tile.tile<4x1xf32>
@@ -119,6 +125,8 @@ tile.kernel @minimum(%n: index, %x: memref<?x?xf32>) {
 !score = !tile.tile<4x16xf32>
 
 // A maximum that is the result.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}no later loop uses its result
 // CHECK-LABEL: tile.kernel @unused(
 // CHECK-COUNT-1: scf.for
 tile.kernel @unused(%n: index, %x: memref<?x?xf32>) {
@@ -127,7 +135,6 @@ tile.kernel @unused(%n: index, %x: memref<?x?xf32>) {
   %lowest = arith.constant 0xFF7FFFFF : f32
   %X = tile.view %x[rows, cols] : memref<?x?xf32>
   %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
-  // expected-remark@+1 {{the loop that computes the row maximum was not fused: no later loop uses its result}}
   %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
     %s = tile.load %X[%c0, %t] : !view -> !score
     %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
@@ -144,6 +151,8 @@ tile.kernel @unused(%n: index, %x: memref<?x?xf32>) {
 !score = !tile.tile<4x16xf32>
 
 // Fewer tiles in the second loop.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}the loop that uses its result has other bounds
 // CHECK-LABEL: tile.kernel @bounds(
 // CHECK-COUNT-2: scf.for
 tile.kernel @bounds(%n: index, %x: memref<?x?xf32>) {
@@ -152,7 +161,6 @@ tile.kernel @bounds(%n: index, %x: memref<?x?xf32>) {
   %lowest = arith.constant 0xFF7FFFFF : f32
   %X = tile.view %x[rows, cols] : memref<?x?xf32>
   %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
-  // expected-remark@+1 {{the loop that computes the row maximum was not fused: the loop that uses its result has other bounds}}
   %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
     %s = tile.load %X[%c0, %t] : !view -> !score
     %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
@@ -179,6 +187,8 @@ tile.kernel @bounds(%n: index, %x: memref<?x?xf32>) {
 !score = !tile.tile<4x16xf32>
 
 // max - x has the opposite sign.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}its result is used in something other than exp2(x - max)
 // CHECK-LABEL: tile.kernel @sign(
 // CHECK-COUNT-2: scf.for
 tile.kernel @sign(%n: index, %x: memref<?x?xf32>) {
@@ -187,7 +197,6 @@ tile.kernel @sign(%n: index, %x: memref<?x?xf32>) {
   %lowest = arith.constant 0xFF7FFFFF : f32
   %X = tile.view %x[rows, cols] : memref<?x?xf32>
   %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
-  // expected-remark@+1 {{the loop that computes the row maximum was not fused: its result is used in something other than exp2(x - max)}}
   %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
     %s = tile.load %X[%c0, %t] : !view -> !score
     %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
@@ -214,6 +223,8 @@ tile.kernel @sign(%n: index, %x: memref<?x?xf32>) {
 !score = !tile.tile<4x16xf32>
 
 // The maximum itself is needed, in the loop.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}its result is used in something other than exp2(x - max)
 // CHECK-LABEL: tile.kernel @other_use(
 // CHECK-COUNT-2: scf.for
 tile.kernel @other_use(%n: index, %x: memref<?x?xf32>) {
@@ -222,7 +233,6 @@ tile.kernel @other_use(%n: index, %x: memref<?x?xf32>) {
   %lowest = arith.constant 0xFF7FFFFF : f32
   %X = tile.view %x[rows, cols] : memref<?x?xf32>
   %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
-  // expected-remark@+1 {{the loop that computes the row maximum was not fused: its result is used in something other than exp2(x - max)}}
   %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
     %s = tile.load %X[%c0, %t] : !view -> !score
     %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
@@ -250,6 +260,8 @@ tile.kernel @other_use(%n: index, %x: memref<?x?xf32>) {
 !score = !tile.tile<4x16xf32>
 
 // A minimum of exponentials is not scaled by exp2(old - new) alone.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}the loop that uses its result carries something other than sums of exp2(x - max)
 // CHECK-LABEL: tile.kernel @not_a_sum(
 // CHECK-COUNT-2: scf.for
 tile.kernel @not_a_sum(%n: index, %x: memref<?x?xf32>) {
@@ -258,7 +270,6 @@ tile.kernel @not_a_sum(%n: index, %x: memref<?x?xf32>) {
   %lowest = arith.constant 0xFF7FFFFF : f32
   %X = tile.view %x[rows, cols] : memref<?x?xf32>
   %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
-  // expected-remark@+1 {{the loop that computes the row maximum was not fused: the loop that uses its result carries something other than sums of exp2(x - max)}}
   %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
     %s = tile.load %X[%c0, %t] : !view -> !score
     %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
@@ -285,6 +296,8 @@ tile.kernel @not_a_sum(%n: index, %x: memref<?x?xf32>) {
 !score = !tile.tile<4x16xf32>
 
 // A sum of something else.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}the loop that uses its result carries something other than sums of exp2(x - max)
 // CHECK-LABEL: tile.kernel @other_sum(
 // CHECK-COUNT-2: scf.for
 tile.kernel @other_sum(%n: index, %x: memref<?x?xf32>) {
@@ -293,7 +306,6 @@ tile.kernel @other_sum(%n: index, %x: memref<?x?xf32>) {
   %lowest = arith.constant 0xFF7FFFFF : f32
   %X = tile.view %x[rows, cols] : memref<?x?xf32>
   %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
-  // expected-remark@+1 {{the loop that computes the row maximum was not fused: the loop that uses its result carries something other than sums of exp2(x - max)}}
   %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
     %s = tile.load %X[%c0, %t] : !view -> !score
     %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
@@ -320,6 +332,8 @@ tile.kernel @other_sum(%n: index, %x: memref<?x?xf32>) {
 !score = !tile.tile<4x16xf32>
 
 // A sum that is used before it is complete.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}the loop that uses its result carries something other than sums of exp2(x - max)
 // CHECK-LABEL: tile.kernel @sum_used(
 // CHECK-COUNT-2: scf.for
 tile.kernel @sum_used(%n: index, %x: memref<?x?xf32>) {
@@ -328,7 +342,6 @@ tile.kernel @sum_used(%n: index, %x: memref<?x?xf32>) {
   %lowest = arith.constant 0xFF7FFFFF : f32
   %X = tile.view %x[rows, cols] : memref<?x?xf32>
   %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
-  // expected-remark@+1 {{the loop that computes the row maximum was not fused: the loop that uses its result carries something other than sums of exp2(x - max)}}
   %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
     %s = tile.load %X[%c0, %t] : !view -> !score
     %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
@@ -341,7 +354,10 @@ tile.kernel @sum_used(%n: index, %x: memref<?x?xf32>) {
       %e = math.exp2 %d : f32
       tile.yield %e : f32
     }
-    tile.store %l, %X[%c0, %t] : !row, !view
+    %early = tile.map(%a = %l) : (!row) -> !row {
+      %d = arith.addf %a, %a : f32
+      tile.yield %d : f32
+    }
     %l1 = tile.reduce add rows %p, %l : (!score, !row) -> !row
     scf.yield %l1 : !row
   }
@@ -356,6 +372,8 @@ tile.kernel @sum_used(%n: index, %x: memref<?x?xf32>) {
 !score = !tile.tile<4x16xf32>
 
 // Nothing that could be scaled.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}the loop that uses its result carries no sum
 // CHECK-LABEL: tile.kernel @no_sum(
 // CHECK-COUNT-2: scf.for
 tile.kernel @no_sum(%n: index, %x: memref<?x?xf32>) {
@@ -364,7 +382,6 @@ tile.kernel @no_sum(%n: index, %x: memref<?x?xf32>) {
   %lowest = arith.constant 0xFF7FFFFF : f32
   %X = tile.view %x[rows, cols] : memref<?x?xf32>
   %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
-  // expected-remark@+1 {{the loop that computes the row maximum was not fused: the loop that uses its result carries no sum}}
   %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
     %s = tile.load %X[%c0, %t] : !view -> !score
     %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
@@ -377,7 +394,6 @@ tile.kernel @no_sum(%n: index, %x: memref<?x?xf32>) {
       %e = math.exp2 %d : f32
       tile.yield %e : f32
     }
-    tile.store %p, %X[%c0, %t] : !score, !view
   }
   tile.return
 }
@@ -389,6 +405,8 @@ tile.kernel @no_sum(%n: index, %x: memref<?x?xf32>) {
 !score = !tile.tile<4x16xf32>
 
 // Two loops with sums.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}its result is used in several loops
 // CHECK-LABEL: tile.kernel @several(
 // CHECK-COUNT-3: scf.for
 tile.kernel @several(%n: index, %x: memref<?x?xf32>) {
@@ -397,7 +415,6 @@ tile.kernel @several(%n: index, %x: memref<?x?xf32>) {
   %lowest = arith.constant 0xFF7FFFFF : f32
   %X = tile.view %x[rows, cols] : memref<?x?xf32>
   %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
-  // expected-remark@+1 {{the loop that computes the row maximum was not fused: its result is used in several loops}}
   %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
     %s = tile.load %X[%c0, %t] : !view -> !score
     %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
@@ -425,5 +442,119 @@ tile.kernel @several(%n: index, %x: memref<?x?xf32>) {
     scf.yield %l1 : !row
   }
   tile.store %again, %X[%c0, %c0] : !row, !view
+  tile.return
+}
+
+// -----
+
+!view = !tile.view<f32>
+!row = !tile.tile<4x1xf32>
+!score = !tile.tile<4x16xf32>
+
+// The final maximum is needed before the sums.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}its result is used before the loop that sums
+// CHECK-LABEL: tile.kernel @early_use(
+// CHECK-COUNT-2: scf.for
+tile.kernel @early_use(%n: index, %x: memref<?x?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %lowest = arith.constant 0xFF7FFFFF : f32
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
+  %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
+    %s = tile.load %X[%c0, %t] : !view -> !score
+    %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
+    scf.yield %m1 : !row
+  }
+  %twice = tile.map(%a = %max) : (!row) -> !row {
+    %d = arith.addf %a, %a : f32
+    tile.yield %d : f32
+  }
+  %sum = scf.for %t = %c0 to %n step %c1 iter_args(%l = %low) -> (!row) {
+    %s = tile.load %X[%c0, %t] : !view -> !score
+    %p = tile.map(%a = %s, %b = %max) : (!score, !row) -> !score {
+      %d = arith.subf %a, %b : f32
+      %e = math.exp2 %d : f32
+      tile.yield %e : f32
+    }
+    %l1 = tile.reduce add rows %p, %l : (!score, !row) -> !row
+    scf.yield %l1 : !row
+  }
+  tile.store %sum, %X[%c0, %c0] : !row, !view
+  tile.return
+}
+
+// -----
+
+!view = !tile.view<f32>
+!row = !tile.tile<4x1xf32>
+!score = !tile.tile<4x16xf32>
+
+// A store between the loops: the maximum must not see it, the sums must.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}memory may be written in the loops or between them
+// CHECK-LABEL: tile.kernel @store_between(
+// CHECK-COUNT-2: scf.for
+tile.kernel @store_between(%n: index, %x: memref<?x?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %lowest = arith.constant 0xFF7FFFFF : f32
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
+  %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
+    %s = tile.load %X[%c0, %t] : !view -> !score
+    %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
+    scf.yield %m1 : !row
+  }
+  tile.store %low, %X[%c0, %c0] : !row, !view
+  %sum = scf.for %t = %c0 to %n step %c1 iter_args(%l = %low) -> (!row) {
+    %s = tile.load %X[%c0, %t] : !view -> !score
+    %p = tile.map(%a = %s, %b = %max) : (!score, !row) -> !score {
+      %d = arith.subf %a, %b : f32
+      %e = math.exp2 %d : f32
+      tile.yield %e : f32
+    }
+    %l1 = tile.reduce add rows %p, %l : (!score, !row) -> !row
+    scf.yield %l1 : !row
+  }
+  tile.store %sum, %X[%c0, %c0] : !row, !view
+  tile.return
+}
+
+// -----
+
+!view = !tile.view<f32>
+!row = !tile.tile<4x1xf32>
+!score = !tile.tile<4x16xf32>
+
+// The second loop writes over scores that the first one has read.
+
+// REMARK: remark: [Missed] tile-online-softmax | Category:attn.softmax{{.*}}the loop that computes the row maximum was not fused: {{.*}}memory may be written in the loops or between them
+// CHECK-LABEL: tile.kernel @store_inside(
+// CHECK-COUNT-2: scf.for
+tile.kernel @store_inside(%n: index, %x: memref<?x?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %lowest = arith.constant 0xFF7FFFFF : f32
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
+  %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
+    %s = tile.load %X[%c0, %t] : !view -> !score
+    %m1 = tile.reduce max rows %s, %m : (!score, !row) -> !row
+    scf.yield %m1 : !row
+  }
+  %sum = scf.for %t = %c0 to %n step %c1 iter_args(%l = %low) -> (!row) {
+    %s = tile.load %X[%c0, %t] : !view -> !score
+    tile.store %low, %X[%c0, %t] : !row, !view
+    %p = tile.map(%a = %s, %b = %max) : (!score, !row) -> !score {
+      %d = arith.subf %a, %b : f32
+      %e = math.exp2 %d : f32
+      tile.yield %e : f32
+    }
+    %l1 = tile.reduce add rows %p, %l : (!score, !row) -> !row
+    scf.yield %l1 : !row
+  }
+  tile.store %sum, %X[%c0, %c0] : !row, !view
   tile.return
 }

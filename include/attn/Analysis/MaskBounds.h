@@ -1,4 +1,4 @@
-//===- MaskBounds.h - Which keys a mask leaves -------------------*- C++ -*-===//
+//===- MaskBounds.h - Which keys a mask leaves ------------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

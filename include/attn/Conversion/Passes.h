@@ -1,4 +1,4 @@
-//===- Passes.h - Conversions out of the tile dialect ------------*- C++ -*-===//
+//===- Passes.h - Conversions out of the tile dialect -----------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

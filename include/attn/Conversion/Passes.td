@@ -50,8 +50,8 @@ def ConvertTileToCpuPass : Pass<"convert-tile-to-cpu", "::mlir::ModuleOp"> {
     lanes of a vector are query rows and row statistics need no horizontal
     operation. In a product the first operand is read as vectors of rows; the
     second is read in its natural layout, one element broadcast at a time,
-    straight from the tensor. A tile that reaches beyond its tensor is first
-    copied to the arena with zeros.
+    straight from the tensor, with the lines that come next prefetched. A tile
+    that reaches beyond its tensor is first copied to the arena with zeros.
 
     `vector-width` is the number of f32 lanes. A register tile of a product is
     `row-vectors` vectors of rows (fewer if the tile has fewer) times as many

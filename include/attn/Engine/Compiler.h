@@ -1,4 +1,4 @@
-//===- Compiler.h - From attention in MLIR to code ---------------*- C++ -*-===//
+//===- Compiler.h - From attention in MLIR to code --------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

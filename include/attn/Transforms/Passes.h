@@ -1,4 +1,4 @@
-//===- Passes.h - Passes on attn and tile ------------------------*- C++ -*-===//
+//===- Passes.h - Passes on attn and tile -----------------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -97,7 +97,9 @@ def AttnTilePass : Pass<"attn-tile", "::mlir::ModuleOp"> {
     Option<"tileQ", "tile-q", "int64_t", /*default=*/"64",
            "rows of a query tile">,
     Option<"tileKv", "tile-kv", "int64_t", /*default=*/"64",
-           "rows of a key tile">];
+           "rows of a key tile">,
+    Option<"unmaskedTileKv", "unmasked-tile-kv", "int64_t", /*default=*/"0",
+           "rows of a key tile if there is no mask; 0: as tile-kv">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",

@@ -36,8 +36,7 @@ static Operation *ancestorIn(Block &block, Operation *op) {
 static bool isLastUse(Value tile, Operation *user) {
   return llvm::all_of(tile.getUsers(), [&](Operation *other) {
     Operation *ancestor = ancestorIn(*user->getBlock(), other);
-    return ancestor &&
-           (ancestor == user || ancestor->isBeforeInBlock(user));
+    return ancestor && (ancestor == user || ancestor->isBeforeInBlock(user));
   });
 }
 

@@ -1,4 +1,4 @@
-//===- BufferPlan.h - Where tiles are in the arena ---------------*- C++ -*-===//
+//===- BufferPlan.h - Where tiles are in the arena --------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

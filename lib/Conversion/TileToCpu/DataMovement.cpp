@@ -54,7 +54,8 @@ public:
   bool hasContiguousRows() {
     auto memref = cast<MemRefType>(view.getSource().getType());
     auto [strides, offset] = memref.getStridesAndOffset();
-    return view.getColDim() && int64_t(*view.getColDim()) == memref.getRank() - 1 &&
+    return view.getColDim() &&
+           int64_t(*view.getColDim()) == memref.getRank() - 1 &&
            strides.back() == 1;
   }
 
@@ -89,11 +90,11 @@ public:
       function_ref<void(Value row, Value col, Value isInside)> body) {
     kernel.forEach(loc, rows, 1, [&](Value r) {
       Value row = addTo(beginRow, r);
-      Value rowInside = isBelow(addTo(firstRow, row), numRows,
-                                arith::CmpIPredicate::slt);
+      Value rowInside =
+          isBelow(addTo(firstRow, row), numRows, arith::CmpIPredicate::slt);
       kernel.forEach(loc, type.getCols(), 1, [&](Value col) {
-        Value colInside = isBelow(addTo(firstCol, col), numCols,
-                                  arith::CmpIPredicate::slt);
+        Value colInside =
+            isBelow(addTo(firstCol, col), numCols, arith::CmpIPredicate::slt);
         body(row, col,
              arith::AndIOp::create(builder, loc, rowInside, colInside));
       });
@@ -154,8 +155,7 @@ static SmallVector<Value> transpose(OpBuilder &builder, Location loc,
       if ((a / block) % 2)
         continue;
       Value first = vectors[a], second = vectors[a + block];
-      vectors[a] =
-          vector::ShuffleOp::create(builder, loc, first, second, low);
+      vectors[a] = vector::ShuffleOp::create(builder, loc, first, second, low);
       vectors[a + block] =
           vector::ShuffleOp::create(builder, loc, first, second, high);
     }
@@ -186,14 +186,13 @@ moveTransposed(Access &access,
     return access.forEachElement(access.kernel.index(access.loc, 0), rows,
                                  element);
   access.kernel.forEach(access.loc, rows, width, [&](Value beginRow) {
-    Value inside = access.isInside(access.addTo(access.firstRow, beginRow),
-                                   width);
+    Value inside =
+        access.isInside(access.addTo(access.firstRow, beginRow), width);
     auto branch = scf::IfOp::create(builder, access.loc, inside,
                                     /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(branch.thenBlock());
-    forEachSquare(access,
-                  [&](Value beginCol) { square(beginRow, beginCol); });
+    forEachSquare(access, [&](Value beginCol) { square(beginRow, beginCol); });
     builder.setInsertionPointToStart(branch.elseBlock());
     access.forEachElement(beginRow, width, element);
   });
@@ -214,8 +213,8 @@ LogicalResult mlir::tile::emitPack(KernelEmitter &kernel, LoadOp load) {
       [&](Value beginRow, Value beginCol) {
         SmallVector<Value> vectors;
         for (int64_t n = 0; n < access.width; ++n) {
-          Value row = access.addTo(access.firstRow,
-                                   kernel.add(loc, beginRow, n));
+          Value row =
+              access.addTo(access.firstRow, kernel.add(loc, beginRow, n));
           vectors.push_back(vector::LoadOp::create(
               builder, loc, vector, access.view.getSource(),
               access.indices(row, access.addTo(access.firstCol, beginCol))));
@@ -254,16 +253,16 @@ LogicalResult mlir::tile::emitUnpack(KernelEmitter &kernel, StoreOp store) {
               ValueRange{kernel.add(loc, beginCol, n), beginRow}));
         for (auto [n, lanes] :
              llvm::enumerate(transpose(builder, loc, columns))) {
-          Value row = access.addTo(access.firstRow,
-                                   kernel.add(loc, beginRow, n));
+          Value row =
+              access.addTo(access.firstRow, kernel.add(loc, beginRow, n));
           vector::StoreOp::create(
               builder, loc, lanes, access.view.getSource(),
               access.indices(row, access.addTo(access.firstCol, beginCol)));
         }
       },
       [&](Value row, Value col, Value inside) {
-        Value element = memref::LoadOp::create(builder, loc, buffer,
-                                               ValueRange{col, row});
+        Value element =
+            memref::LoadOp::create(builder, loc, buffer, ValueRange{col, row});
         access.storeElement(element, row, col, inside);
       });
   return success();
@@ -302,9 +301,9 @@ LogicalResult mlir::tile::emitWindow(KernelEmitter &kernel, LoadOp load) {
     return success();
   }
 
-  auto branch = scf::IfOp::create(
-      builder, loc, TypeRange(windowType),
-      access.isInside(access.firstRow, rows), /*withElseRegion=*/true);
+  auto branch = scf::IfOp::create(builder, loc, TypeRange(windowType),
+                                  access.isInside(access.firstRow, rows),
+                                  /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(branch.thenBlock());
   SmallVector<OpFoldResult> offsets, sizes, strides;
@@ -318,9 +317,8 @@ LogicalResult mlir::tile::emitWindow(KernelEmitter &kernel, LoadOp load) {
   auto source = cast<MemRefType>(access.view.getSource().getType());
   MemRefType part = memref::SubViewOp::inferRankReducedResultType(
       {rows, cols}, source, offsets, sizes, strides);
-  Value window =
-      memref::SubViewOp::create(builder, loc, part, access.view.getSource(),
-                                offsets, sizes, strides);
+  Value window = memref::SubViewOp::create(
+      builder, loc, part, access.view.getSource(), offsets, sizes, strides);
   if (part != windowType)
     window = memref::CastOp::create(builder, loc, windowType, window);
   scf::YieldOp::create(builder, loc, window);

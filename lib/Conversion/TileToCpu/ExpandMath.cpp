@@ -34,7 +34,9 @@ public:
   Arithmetic(PatternRewriter &rewriter, Location loc, Type type)
       : rewriter(rewriter), loc(loc), type(type) {}
 
-  Value constant(double value) { return splat(rewriter.getF32FloatAttr(value)); }
+  Value constant(double value) {
+    return splat(rewriter.getF32FloatAttr(value));
+  }
   Value constantInt(int32_t value) {
     return splat(rewriter.getI32IntegerAttr(value));
   }
@@ -119,15 +121,17 @@ Value Arithmetic::scaleByPowerOfTwo(Value mantissa, Value exponent,
 }
 
 /// 2^f for |f| <= 1/2: 1 + f * q(f), minimax in the relative error (1.1e-7
-/// with the coefficients rounded to f32). Exact at 0.
+/// with the coefficients rounded to f32). Exact at 0. Evaluated in pairs
+/// (Estrin), because the latency of a chain of multiply-adds limits how many
+/// exponentials a core has under way.
 static Value exp2Fraction(Arithmetic &a, Value f) {
-  static constexpr double coefficients[] = {
-      0.0013264727217612428, 0.009671512639582283, 0.05550733743189852,
-      0.24022242085377857,   0.6931469775991943,   1.0};
-  Value p = a.constant(coefficients[0]);
-  for (double coefficient : ArrayRef(coefficients).drop_front())
-    p = a.fma(p, f, a.constant(coefficient));
-  return p;
+  Value square = a.mul(f, f);
+  auto pair = [&](double high, double low) {
+    return a.fma(a.constant(high), f, a.constant(low));
+  };
+  Value p = pair(0.0013264727217612428, 0.009671512639582283);
+  p = a.fma(p, square, pair(0.05550733743189852, 0.24022242085377857));
+  return a.fma(p, square, pair(0.6931469775991943, 1.0));
 }
 
 static bool isF32(Operation *op) {
@@ -186,13 +190,14 @@ struct ExpandMath : tile::impl::CpuExpandMathPassBase<ExpandMath> {
     // of operations whose expansion upstream has.
     auto expand = [](StringRef name) {
       return name != math::ExpOp::getOperationName() &&
-             name != math::Exp2Op::getOperationName();
+             name != math::Exp2Op::getOperationName() &&
+             name != math::RsqrtOp::getOperationName();
     };
     populateMathF32ExpansionPatterns(patterns, expand);
     populateMathPolynomialApproximationPatterns(patterns, expand);
-    math::populateExpansionPatterns(
-        patterns, {"tan", "sinh", "cosh", "asinh", "acosh", "atanh", "powf",
-                   "fpowi", "round"});
+    math::populateExpansionPatterns(patterns, {"tan", "sinh", "cosh", "asinh",
+                                               "acosh", "atanh", "powf",
+                                               "fpowi", "round", "clampf"});
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
 
@@ -202,9 +207,10 @@ struct ExpandMath : tile::impl::CpuExpandMathPassBase<ExpandMath> {
           isa<math::FmaOp, math::SqrtOp, math::RsqrtOp, math::FloorOp,
               math::CeilOp, math::TruncOp, math::RoundEvenOp, math::AbsFOp,
               math::AbsIOp, math::CopySignOp, math::CountLeadingZerosOp,
-              math::CountTrailingZerosOp, math::CtPopOp>(op))
+              math::CountTrailingZerosOp, math::CtPopOp, math::IsNaNOp,
+              math::IsInfOp, math::IsFiniteOp, math::IsNormalOp>(op))
         return;
-      op->emitOpError() << "on " << op->getResult(0).getType()
+      op->emitOpError() << "on " << op->getOperand(0).getType()
                         << " has no expansion for a CPU";
       signalPassFailure();
     });

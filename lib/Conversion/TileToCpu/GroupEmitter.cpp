@@ -71,10 +71,10 @@ private:
   llvm::DenseMap<Value, Value> results;   // inner value -> result of the group
   llvm::DenseSet<Operation *> afterSweep; // row maps that need a reduction
   // In the current block of rows:
-  SmallVector<Value> rowIndices;             // first row of each vector
-  llvm::DenseMap<Value, Vectors> rowValues;  // tiles with one column
+  SmallVector<Value> rowIndices;            // first row of each vector
+  llvm::DenseMap<Value, Vectors> rowValues; // tiles with one column
   llvm::DenseMap<Operation *, Vectors> rowCoordinates;
-  llvm::DenseMap<Value, Vectors> elements;   // tiles in the current step
+  llvm::DenseMap<Value, Vectors> elements; // tiles in the current step
   bool failedRegion = false;
 };
 
@@ -93,9 +93,9 @@ LogicalResult GroupEmitter::check() {
     TileType swept = type;
     if (auto reduce = dyn_cast<ReduceOp>(op)) {
       if (reduce.getAxis() != ReduceAxis::rows)
-        return op.emitOpError() << "reduces along "
-                                << stringifyReduceAxis(reduce.getAxis())
-                                << "; convert-tile-to-cpu supports rows";
+        return op.emitOpError()
+               << "reduces along " << stringifyReduceAxis(reduce.getAxis())
+               << "; convert-tile-to-cpu supports rows";
       swept = reduce.getInput().getType();
       reductions.push_back(reduce);
       reduced.insert(reduce.getResult());
@@ -111,8 +111,8 @@ LogicalResult GroupEmitter::check() {
                   "second operand that is loaded from memory";
     }
     if (!type.getElementType().isF32())
-      return op.emitOpError() << "computes " << type
-                              << "; convert-tile-to-cpu supports f32";
+      return op.emitOpError()
+             << "computes " << type << "; convert-tile-to-cpu supports f32";
     for (Value operand : op.getOperands())
       if (auto tile = dyn_cast<TileType>(operand.getType()))
         if (!isa<DotOp>(op) && tile.getRows() != swept.getRows())
@@ -264,14 +264,13 @@ void GroupEmitter::emitPrefetch(DotOp dot, Value k, Value firstCol,
   SmallVector<Value> at;
   if (dot.getTransposeB()) {
     // The rows below the current ones, line by line.
-    Value lines = kernel.index(
-        loc, llvm::divideCeil(typeOf(dot.getB()).getCols(), line));
+    Value lines =
+        kernel.index(loc, llvm::divideCeil(typeOf(dot.getB()).getCols(), line));
     Value below = arith::DivUIOp::create(builder, loc, k, lines);
     Value which = arith::RemUIOp::create(builder, loc, k, lines);
-    at = {arith::AddIOp::create(builder, loc,
-                                kernel.add(loc, firstCol, cols), below),
-          arith::MulIOp::create(builder, loc, which,
-                                kernel.index(loc, line))};
+    at = {arith::AddIOp::create(builder, loc, kernel.add(loc, firstCol, cols),
+                                below),
+          arith::MulIOp::create(builder, loc, which, kernel.index(loc, line))};
   } else {
     // The current row, one line further.
     at = {k, kernel.add(loc, firstCol, line)};
@@ -287,8 +286,8 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
   Value a = kernel.buffer(dot.getA()), b = kernel.windows.lookup(dot.getB());
   VectorType vector = kernel.vectorOf(builder.getF32Type());
   if (init.empty()) {
-    Value zero = arith::ConstantOp::create(builder, loc,
-                                           builder.getZeroAttr(vector));
+    Value zero =
+        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(vector));
     init.assign(cols * rowVectors, zero);
   }
   SmallVector<Value> colIndices;
@@ -309,9 +308,8 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
       Value repeated =
           vector::BroadcastOp::create(builder, loc, vector, element);
       for (int64_t v = 0; v < rowVectors; ++v)
-        sums.push_back(
-            vector::FMAOp::create(builder, loc, lanes[v], repeated,
-                                  accumulators[c * rowVectors + v]));
+        sums.push_back(vector::FMAOp::create(builder, loc, lanes[v], repeated,
+                                             accumulators[c * rowVectors + v]));
     }
     return sums;
   };
@@ -338,8 +336,8 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
 /// element.
 int64_t GroupEmitter::getColsPerStep() {
   int64_t others = 1 + rowVectors * (1 + int64_t(reductions.size()));
-  return std::max<int64_t>(
-      1, (kernel.schedule.registers - others) / rowVectors);
+  return std::max<int64_t>(1,
+                           (kernel.schedule.registers - others) / rowVectors);
 }
 
 /// One step of the sweep: `cols` columns from `firstCol` on. Returns the
@@ -352,8 +350,8 @@ SmallVector<Vectors> GroupEmitter::emitStep(Value firstCol, int64_t cols,
     Value result = op.getResult(0);
     if (auto reduce = dyn_cast<ReduceOp>(op)) {
       Vectors input = getElements(reduce.getInput(), firstCol, cols);
-      Vectors &sum = reduced[llvm::find(reductions, reduce) -
-                             reductions.begin()];
+      Vectors &sum =
+          reduced[llvm::find(reductions, reduce) - reductions.begin()];
       for (auto [n, vector] : llvm::enumerate(input))
         sum[n % rowVectors] =
             combine(reduce.getKind(), sum[n % rowVectors], vector);

@@ -20,9 +20,7 @@ namespace mlir::tile {
 #include "attn/Conversion/Passes.h.inc"
 } // namespace mlir::tile
 
-static bool isCompute(Operation *op) {
-  return isa<DotOp, MapOp, ReduceOp>(op);
-}
+static bool isCompute(Operation *op) { return isa<DotOp, MapOp, ReduceOp>(op); }
 
 /// Cheap maps may run between the multiply-adds of a product; functions of the
 /// math dialect and divisions need registers for constants, or are slow.
@@ -175,8 +173,7 @@ void BlockGrouper::wrap(Group &group) {
   for (Operation *op : group.members) {
     Value result = op->getResult(0);
     if (llvm::any_of(result.getUsers(), [&](Operation *user) {
-          return !group.contains(user) &&
-                 !group.contains(user->getParentOp());
+          return !group.contains(user) && !group.contains(user->getParentOp());
         }))
       results.push_back(result);
   }
@@ -189,9 +186,8 @@ void BlockGrouper::wrap(Group &group) {
   builder.setInsertionPointToEnd(body);
   YieldOp::create(builder, loc, results);
   for (auto [inner, outer] : llvm::zip_equal(results, op.getTiles()))
-    inner.replaceUsesWithIf(outer, [&](OpOperand &use) {
-      return !op->isAncestor(use.getOwner());
-    });
+    inner.replaceUsesWithIf(
+        outer, [&](OpOperand &use) { return !op->isAncestor(use.getOwner()); });
 }
 
 void BlockGrouper::run() {

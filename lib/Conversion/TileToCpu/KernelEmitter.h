@@ -1,4 +1,4 @@
-//===- KernelEmitter.h - State of lowering one kernel ------------*- C++ -*-===//
+//===- KernelEmitter.h - State of lowering one kernel -----------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

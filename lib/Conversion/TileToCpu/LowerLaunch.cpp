@@ -29,7 +29,8 @@ class LaunchLowering {
 public:
   explicit LaunchLowering(ModuleOp module)
       : builder(module.getContext()), converter(module.getContext()),
-        module(module), pointer(LLVM::LLVMPointerType::get(&converter.getContext())),
+        module(module),
+        pointer(LLVM::LLVMPointerType::get(&converter.getContext())),
         i64(builder.getI64Type()) {}
 
   void lowerKernel(func::FuncOp kernel);
@@ -64,9 +65,9 @@ void LaunchLowering::unpackArguments(func::FuncOp function, Value pointers,
     if (argument.use_empty())
       continue;
     Location loc = argument.getLoc();
-    Value address = LLVM::GEPOp::create(
-        builder, loc, pointer, pointer, pointers,
-        ArrayRef<LLVM::GEPArg>{int32_t(n - begin)});
+    Value address =
+        LLVM::GEPOp::create(builder, loc, pointer, pointer, pointers,
+                            ArrayRef<LLVM::GEPArg>{int32_t(n - begin)});
     Value object = LLVM::LoadOp::create(builder, loc, pointer, address);
     Type type = converter.convertType(argument.getType());
     Value value = LLVM::LoadOp::create(builder, loc, type, object);
@@ -93,8 +94,8 @@ void LaunchLowering::lowerKernel(func::FuncOp kernel) {
   Value args = entry.getArgument(last + 1), work = entry.getArgument(last + 2),
         arena = entry.getArgument(last + 3);
   builder.setInsertionPointToStart(&entry);
-  entry.getArgument(0).replaceAllUsesWith(arith::IndexCastOp::create(
-      builder, loc, builder.getIndexType(), work));
+  entry.getArgument(0).replaceAllUsesWith(
+      arith::IndexCastOp::create(builder, loc, builder.getIndexType(), work));
   unpackArguments(kernel, args, 1, last);
   auto arenaType = mlir::cast<MemRefType>(entry.getArgument(last).getType());
   Value descriptor = MemRefDescriptor::fromStaticShape(builder, loc, converter,
@@ -104,9 +105,8 @@ void LaunchLowering::lowerKernel(func::FuncOp kernel) {
 }
 
 Value LaunchLowering::loadField(Location loc, Value object, int64_t field) {
-  Value address =
-      LLVM::GEPOp::create(builder, loc, pointer, pointer, object,
-                          ArrayRef<LLVM::GEPArg>{int32_t(field)});
+  Value address = LLVM::GEPOp::create(builder, loc, pointer, pointer, object,
+                                      ArrayRef<LLVM::GEPArg>{int32_t(field)});
   return LLVM::LoadOp::create(builder, loc, pointer, address);
 }
 
@@ -114,38 +114,37 @@ Value LaunchLowering::loadField(Location loc, Value object, int64_t field) {
 LogicalResult LaunchLowering::lowerLaunch(LaunchOp launch, Value host) {
   Location loc = launch.getLoc();
   auto kernel = module.lookupSymbol<func::FuncOp>(launch.getKernel());
-  auto bytes =
-      kernel ? kernel->getAttrOfType<IntegerAttr>(kArenaBytesAttrName)
-             : IntegerAttr();
+  auto bytes = kernel ? kernel->getAttrOfType<IntegerAttr>(kArenaBytesAttrName)
+                      : IntegerAttr();
   if (!bytes)
     return launch.emitOpError() << "launches @" << launch.getKernel()
                                 << ", which convert-tile-to-cpu has not made";
   builder.setInsertionPoint(launch);
   Value one = LLVM::ConstantOp::create(builder, loc, i64, 1);
-  Value number = LLVM::ConstantOp::create(builder, loc, i64,
-                                          launch.getArguments().size());
+  Value number =
+      LLVM::ConstantOp::create(builder, loc, i64, launch.getArguments().size());
   Value pointers =
       LLVM::AllocaOp::create(builder, loc, pointer, pointer, number);
   for (auto [n, argument] : llvm::enumerate(launch.getArguments())) {
     Type type = converter.convertType(argument.getType());
     Value object = LLVM::AllocaOp::create(builder, loc, pointer, type, one);
     LLVM::StoreOp::create(builder, loc, cast(loc, type, argument), object);
-    Value address = LLVM::GEPOp::create(builder, loc, pointer, pointer,
-                                        pointers,
-                                        ArrayRef<LLVM::GEPArg>{int32_t(n)});
+    Value address =
+        LLVM::GEPOp::create(builder, loc, pointer, pointer, pointers,
+                            ArrayRef<LLVM::GEPArg>{int32_t(n)});
     LLVM::StoreOp::create(builder, loc, object, address);
   }
   Value self = loadField(loc, host, 0), service = loadField(loc, host, 1);
-  Value function = func::ConstantOp::create(
-      builder, loc, kernel.getFunctionType(),
-      FlatSymbolRefAttr::get(kernel.getNameAttr()));
+  Value function =
+      func::ConstantOp::create(builder, loc, kernel.getFunctionType(),
+                               FlatSymbolRefAttr::get(kernel.getNameAttr()));
   Value task = cast(loc, pointer, function);
-  Value count = arith::IndexCastOp::create(builder, loc, i64,
-                                           launch.getCount());
+  Value count =
+      arith::IndexCastOp::create(builder, loc, i64, launch.getCount());
   Value arena = LLVM::ConstantOp::create(builder, loc, i64, bytes.getInt());
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(builder.getContext()),
-      {pointer, pointer, pointer, i64, i64});
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
+                                  {pointer, pointer, pointer, i64, i64});
   LLVM::CallOp::create(builder, loc, type,
                        ValueRange{service, self, task, pointers, count, arena});
   launch.erase();
@@ -196,10 +195,12 @@ struct LowerLaunch : tile::impl::CpuLowerLaunchPassBase<LowerLaunch> {
     for (func::FuncOp kernel : kernels) {
       ArrayRef<Type> types = kernel.getArgumentTypes();
       if (types.size() < 2 || !types.front().isIndex() ||
-          !isa<MemRefType>(types.back())) {
+          kernel.getNumResults() != 0 || !isa<MemRefType>(types.back()) ||
+          !cast<MemRefType>(types.back()).hasStaticShape()) {
         kernel.emitError() << "has the attribute " << kArenaBytesAttrName
                            << " of a kernel, but does not take a work index "
-                              "first and an arena last";
+                              "first and an arena of static size last, or "
+                              "has results";
         return signalPassFailure();
       }
     }

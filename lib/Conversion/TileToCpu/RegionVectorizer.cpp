@@ -34,15 +34,15 @@ static Value gather(OpBuilder &builder, memref::LoadOp load, Value memref,
                     ArrayRef<Value> indices, int64_t width) {
   Location loc = load.getLoc();
   auto type = VectorType::get(width, load.getType());
-  Value result = arith::ConstantOp::create(builder, loc,
-                                           builder.getZeroAttr(type));
+  Value result =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
   for (int64_t lane = 0; lane < width; ++lane) {
     SmallVector<Value> scalars;
     for (Value index : indices)
-      scalars.push_back(isa<VectorType>(index.getType())
-                            ? vector::ExtractOp::create(builder, loc, index,
-                                                        lane)
-                            : index);
+      scalars.push_back(
+          isa<VectorType>(index.getType())
+              ? vector::ExtractOp::create(builder, loc, index, lane)
+              : index);
     Value element = memref::LoadOp::create(builder, loc, memref, scalars);
     result = vector::InsertOp::create(builder, loc, element, result, lane);
   }

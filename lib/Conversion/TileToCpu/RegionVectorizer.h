@@ -1,4 +1,4 @@
-//===- RegionVectorizer.h - The region of a map on vectors -------*- C++ -*-===//
+//===- RegionVectorizer.h - The region of a map on vectors ------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -27,8 +27,8 @@ Value asVector(OpBuilder &builder, Location loc, Value value, int64_t width);
 /// the yielded value, scalar or vector; fails with a diagnostic on an operation
 /// that has no vector form.
 FailureOr<Value> vectorizeRegion(OpBuilder &builder, MapOp map,
-                                 ValueRange arguments,
-                                 const IRMapping &outside, int64_t width);
+                                 ValueRange arguments, const IRMapping &outside,
+                                 int64_t width);
 
 } // namespace mlir::tile
 

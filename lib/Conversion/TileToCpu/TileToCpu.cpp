@@ -87,9 +87,9 @@ void KernelEmitter::countVisit(scf::ForOp loop) {
 LogicalResult KernelEmitter::emitLoop(scf::ForOp loop) {
   for (Value carried : loop.getRegionIterArgs())
     if (!isa<TileType>(carried.getType()))
-      return loop.emitOpError() << "carries a value of type "
-                                << carried.getType()
-                                << "; convert-tile-to-cpu supports tiles";
+      return loop.emitOpError()
+             << "carries a value of type " << carried.getType()
+             << "; convert-tile-to-cpu supports tiles";
   for (auto [carried, yielded] :
        llvm::zip_equal(loop.getRegionIterArgs(), loop.getYieldedValues())) {
     auto other = dyn_cast<BlockArgument>(yielded);
@@ -162,8 +162,7 @@ FailureOr<func::FuncOp> KernelEmitter::run() {
            << " are allowed, so use smaller tiles or head dimensions";
   builder.setInsertionPoint(kernel);
   SmallVector<Type> types(kernel.getArgumentTypes());
-  types.push_back(
-      MemRefType::get({plan.getArenaBytes()}, builder.getI8Type()));
+  types.push_back(MemRefType::get({plan.getArenaBytes()}, builder.getI8Type()));
   auto function = func::FuncOp::create(builder, loc, kernel.getName(),
                                        builder.getFunctionType(types, {}));
   function.setPrivate();

@@ -205,8 +205,7 @@ Result<std::string> emitSharedObject(llvm::Module &module,
     if (stream.has_error()) {
       std::string message = stream.error().message();
       stream.clear_error();
-      return failure("cannot write " + objectPath.str().str() + ": " +
-                     message);
+      return failure("cannot write " + objectPath.str().str() + ": " + message);
     }
   }
 
@@ -215,13 +214,12 @@ Result<std::string> emitSharedObject(llvm::Module &module,
   std::lock_guard<std::mutex> lock(mutex);
   std::string errors;
   llvm::raw_string_ostream stream(errors);
-  std::string object = objectPath.str().str(),
-              shared = sharedPath.str().str();
-  lld::Result linked = lld::lldMain(
-      {"ld.lld", "-shared", "--no-undefined", "--gc-sections",
-       "--build-id=none", "--threads=1", "-z", "noexecstack", "-z", "now",
-       object.c_str(), "-o", shared.c_str()},
-      llvm::nulls(), stream, {{lld::Gnu, &lld::elf::link}});
+  std::string object = objectPath.str().str(), shared = sharedPath.str().str();
+  lld::Result linked =
+      lld::lldMain({"ld.lld", "-shared", "--no-undefined", "--gc-sections",
+                    "--build-id=none", "--threads=1", "-z", "noexecstack", "-z",
+                    "now", object.c_str(), "-o", shared.c_str()},
+                   llvm::nulls(), stream, {{lld::Gnu, &lld::elf::link}});
   if (linked.retCode != 0)
     return failure("the kernel could not be linked; it may use a function of "
                    "the math dialect that has no expansion:\n" +

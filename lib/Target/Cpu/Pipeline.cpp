@@ -26,9 +26,9 @@ using namespace mlir::tile;
 // Measured; a product is fastest if the register tile leaves no register unused
 // and the tiles of one step fit into the first-level cache.
 static constexpr attn::CpuTargetInfo kTargets[] = {
-    // name     features      lanes vectors registers tiles  scalef
-    {"avx512", "+avx512f", 16, 4, 32, 64, 64, true},
-    {"avx2", "+avx2,+fma", 8, 2, 16, 64, 64, false},
+    // name     features      lanes vectors registers tiles       scalef
+    {"avx512", "+avx512f", 16, 4, 32, 64, 64, 128, true},
+    {"avx2", "+avx2,+fma", 8, 2, 16, 64, 64, 64, false},
 };
 
 llvm::ArrayRef<attn::CpuTargetInfo> attn::getCpuTargets() { return kTargets; }
@@ -42,7 +42,8 @@ void attn::buildTileStage(OpPassManager &pm,
                           const CpuPipelineOptions &options) {
   pm.addPass(createAttnExpandVariantPass());
   pm.addPass(createAttnTilePass({options.algorithm, options.target.tileQ,
-                                 options.target.tileKv}));
+                                 options.target.tileKv,
+                                 options.target.unmaskedTileKv}));
   pm.addNestedPass<KernelOp>(createTileHoistScalePass());
   addCleanUp(pm);
   pm.addNestedPass<KernelOp>(createTileBoundPass());
@@ -81,17 +82,17 @@ enum class Target { cpu };
 enum class Isa { avx512, avx2 };
 
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
-  Option<Target> target{*this, "target", llvm::cl::desc("device to lower for"),
-                        llvm::cl::init(Target::cpu),
-                        llvm::cl::values(clEnumValN(Target::cpu, "cpu", "CPU"))};
+  Option<Target> target{
+      *this, "target", llvm::cl::desc("device to lower for"),
+      llvm::cl::init(Target::cpu),
+      llvm::cl::values(clEnumValN(Target::cpu, "cpu", "CPU"))};
   Option<Isa> isa{
       *this, "isa", llvm::cl::desc("vector instructions of the CPU"),
       llvm::cl::init(Isa::avx512),
       llvm::cl::values(clEnumValN(Isa::avx512, "avx512", "16 lanes"),
                        clEnumValN(Isa::avx2, "avx2", "8 lanes"))};
   Option<std::string> algorithm{
-      *this, "algorithm",
-      llvm::cl::desc("standard, memory-efficient or flash"),
+      *this, "algorithm", llvm::cl::desc("standard, memory-efficient or flash"),
       llvm::cl::init("flash")};
 };
 } // namespace

@@ -264,3 +264,113 @@ tile.kernel @no_vector_form(%w: index, %x: memref<?xf32>) {
   }
   tile.return
 }
+
+// -----
+
+!view = !tile.view<f32>
+!t = !tile.tile<4x4xf32>
+
+tile.kernel @swaps(%w: index, %x: memref<?x?xf32>) {
+  %c1 = arith.constant 1 : index
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %a = tile.load %X[%w, %w] : !view -> !t
+  %b = tile.load %X[%c1, %w] : !view -> !t
+  // expected-error@+1 {{'scf.for' op yields one of its arguments in the place of another, which is not supported}}
+  %r:2 = scf.for %t = %c1 to %w step %c1 iter_args(%p = %a, %q = %b) -> (!t, !t) {
+    scf.yield %q, %p : !t, !t
+  }
+  tile.return
+}
+
+
+// -----
+
+!view = !tile.view<f32>
+!t = !tile.tile<6x4xf32>
+
+tile.kernel @carries_rows(%w: index, %x: memref<?x?xf32>) {
+  %c1 = arith.constant 1 : index
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %a = tile.load %X[%w, %w] : !view -> !t
+  // expected-error@+1 {{'scf.for' op carries '!tile.tile<6x4xf32>', whose rows are not a multiple of the vector width 4}}
+  %r = scf.for %t = %c1 to %w step %c1 iter_args(%p = %a) -> (!t) {
+    scf.yield %p : !t
+  }
+  tile.return
+}
+
+
+// -----
+
+!view = !tile.view<f32>
+!t = !tile.tile<8192x8193xf32>
+
+// expected-error@+1 {{'tile.kernel' op needs 268468288 bytes of scratch for its tiles; at most 268435456 are allowed, so use smaller tiles or head dimensions}}
+tile.kernel @arena(%w: index, %x: memref<?x?xf32>) {
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %a = tile.load %X[%w, %w] : !view -> !t
+  tile.store %a, %X[%w, %w] : !t, !view
+  tile.return
+}
+
+
+// -----
+
+!view = !tile.view<f32>
+!t = !tile.tile<4x4xf32>
+
+tile.kernel @memory_space(%w: index, %x: memref<?x?xf32, 1>) {
+  %X = tile.view %x[rows, cols] : memref<?x?xf32, 1>
+  // expected-error@+1 {{'tile.load' op accesses 'memref<?x?xf32, 1>'; convert-tile-to-cpu supports strided memrefs in the default memory space}}
+  %a = tile.load %X[%w, %w] : !view -> !t
+  tile.store %a, %X[%w, %w] : !t, !view
+  tile.return
+}
+
+
+// -----
+
+!view = !tile.view<f32>
+!t = !tile.tile<4x4xf32>
+
+tile.kernel @layout(%w: index, %x: memref<?x?xf32, affine_map<(i, j) -> (i + j mod 2, j)>>) {
+  %X = tile.view %x[rows, cols] : memref<?x?xf32, affine_map<(i, j) -> (i + j mod 2, j)>>
+  // expected-error@+1 {{convert-tile-to-cpu supports strided memrefs in the default memory space}}
+  %a = tile.load %X[%w, %w] : !view -> !t
+  tile.store %a, %X[%w, %w] : !t, !view
+  tile.return
+}
+
+
+// -----
+
+!view = !tile.view<f32>
+!t = !tile.tile<4x4xf32>
+!row = !tile.tile<4x1xf32>
+
+tile.kernel @one_column(%w: index, %x: memref<?x?xf32>) {
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %a = tile.load %X[%w, %w] : !view -> !t
+  %b = tile.load %X[%w, %w] : !view -> !row
+  %r = tile.group {
+    // expected-error@+1 {{'tile.dot' op has a single column, which another operation of its group uses; convert-tile-to-cpu supports that for two columns and more}}
+    %0 = tile.dot %a, %b : (!t, !row) -> !row
+    %1 = tile.map(%y = %0) : (!row) -> !row { tile.yield %y : f32 }
+    tile.yield %1 : !row
+  } : !row
+  tile.return
+}
+
+
+// -----
+
+!view = !tile.view<f32>
+!t = !tile.tile<4x4xf32>
+
+tile.kernel @selects_tile(%w: index, %x: memref<?x?xf32>, %c: i1) {
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %a = tile.load %X[%w, %w] : !view -> !t
+  // expected-error@+1 {{'arith.select' op is not supported in a kernel by convert-tile-to-cpu}}
+  %b = arith.select %c, %a, %a : !t
+  tile.return
+}

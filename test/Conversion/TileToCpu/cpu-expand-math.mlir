@@ -9,8 +9,9 @@
 // CHECK-SAME: %[[X:.*]]: vector<16xf32>
 // CHECK: %[[N:.*]] = math.roundeven %[[X]]
 // CHECK: %[[F:.*]] = arith.subf %[[X]], %[[N]]
-// CHECK-COUNT-4: math.fma %{{.*}}, %[[F]], %{{.*}} : vector<16xf32>
-// CHECK: %[[P:.*]] = math.fma %{{.*}}, %[[F]], %{{.*}} : vector<16xf32>
+// CHECK: math.fma %{{.*}}, %[[F]], %{{.*}} : vector<16xf32>
+// CHECK-COUNT-3: math.fma {{.*}} : vector<16xf32>
+// CHECK: %[[P:.*]] = math.fma {{.*}} : vector<16xf32>
 // SCALEF-NOT: arith
 // SCALEF: %[[R:.*]] = llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"(%[[P]], %[[N]], %{{.*}}, %{{.*}}, %{{.*}})
 // INTEGER: arith.bitcast %{{.*}} : vector<16xf32> to vector<16xi32>
@@ -77,13 +78,13 @@ func.func @others(%x: vector<16xf32>) -> vector<16xf32> {
   return %7 : vector<16xf32>
 }
 
-// Only f32 is written as arithmetic.
-// CHECK-LABEL: func.func @other_types(
-// CHECK-NEXT: %[[A:.*]] = math.exp2 %{{.*}} : f64
-// CHECK-NEXT: %[[B:.*]] = math.exp %{{.*}} : vector<4xf64>
-// CHECK-NEXT: return %[[A]], %[[B]]
-func.func @other_types(%x: f64, %y: vector<4xf64>) -> (f64, vector<4xf64>) {
-  %0 = math.exp2 %x : f64
-  %1 = math.exp %y : vector<4xf64>
-  return %0, %1 : f64, vector<4xf64>
+// Instructions of the CPU stay.
+// CHECK-LABEL: func.func @instructions(
+// CHECK: math.sqrt %{{.*}} : f64
+// CHECK: math.absf %{{.*}} : f64
+// CHECK: return
+func.func @instructions(%x: f64) -> f64 {
+  %0 = math.sqrt %x : f64
+  %1 = math.absf %0 : f64
+  return %1 : f64
 }

@@ -88,3 +88,39 @@ func.func @entry(%n: index, %s: f32) {
   tile.launch @kernel[%n](%s) : f32
   return
 }
+
+// -----
+
+// expected-error@+1 {{has the attribute cpu.arena_bytes of a kernel, but does not take a work index first and an arena of static size last, or has results}}
+func.func private @kernel(%work: i64, %arena: memref<128xi8>)
+    attributes {cpu.arena_bytes = 128 : i64} {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{has the attribute cpu.arena_bytes of a kernel, but does not take a work index first and an arena of static size last, or has results}}
+func.func private @kernel(%work: index) attributes {cpu.arena_bytes = 128 : i64} {
+  return
+}
+
+// -----
+
+func.func private @kernel(%work: index, %arena: memref<128xi8>)
+    attributes {cpu.arena_bytes = 128 : i64} {
+  return
+}
+
+func.func @nested(%n: index, %c: i1) {
+  scf.if %c {
+    // expected-error@+1 {{'tile.launch' op must be directly in a function without results}}
+    tile.launch @kernel[%n]()
+  }
+  return
+}
+
+func.func @query(%n: index) -> index {
+  // expected-error@+1 {{'tile.launch' op must be directly in a function without results}}
+  tile.launch @kernel[%n]()
+  return %n : index
+}

@@ -50,6 +50,39 @@ func.func @f(%q: tensor<?x4x?x?xf32>, %k: tensor<?x4x?x16xf32>,
 
 // -----
 
+// More heads than 2^16.
+func.func @f(%q: tensor<?x65537x?x16xf32>, %k: tensor<?x1x?x16xf32>) {
+  // expected-error@+1 {{query has more than 65536 heads, or a head dimension of more than 65536: 'tensor<?x65537x?x16xf32>'}}
+  attn.attention %q, %k, %k
+      : (tensor<?x65537x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x65537x?x16xf32>
+  return
+}
+
+// -----
+
+// A head dimension of more than 2^16.
+func.func @f(%q: tensor<?x4x?x16xf32>, %v: tensor<?x4x?x65537xf32>) {
+  // expected-error@+1 {{value has more than 65536 heads, or a head dimension of more than 65536: 'tensor<?x4x?x65537xf32>'}}
+  attn.attention %q, %q, %v
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x65537xf32>)
+     -> tensor<?x4x?x65537xf32>
+  return
+}
+
+// -----
+
+// An encoding.
+func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x4x?x16xf32, "rows">) {
+  // expected-error@+1 {{key must not have an encoding, but is 'tensor<?x4x?x16xf32, "rows">'}}
+  attn.attention %q, %k, %q
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32, "rows">, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
 // No heads: the group size would be 4 / 0.
 func.func @f(%q: tensor<?x4x?x16xf32>, %k: tensor<?x0x?x16xf32>,
              %v: tensor<?x0x?x16xf32>) {
@@ -439,7 +472,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %x: i8) {
 // A side effect.
 func.func @f(%q: tensor<?x4x?x16xf32>, %m: memref<?xf32>) {
   attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
-    // expected-error@+1 {{'memref.store' op is not allowed in score_mod, which may hold only operations without side effects and without regions}}
+    // expected-error@+1 {{'memref.store' op is not allowed in score_mod, which may hold elementwise operations of arith and math, tensor.extract, tensor.dim and attn.length}}
     memref.store %s, %m[%i] : memref<?xf32>
     attn.yield %s : f32
   }
@@ -453,7 +486,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %m: memref<?xf32>) {
 // Memory that is read: someone else may write to it.
 func.func @f(%q: tensor<?x4x?x16xf32>, %m: memref<?xi1>) {
   attn.attention %q, %q, %q mask_mod (%b, %h, %i, %j) {
-    // expected-error@+1 {{'memref.load' op is not allowed in mask_mod, which may hold only operations without side effects and without regions}}
+    // expected-error@+1 {{'memref.load' op is not allowed in mask_mod, which may hold elementwise operations of arith and math, tensor.extract, tensor.dim and attn.length}}
     %keep = memref.load %m[%i] : memref<?xi1>
     attn.yield %keep : i1
   }
@@ -469,7 +502,7 @@ func.func private @g(f32) -> f32
 
 func.func @f(%q: tensor<?x4x?x16xf32>) {
   attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
-    // expected-error@+1 {{'func.call' op is not allowed in score_mod, which may hold only operations without side effects and without regions}}
+    // expected-error@+1 {{'func.call' op is not allowed in score_mod, which may hold elementwise operations of arith and math, tensor.extract, tensor.dim and attn.length}}
     %r = func.call @g(%s) : (f32) -> f32
     attn.yield %r : f32
   }
@@ -483,7 +516,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>) {
 // A region.
 func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
   attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
-    // expected-error@+1 {{'scf.if' op is not allowed in score_mod, which may hold only operations without side effects and without regions}}
+    // expected-error@+1 {{'scf.if' op is not allowed in score_mod, which may hold elementwise operations of arith and math, tensor.extract, tensor.dim and attn.length}}
     %r = scf.if %x -> f32 {
       scf.yield %s : f32
     } else {
@@ -501,9 +534,37 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
 // Values that are no scalars.
 func.func @f(%q: tensor<?x4x?x16xf32>) {
   attn.attention %q, %q, %q score_mod (%s, %b, %h, %i, %j) {
-    // expected-error@+1 {{'vector.broadcast' op is not allowed in score_mod, which computes on scalars, but the operation gives 'vector<4xf32>'}}
-    %r = vector.broadcast %s : f32 to vector<4xf32>
+    // expected-error@+1 {{'arith.constant' op is not allowed in score_mod, which computes on scalars, but the operation gives 'vector<4xf32>'}}
+    %r = arith.constant dense<0.0> : vector<4xf32>
     attn.yield %s : f32
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Scalars of another dialect.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  attn.attention %q, %q, %q mask_mod (%b, %h, %i, %j) {
+    // expected-error@+1 {{'index.cmp' op is not allowed in mask_mod, which may hold elementwise operations of arith and math, tensor.extract, tensor.dim and attn.length}}
+    %keep = index.cmp sle(%j, %i)
+    attn.yield %keep : i1
+  }
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Another operation of tensor.
+func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
+  attn.attention %q, %q, %q mask_mod (%b, %h, %i, %j) {
+    // expected-error@+1 {{'tensor.rank' op is not allowed in mask_mod, which may hold elementwise operations of arith and math, tensor.extract, tensor.dim and attn.length}}
+    %rank = tensor.rank %q : tensor<?x4x?x16xf32>
+    attn.yield %x : i1
   }
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
      -> tensor<?x4x?x16xf32>

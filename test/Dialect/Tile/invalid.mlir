@@ -337,6 +337,24 @@ func.func @f(%x: memref<?x4xf32>, %i: index) {
 
 // -----
 
+func.func @f(%x: memref<?x4xf32>) {
+  // expected-error@+1 {{the group must be in a fixed dimension}}
+  %0 = "tile.view"(%x) <{row_dim = 0 : i64, col_dim = 1 : i64, group_dim = 1 : i64, group = 2 : i64}>
+      : (memref<?x4xf32>) -> !tile.view<f32>
+  return
+}
+
+// -----
+
+func.func @f(%x: memref<?x4xf32>) {
+  // expected-error@+1 {{a group needs the dimension that it is in}}
+  %0 = "tile.view"(%x) <{row_dim = 0 : i64, col_dim = 1 : i64, group = 2 : i64}>
+      : (memref<?x4xf32>) -> !tile.view<f32>
+  return
+}
+
+// -----
+
 // tile.load and tile.store
 
 func.func @f(%x: !tile.view<f32>, %i: index) {
@@ -416,6 +434,24 @@ func.func @f(%a: !tile.tile<2x3xf16>, %b: !tile.tile<3x5xf16>,
   %0 = tile.dot %a, %b, %c
       : (!tile.tile<2x3xf16>, !tile.tile<3x5xf16>, !tile.tile<2x5xf16>)
      -> !tile.tile<2x5xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: !tile.tile<2x3xf32>, %b: !tile.tile<3x5xi32>) {
+  // expected-error@+1 {{multiplies '!tile.tile<2x3xf32>' with '!tile.tile<3x5xi32>' to '!tile.tile<2x5xf32>'; all must hold floats, or all integers}}
+  %0 = tile.dot %a, %b
+      : (!tile.tile<2x3xf32>, !tile.tile<3x5xi32>) -> !tile.tile<2x5xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: !tile.tile<2x3xi8>, %b: !tile.tile<3x5xi8>) {
+  // expected-error@+1 {{multiplies '!tile.tile<2x3xi8>' with '!tile.tile<3x5xi8>' to '!tile.tile<2x5xf32>'; all must hold floats, or all integers}}
+  %0 = tile.dot %a, %b
+      : (!tile.tile<2x3xi8>, !tile.tile<3x5xi8>) -> !tile.tile<2x5xf32>
   return
 }
 
@@ -569,7 +605,7 @@ func.func @f(%c: f32) {
 
 func.func @f(%a: !tile.tile<4x4xf32>, %m: memref<f32>) {
   %0 = tile.map(%x = %a) : (!tile.tile<4x4xf32>) -> !tile.tile<4x4xf32> {
-    // expected-error@+1 {{'memref.store' op is not allowed in tile.map, which holds operations without regions that do not write}}
+    // expected-error@+1 {{'memref.store' op is not allowed in tile.map, which holds operations without regions and side effects, and memref.load}}
     memref.store %x, %m[] : memref<f32>
     tile.yield %x : f32
   }
@@ -580,12 +616,26 @@ func.func @f(%a: !tile.tile<4x4xf32>, %m: memref<f32>) {
 
 func.func @f(%a: !tile.tile<4x4xf32>, %c: i1) {
   %0 = tile.map(%x = %a) : (!tile.tile<4x4xf32>) -> !tile.tile<4x4xf32> {
-    // expected-error@+1 {{'scf.if' op is not allowed in tile.map, which holds operations without regions that do not write}}
+    // expected-error@+1 {{'scf.if' op is not allowed in tile.map, which holds operations without regions and side effects, and memref.load}}
     %y = scf.if %c -> f32 {
       scf.yield %x : f32
     } else {
       scf.yield %x : f32
     }
+    tile.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+// A call, of which the effects are not known.
+func.func private @g(f32) -> f32
+
+func.func @f(%a: !tile.tile<4x4xf32>) {
+  %0 = tile.map(%x = %a) : (!tile.tile<4x4xf32>) -> !tile.tile<4x4xf32> {
+    // expected-error@+1 {{'func.call' op is not allowed in tile.map, which holds operations without regions and side effects, and memref.load}}
+    %y = func.call @g(%x) : (f32) -> f32
     tile.yield %y : f32
   }
   return
@@ -690,6 +740,38 @@ func.func @f() {
 func.func @f() {
   // expected-error@+1 {{expects a non-empty block}}
   tile.group {
+  }
+  return
+}
+
+// -----
+
+func.func @f(%a: !tile.tile<4x8xf32>) {
+  // expected-error@+1 {{must yield each of its results once, and only tiles that it computes}}
+  %0:2 = tile.group {
+    %m = tile.reduce max rows %a : (!tile.tile<4x8xf32>) -> !tile.tile<4x1xf32>
+    tile.yield %m, %m : !tile.tile<4x1xf32>, !tile.tile<4x1xf32>
+  } : !tile.tile<4x1xf32>, !tile.tile<4x1xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: !tile.tile<4x8xf32>) {
+  // expected-error@+1 {{must yield each of its results once, and only tiles that it computes}}
+  %0 = tile.group {
+    %m = tile.reduce max rows %a : (!tile.tile<4x8xf32>) -> !tile.tile<4x1xf32>
+    tile.yield %a : !tile.tile<4x8xf32>
+  } : !tile.tile<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error@+1 {{must hold at least one operation}}
+  tile.group {
+    tile.yield
   }
   return
 }

@@ -1,4 +1,4 @@
-//===- Codegen.h - Machine code for a CPU ------------------------*- C++ -*-===//
+//===- Codegen.h - Machine code for a CPU -----------------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

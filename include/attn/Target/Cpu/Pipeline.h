@@ -1,4 +1,4 @@
-//===- Pipeline.h - Passes from attn to LLVM on a CPU ------------*- C++ -*-===//
+//===- Pipeline.h - Passes from attn to LLVM on a CPU -----------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -30,6 +30,9 @@ struct CpuTargetInfo {
   int64_t rowVectors, registers;
   /// Rows of a query tile and of a key tile.
   int64_t tileQ, tileKv;
+  /// Rows of a key tile if there is no mask. With a mask, larger tiles waste
+  /// more along its edge.
+  int64_t unmaskedTileKv;
   /// Whether there is an instruction that multiplies by a power of two.
   bool scalef;
 };
