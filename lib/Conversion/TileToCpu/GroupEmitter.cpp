@@ -48,7 +48,6 @@ private:
   void loadRowValue(Value tile);
   void storeResult(Value tile, Value firstCol, int64_t cols,
                    ArrayRef<Value> vectors);
-  void emitPrefetch(DotOp dot, Value k, Value firstCol, int64_t cols);
   int64_t getColsPerStep();
   Value combine(ReduceKind kind, Value a, Value b);
   Value getRow(Value firstRow, int64_t vector) {
@@ -254,31 +253,6 @@ void GroupEmitter::emitRowMaps(bool needReduction) {
   }
 }
 
-/// Fetches one cache line of the second operand that the next register tiles
-/// will read. Each of its elements is read once and alone, so that a miss would
-/// hold up all accumulators.
-void GroupEmitter::emitPrefetch(DotOp dot, Value k, Value firstCol,
-                                int64_t cols) {
-  constexpr int64_t line = 64 / sizeof(float);
-  Value b = kernel.windows.lookup(dot.getB());
-  SmallVector<Value> at;
-  if (dot.getTransposeB()) {
-    // The rows below the current ones, line by line.
-    Value lines =
-        kernel.index(loc, llvm::divideCeil(typeOf(dot.getB()).getCols(), line));
-    Value below = arith::DivUIOp::create(builder, loc, k, lines);
-    Value which = arith::RemUIOp::create(builder, loc, k, lines);
-    at = {arith::AddIOp::create(builder, loc, kernel.add(loc, firstCol, cols),
-                                below),
-          arith::MulIOp::create(builder, loc, which, kernel.index(loc, line))};
-  } else {
-    // The current row, one line further.
-    at = {k, kernel.add(loc, firstCol, line)};
-  }
-  memref::PrefetchOp::create(builder, loc, b, at, /*isWrite=*/false,
-                             /*localityHint=*/3, /*isDataCache=*/true);
-}
-
 /// The register tile of a product: `cols` columns times `rowVectors` vectors
 /// of rows, accumulated over the inner dimension.
 Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
@@ -294,9 +268,20 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
   for (int64_t c = 0; c < cols; ++c)
     colIndices.push_back(kernel.add(loc, firstCol, c));
 
+  // The next register tiles read the rows below (transposed), or further on in
+  // each row. Every element is read once and alone, so that a miss would hold
+  // up all accumulators.
+  constexpr int64_t line = 64 / sizeof(float);
+  Value nextLine = kernel.add(loc, firstCol, line);
+  Value nextRow = kernel.add(loc, firstCol, cols);
+  auto prefetch = [&](ArrayRef<Value> at) {
+    memref::PrefetchOp::create(builder, loc, b, at, /*isWrite=*/false,
+                               /*localityHint=*/3, /*isDataCache=*/true);
+  };
   auto emitOne = [&](Value k, const Vectors &accumulators) {
     Vectors lanes, sums;
-    emitPrefetch(dot, k, firstCol, cols);
+    if (!dot.getTransposeB())
+      prefetch({k, nextLine});
     for (int64_t v = 0; v < rowVectors; ++v)
       lanes.push_back(vector::LoadOp::create(builder, loc, vector, a,
                                              ValueRange{k, rowIndices[v]}));
@@ -324,9 +309,23 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
                                  kernel.index(loc, unroll), init);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
+  Value firstK = loop.getInductionVar();
+  if (dot.getTransposeB()) {
+    // One line in each iteration; a row of the operand has `lines` of them.
+    int64_t lines = llvm::divideCeil(inner, line);
+    Value count =
+        arith::DivUIOp::create(builder, loc, firstK, kernel.index(loc, unroll));
+    Value below =
+        arith::DivUIOp::create(builder, loc, count, kernel.index(loc, lines));
+    Value which =
+        arith::RemUIOp::create(builder, loc, count, kernel.index(loc, lines));
+    prefetch(
+        {arith::AddIOp::create(builder, loc, nextRow, below),
+         arith::MulIOp::create(builder, loc, which, kernel.index(loc, line))});
+  }
   Vectors sums(loop.getRegionIterArgs());
   for (int64_t n = 0; n < unroll; ++n)
-    sums = emitOne(kernel.add(loc, loop.getInductionVar(), n), sums);
+    sums = emitOne(kernel.add(loc, firstK, n), sums);
   scf::YieldOp::create(builder, loc, sums);
   return Vectors(loop.getResults());
 }
