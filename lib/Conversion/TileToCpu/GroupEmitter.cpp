@@ -272,8 +272,7 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
   // each row. Every element is read once and alone, so that a miss would hold
   // up all accumulators.
   constexpr int64_t line = 64 / sizeof(float);
-  Value nextLine = kernel.add(loc, firstCol, line);
-  Value nextRow = kernel.add(loc, firstCol, cols);
+  Value next = kernel.add(loc, firstCol, dot.getTransposeB() ? cols : line);
   auto prefetch = [&](ArrayRef<Value> at) {
     memref::PrefetchOp::create(builder, loc, b, at, /*isWrite=*/false,
                                /*localityHint=*/3, /*isDataCache=*/true);
@@ -281,7 +280,7 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
   auto emitOne = [&](Value k, const Vectors &accumulators) {
     Vectors lanes, sums;
     if (!dot.getTransposeB())
-      prefetch({k, nextLine});
+      prefetch({k, next});
     for (int64_t v = 0; v < rowVectors; ++v)
       lanes.push_back(vector::LoadOp::create(builder, loc, vector, a,
                                              ValueRange{k, rowIndices[v]}));
@@ -320,7 +319,7 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
     Value which =
         arith::RemUIOp::create(builder, loc, count, kernel.index(loc, lines));
     prefetch(
-        {arith::AddIOp::create(builder, loc, nextRow, below),
+        {arith::AddIOp::create(builder, loc, next, below),
          arith::MulIOp::create(builder, loc, which, kernel.index(loc, line))});
   }
   Vectors sums(loop.getRegionIterArgs());

@@ -29,9 +29,9 @@
 // CHECK: memref.reinterpret_cast %{{.*}} sizes: [5, 3], strides: [3, 1]
 // CHECK: scf.for %[[N:.*]] = %[[C0]] to %[[C4]] step %[[C2]] {
 // CHECK-NEXT: %[[N1:.*]] = arith.addi %[[N]], %[[C1]]
+// CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[N]], %[[C2]]
 // CHECK-NEXT: %[[ACC:.*]]:4 = scf.for %[[K:.*]] = %[[C0]] to %[[C3]] step %[[C1]] iter_args(%[[S0:.*]] = %[[ZERO]], %[[S1:.*]] = %[[ZERO]], %[[S2:.*]] = %[[ZERO]], %[[S3:.*]] = %[[ZERO]])
 // A row of the next columns' operand is requested early.
-// CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[N]], %[[C2]]
 // CHECK-NEXT: %[[ROW:.*]] = arith.addi %[[NEXT]], %[[K]]
 // CHECK-NEXT: memref.prefetch %[[B]][%[[ROW]], %[[C0]]], read, locality<3>, data
 // CHECK-NEXT: %[[A0:.*]] = vector.load %[[A]][%[[K]], %[[C0]]]
