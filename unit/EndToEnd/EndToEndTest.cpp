@@ -101,7 +101,7 @@ std::string describe(const Case &c, const reference::Result &exact,
   return text.str();
 }
 
-/// The criterion of the design, section 5, for f32.  Where scores are large,
+/// The criterion of docs/semantics.md for f32.  Where scores are large,
 /// plain attention is the yardstick of the relative error, too: a rounding
 /// error of a score is proportional to the score.
 void expectCriterion(const Case &c, const std::vector<Array> &inputs,

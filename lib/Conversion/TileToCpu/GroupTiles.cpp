@@ -31,19 +31,11 @@ static bool isCheap(MapOp map) {
   });
 }
 
-/// The columns that an operation sweeps over.
-static int64_t getDomain(Operation *op) {
-  Value swept = op->getResult(0);
+/// The tile that an operation sweeps over.
+static TileType getSwept(Operation *op) {
   if (auto reduce = dyn_cast<ReduceOp>(op))
-    swept = reduce.getInput();
-  return cast<TileType>(swept.getType()).getCols();
-}
-
-static int64_t getRows(Operation *op) {
-  return cast<TileType>(op->getOperands().empty() ? op->getResult(0).getType()
-                        : isa<ReduceOp>(op)       ? op->getOperand(0).getType()
-                                                  : op->getResult(0).getType())
-      .getRows();
+    return reduce.getInput().getType();
+  return cast<TileType>(op->getResult(0).getType());
 }
 
 namespace {
@@ -80,7 +72,7 @@ private:
 /// of its result.
 void BlockGrouper::groupProduct(DotOp dot) {
   Group group;
-  group.domain = getDomain(dot);
+  group.domain = getSwept(dot).getCols();
   if (Value accumulator = dot.getAccumulator()) {
     auto map = accumulator.getDefiningOp<MapOp>();
     if (map && map->getBlock() == &block && map->hasOneUse() && isCheap(map) &&
@@ -96,7 +88,7 @@ void BlockGrouper::groupProduct(DotOp dot) {
       continue;
     auto map = dyn_cast<MapOp>(op);
     bool fits = isCompute(op) && !isa<DotOp>(op) && (!map || isCheap(map)) &&
-                getDomain(op) == group.domain && canAppend(group, op);
+                getSwept(op).getCols() == group.domain && canAppend(group, op);
     if (!fits)
       break;
     group.members.push_back(op);
@@ -111,17 +103,17 @@ bool BlockGrouper::dependsOnReduction(const Group &group, Operation *op) {
   return llvm::any_of(op->getOperands(), [&](Value operand) {
     Operation *producer = operand.getDefiningOp();
     return group.contains(producer) &&
-           (isa<ReduceOp>(producer) ||
-            (getDomain(producer) == 1 && dependsOnReduction(group, producer)));
+           (isa<ReduceOp>(producer) || (getSwept(producer).getCols() == 1 &&
+                                        dependsOnReduction(group, producer)));
   });
 }
 
 /// Whether `op` can be computed in the sweep of `group`, which moves to the
 /// place of `op`.
 bool BlockGrouper::canAppend(const Group &group, Operation *op) {
-  if (getRows(op) != getRows(group.members.front()))
+  if (getSwept(op).getRows() != getSwept(group.members.front()).getRows())
     return false;
-  int64_t domain = getDomain(op);
+  int64_t domain = getSwept(op).getCols();
   if (domain != 1 && group.domain != 1 && domain != group.domain)
     return false;
   if (domain != 1 && dependsOnReduction(group, op))
@@ -162,7 +154,7 @@ void BlockGrouper::groupRest() {
     if (!current.members.empty() && !canAppend(current, &op))
       flush();
     current.members.push_back(&op);
-    current.domain = std::max(current.domain, getDomain(&op));
+    current.domain = std::max(current.domain, getSwept(&op).getCols());
   }
   flush();
 }
