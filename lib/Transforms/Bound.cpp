@@ -40,7 +40,7 @@ namespace {
 /// What is known of the elements of a tile, or of a scalar.
 struct Known {
   enum Kind { unknown, negInf, zero, one, carried } kind = unknown;
-  Value value; // the carried value
+  Value value; // the value that is carried, or from before the loop
 
   bool operator==(const Known &other) const {
     return kind == other.kind && value == other.value;
@@ -48,10 +48,11 @@ struct Known {
 };
 
 /// Evaluates the body of a loop under the assumption that the masked scores
-/// are -inf. Carried values are taken to be finite.
+/// are -inf. Values that are carried or come from before the loop, such as a
+/// row maximum, are taken to be finite.
 class EmptyTileEvaluator {
 public:
-  EmptyTileEvaluator(scf::ForOp loop, MapOp mask) {
+  EmptyTileEvaluator(scf::ForOp loop, MapOp mask) : loop(loop) {
     for (Value carried : loop.getRegionIterArgs())
       state[carried] = {Known::carried, carried};
     for (Operation &op : loop.getBody()->without_terminator()) {
@@ -92,7 +93,9 @@ private:
     llvm::DenseMap<Value, Known> scalars;
     for (auto [input, argument] :
          llvm::zip_first(map.getInputs(), map.getBlock()->getArguments()))
-      scalars[argument] = state.lookup(input);
+      scalars[argument] = loop.isDefinedOutsideOfLoop(input)
+                              ? Known{Known::carried, input}
+                              : state.lookup(input);
     for (Operation &op : map.getBlock()->without_terminator()) {
       auto operand = [&](unsigned n) {
         return scalars.lookup(op.getOperand(n));
@@ -121,6 +124,7 @@ private:
     return scalars.lookup(map.getYielded());
   }
 
+  scf::ForOp loop;
   llvm::DenseMap<Value, Known> state;
   bool neutral = true;
 };
