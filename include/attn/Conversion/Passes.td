@@ -101,27 +101,27 @@ def CpuExpandMathPass : Pass<"cpu-expand-math"> {
     polynomial approximations, so that no call to a math library is left.
     `exp2(-inf)` is exactly 0 and NaN stays NaN.
 
-    `scalef=true` uses the AVX-512 instruction that multiplies by a power of
-    two; otherwise the exponent is added as an integer.
+    `avx512=true` uses the AVX-512 instructions that take the fraction of a
+    number and that multiply by a power of two; otherwise the exponent is added
+    as an integer.
 
     Before:
     ```mlir
     %e = math.exp2 %x : vector<16xf32>
     ```
-    After (`scalef=true`, shortened):
+    After (`avx512=true`, shortened):
     ```mlir
-    %n = math.roundeven %x
-    %f = arith.subf %x, %n
-    %p = ... five vector.fma ...
-    %e = llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"(%p, %n, ...)
+    %f = llvm.call_intrinsic "llvm.x86.avx512.mask.reduce.ps.512"(%x, ...)
+    %p = ... five math.fma ...
+    %e = llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"(%p, %x, ...)
     ```
 
     Preconditions: none. Numerics: `exp2` has a relative error below 2e-7,
     results below the smallest normal number may be flushed to 0.
   }];
   let options = [
-    Option<"scalef", "scalef", "bool", /*default=*/"false",
-           "use AVX-512's vscalefps for vectors of 16 lanes">];
+    Option<"avx512", "avx512", "bool", /*default=*/"false",
+           "use AVX-512's vreduceps and vscalefps for vectors of 16 lanes">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];

@@ -31,8 +31,9 @@ namespace {
 /// Emits f32 arithmetic on a scalar or vector type.
 class Arithmetic {
 public:
-  Arithmetic(PatternRewriter &rewriter, Location loc, Type type)
-      : rewriter(rewriter), loc(loc), type(type) {}
+  Arithmetic(PatternRewriter &rewriter, Operation *op, bool avx512)
+      : rewriter(rewriter), loc(op->getLoc()), type(op->getResult(0).getType()),
+        avx512(avx512 && isNative()) {}
 
   Value constant(double value) {
     return splat(rewriter.getF32FloatAttr(value));
@@ -57,16 +58,16 @@ public:
     Value condition = arith::CmpFOp::create(rewriter, loc, predicate, a, b);
     return arith::SelectOp::create(rewriter, loc, condition, yes, no);
   }
-  Value roundEven(Value a) {
-    return math::RoundEvenOp::create(rewriter, loc, a);
-  }
+  Value floor(Value a) { return math::FloorOp::create(rewriter, loc, a); }
+  Value fractionPart(Value a, Value floor);
   Value asInt(Value a) {
     return arith::BitcastOp::create(rewriter, loc, intType(), a);
   }
   Value asFloat(Value a) {
     return arith::BitcastOp::create(rewriter, loc, type, a);
   }
-  Value scaleByPowerOfTwo(Value mantissa, Value exponent, bool scalef);
+  Value clampForScale(Value x, double lowest, double highest);
+  Value scaleByPowerOfTwo(Value mantissa, Value exponent);
 
   Type intType() {
     Type i32 = rewriter.getI32Type();
@@ -78,8 +79,25 @@ public:
   PatternRewriter &rewriter;
   Location loc;
   Type type;
+  bool avx512;
 
 private:
+  bool isNative() {
+    auto vector = dyn_cast<VectorType>(type);
+    return vector && vector.getShape() == ArrayRef<int64_t>(16);
+  }
+  Value callAvx512(StringRef name, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(
+               rewriter, loc, type,
+               rewriter.getStringAttr("llvm.x86.avx512.mask." + name), operands)
+        .getResult(0);
+  }
+  Value i16(int64_t v) {
+    return arith::ConstantIntOp::create(rewriter, loc, v, 16);
+  }
+  Value i32(int64_t v) {
+    return arith::ConstantIntOp::create(rewriter, loc, v, 32);
+  }
   Value splat(TypedAttr scalar) {
     if (auto vector = dyn_cast<VectorType>(type))
       return arith::ConstantOp::create(
@@ -91,47 +109,55 @@ private:
 };
 } // namespace
 
-/// mantissa * 2^exponent for a mantissa near 1 and an integral exponent. The
-/// result is 0 below the normal numbers, inf above them, NaN for NaN.
-Value Arithmetic::scaleByPowerOfTwo(Value mantissa, Value exponent,
-                                    bool scalef) {
-  auto vector = dyn_cast<VectorType>(type);
-  if (scalef && vector && vector.getShape() == ArrayRef<int64_t>(16)) {
+/// What is left of `a` above `floor`, the next integer below. AVX-512 computes
+/// it from `a` alone.
+Value Arithmetic::fractionPart(Value a, Value floor) {
+  if (!avx512)
+    return sub(a, floor);
+  constexpr int64_t downWithoutException = 9, currentRounding = 4;
+  return callAvx512("reduce.ps.512",
+                    {a, i32(downWithoutException), constant(0.0), i16(-1),
+                     i32(currentRounding)});
+}
+
+/// `x` between two numbers, for scaleByPowerOfTwo; NaN stays NaN.
+Value Arithmetic::clampForScale(Value x, double lowest, double highest) {
+  if (avx512)
+    return x;
+  Value low = constant(lowest), high = constant(highest);
+  x = select(arith::CmpFPredicate::OGT, low, x, low, x);
+  return select(arith::CmpFPredicate::OLT, high, x, high, x);
+}
+
+/// mantissa * 2^floor(exponent) for a mantissa in [1, 2]. Without AVX-512 the
+/// exponent must be an integer from -127 on, where the result is 0, to 128,
+/// where it is inf.
+Value Arithmetic::scaleByPowerOfTwo(Value mantissa, Value exponent) {
+  if (avx512) {
     // The instruction gives 0 for an exponent of -inf even if the mantissa is
-    // NaN, as it is after the range reduction of -inf.
-    Value lanes = arith::ConstantIntOp::create(rewriter, loc, -1, 16);
-    Value rounding = arith::ConstantIntOp::create(rewriter, loc, 4, 32);
-    Value zero = constant(0.0);
-    return LLVM::CallIntrinsicOp::create(
-               rewriter, loc, type,
-               rewriter.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
-               ValueRange{mantissa, exponent, zero, lanes, rounding})
-        .getResult(0);
+    // NaN, as it can be after the range reduction of -inf.
+    constexpr int64_t currentRounding = 4;
+    return callAvx512("scalef.ps.512", {mantissa, exponent, constant(0.0),
+                                        i16(-1), i32(currentRounding)});
   }
   // Adding 1.5 * 2^23 leaves an integer in the low bits; with 127 it is the
   // biased exponent.
   Value biased = asInt(add(exponent, constant(12582912.0 + 127.0)));
   Value power =
       asFloat(arith::ShLIOp::create(rewriter, loc, biased, constantInt(23)));
-  Value result = mul(mantissa, power);
-  Value lowest = constant(-126.0), highest = constant(127.0);
-  Value zero = constant(0.0), inf = constant(INFINITY);
-  result = select(arith::CmpFPredicate::OLT, exponent, lowest, zero, result);
-  return select(arith::CmpFPredicate::OGT, exponent, highest, inf, result);
+  return mul(mantissa, power);
 }
 
-/// 2^f for |f| <= 1/2: 1 + f * q(f), minimax in the relative error (1.1e-7
-/// with the coefficients rounded to f32). Exact at 0. Evaluated in pairs
-/// (Estrin), because the latency of a chain of multiply-adds limits how many
-/// exponentials a core has under way.
+/// 2^f for f in [0, 1]: minimax in the relative error among the polynomials of
+/// degree 5 with f32 coefficients that are exact at 0 (8.3e-8; 1.5e-7 with the
+/// rounding of the evaluation).
 static Value exp2Fraction(Arithmetic &a, Value f) {
-  Value square = a.mul(f, f);
-  auto pair = [&](double high, double low) {
-    return a.fma(a.constant(high), f, a.constant(low));
-  };
-  Value p = pair(0.0013264727217612428, 0.009671512639582283);
-  p = a.fma(p, square, pair(0.05550733743189852, 0.24022242085377857));
-  return a.fma(p, square, pair(0.6931469775991943, 1.0));
+  Value p = a.constant(0.0018669525161385536);
+  for (double coefficient :
+       {0.009017480537295341, 0.055799514055252075, 0.2401645928621292,
+        0.6931512951850891, 1.0})
+    p = a.fma(p, f, a.constant(coefficient));
+  return p;
 }
 
 static bool isF32(Operation *op) {
@@ -140,44 +166,45 @@ static bool isF32(Operation *op) {
 
 namespace {
 struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
-  ExpandExp2(MLIRContext *context, bool scalef)
-      : OpRewritePattern(context), scalef(scalef) {}
+  ExpandExp2(MLIRContext *context, bool avx512)
+      : OpRewritePattern(context), avx512(avx512) {}
 
   LogicalResult matchAndRewrite(math::Exp2Op op,
                                 PatternRewriter &rewriter) const override {
     if (!isF32(op))
       return failure();
-    Arithmetic a(rewriter, op.getLoc(), op.getType());
-    Value x = op.getOperand();
-    Value n = a.roundEven(x);
-    Value p = exp2Fraction(a, a.sub(x, n));
-    rewriter.replaceOp(op, a.scaleByPowerOfTwo(p, n, scalef));
+    Arithmetic a(rewriter, op, avx512);
+    Value x = a.clampForScale(op.getOperand(), -127.0, 128.0);
+    Value n = a.avx512 ? x : a.floor(x);
+    Value p = exp2Fraction(a, a.fractionPart(x, n));
+    rewriter.replaceOp(op, a.scaleByPowerOfTwo(p, n));
     return success();
   }
-  bool scalef;
+  bool avx512;
 };
 
 /// e^x = 2^n * 2^f with n + f = x / ln(2), where f is computed from the
 /// remainder of x by n * ln(2) with ln(2) in two parts (Cody and Waite 1980).
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
-  ExpandExp(MLIRContext *context, bool scalef)
-      : OpRewritePattern(context), scalef(scalef) {}
+  ExpandExp(MLIRContext *context, bool avx512)
+      : OpRewritePattern(context), avx512(avx512) {}
 
   LogicalResult matchAndRewrite(math::ExpOp op,
                                 PatternRewriter &rewriter) const override {
     if (!isF32(op))
       return failure();
-    Arithmetic a(rewriter, op.getLoc(), op.getType());
-    Value x = op.getOperand();
+    Arithmetic a(rewriter, op, avx512);
+    // Just beyond -126 * ln(2) and 128 * ln(2).
+    Value x = a.clampForScale(op.getOperand(), -88.0, 89.0);
     Value log2e = a.constant(1.4426950408889634);
-    Value n = a.roundEven(a.mul(x, log2e));
+    Value n = a.floor(a.mul(x, log2e));
     Value r = a.fma(n, a.constant(-0.693359375), x);
     r = a.fma(n, a.constant(2.12194440e-4), r);
     Value p = exp2Fraction(a, a.mul(r, log2e));
-    rewriter.replaceOp(op, a.scaleByPowerOfTwo(p, n, scalef));
+    rewriter.replaceOp(op, a.scaleByPowerOfTwo(p, n));
     return success();
   }
-  bool scalef;
+  bool avx512;
 };
 
 struct ExpandMath : tile::impl::CpuExpandMathPassBase<ExpandMath> {
@@ -185,7 +212,7 @@ struct ExpandMath : tile::impl::CpuExpandMathPassBase<ExpandMath> {
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ExpandExp2, ExpandExp>(&getContext(), bool(scalef));
+    patterns.add<ExpandExp2, ExpandExp>(&getContext(), bool(avx512));
     // Everything that the code generator would turn into a call. The names are
     // of operations whose expansion upstream has.
     auto expand = [](StringRef name) {

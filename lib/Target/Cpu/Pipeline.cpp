@@ -26,8 +26,8 @@ using namespace mlir::tile;
 // Measured; a product is fastest if the register tile leaves no register unused
 // and the tiles of one step fit into the first-level cache.
 static constexpr attn::CpuTargetInfo kTargets[] = {
-    // name     features      lanes vectors registers tiles       scalef
-    {"avx512", "+avx512f", 16, 4, 32, 64, 64, 128, true},
+    // name     features      lanes vectors registers tiles       math
+    {"avx512", "+avx512f,+avx512dq", 16, 4, 32, 64, 64, 128, true},
     {"avx2", "+avx2,+fma", 8, 2, 16, 64, 64, 64, false},
 };
 
@@ -61,7 +61,7 @@ void attn::buildThreadStage(OpPassManager &pm,
 
 void attn::buildLlvmStage(OpPassManager &pm,
                           const CpuPipelineOptions &options) {
-  pm.addPass(createCpuExpandMathPass({options.target.scalef}));
+  pm.addPass(createCpuExpandMathPass({options.target.avx512Math}));
   pm.addPass(createCpuLowerLaunchPass());
   pm.addPass(arith::createArithExpandOpsPass());
   pm.addPass(createSCFToControlFlowPass());

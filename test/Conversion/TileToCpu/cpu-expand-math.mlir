@@ -1,28 +1,31 @@
 // Functions of the math dialect become arithmetic.
 
 // RUN: attn-opt %s --cpu-expand-math | attn-opt | FileCheck %s --check-prefixes=CHECK,INTEGER
-// RUN: attn-opt %s --cpu-expand-math=scalef=true | attn-opt \
-// RUN:   | FileCheck %s --check-prefixes=CHECK,SCALEF
+// RUN: attn-opt %s --cpu-expand-math=avx512=true | attn-opt \
+// RUN:   | FileCheck %s --check-prefixes=CHECK,AVX512
 
-// 2^x = 2^n * 2^f: round, a polynomial of degree 5 in f, and the power of two.
+// 2^x = 2^n * 2^f: the integer below, a polynomial of degree 5 in f, and the power of two.
 // CHECK-LABEL: func.func @exp2(
 // CHECK-SAME: %[[X:.*]]: vector<16xf32>
-// CHECK: %[[N:.*]] = math.roundeven %[[X]]
-// CHECK: %[[F:.*]] = arith.subf %[[X]], %[[N]]
+// From -127 on the power of two is 0, which makes exp2(-inf) exact.
+// INTEGER-DAG: %[[LOWEST:.*]] = arith.constant dense<-1.270000e+02> : vector<16xf32>
+// INTEGER-DAG: %[[HIGHEST:.*]] = arith.constant dense<1.280000e+02> : vector<16xf32>
+// INTEGER: %[[LOW:.*]] = arith.cmpf ogt, %[[LOWEST]], %[[X]]
+// INTEGER: %[[ATLEAST:.*]] = arith.select %[[LOW]], %[[LOWEST]], %[[X]]
+// INTEGER: %[[HIGH:.*]] = arith.cmpf olt, %[[HIGHEST]], %[[ATLEAST]]
+// INTEGER: %[[Y:.*]] = arith.select %[[HIGH]], %[[HIGHEST]], %[[ATLEAST]]
+// INTEGER: %[[N:.*]] = math.floor %[[Y]]
+// INTEGER: %[[F:.*]] = arith.subf %[[Y]], %[[N]]
+// AVX512: %[[F:.*]] = llvm.call_intrinsic "llvm.x86.avx512.mask.reduce.ps.512"(%[[X]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
 // CHECK: math.fma %{{.*}}, %[[F]], %{{.*}} : vector<16xf32>
 // CHECK-COUNT-3: math.fma {{.*}} : vector<16xf32>
 // CHECK: %[[P:.*]] = math.fma {{.*}} : vector<16xf32>
-// SCALEF-NOT: arith
-// SCALEF: %[[R:.*]] = llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"(%[[P]], %[[N]], %{{.*}}, %{{.*}}, %{{.*}})
+// AVX512-NOT: arith
+// AVX512: %[[R:.*]] = llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"(%[[P]], %[[X]], %{{.*}}, %{{.*}}, %{{.*}})
 // INTEGER: arith.bitcast %{{.*}} : vector<16xf32> to vector<16xi32>
 // INTEGER: arith.shli
 // INTEGER: %[[POWER:.*]] = arith.bitcast %{{.*}} : vector<16xi32> to vector<16xf32>
-// INTEGER: %[[PRODUCT:.*]] = arith.mulf %[[P]], %[[POWER]]
-// Below the normal numbers it is 0, which makes exp2(-inf) exact.
-// INTEGER: %[[LOW:.*]] = arith.cmpf olt, %[[N]]
-// INTEGER: %[[ATLEAST:.*]] = arith.select %[[LOW]], %{{.*}}, %[[PRODUCT]]
-// INTEGER: %[[HIGH:.*]] = arith.cmpf ogt, %[[N]]
-// INTEGER: %[[R:.*]] = arith.select %[[HIGH]], %{{.*}}, %[[ATLEAST]]
+// INTEGER: %[[R:.*]] = arith.mulf %[[P]], %[[POWER]]
 // CHECK: return %[[R]]
 func.func @exp2(%x: vector<16xf32>) -> vector<16xf32> {
   %0 = math.exp2 %x : vector<16xf32>
@@ -35,13 +38,15 @@ func.func @exp2(%x: vector<16xf32>) -> vector<16xf32> {
 // CHECK-DAG: %[[HI:.*]] = arith.constant dense<-0.693359375> : vector<16xf32>
 // CHECK-DAG: %[[LO:.*]] = arith.constant dense<2.12194442E-4> : vector<16xf32>
 // CHECK-DAG: %[[LOG2E:.*]] = arith.constant dense<1.44269502> : vector<16xf32>
+// INTEGER: arith.select
+// INTEGER: %[[X:.*]] = arith.select
 // CHECK: %[[Y:.*]] = arith.mulf %[[X]], %[[LOG2E]]
-// CHECK: %[[N:.*]] = math.roundeven %[[Y]]
+// CHECK: %[[N:.*]] = math.floor %[[Y]]
 // CHECK: %[[R0:.*]] = math.fma %[[N]], %[[HI]], %[[X]]
 // CHECK: %[[R1:.*]] = math.fma %[[N]], %[[LO]], %[[R0]]
 // CHECK: arith.mulf %[[R1]], %[[LOG2E]]
 // CHECK-NOT: math.exp
-// SCALEF: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// AVX512: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
 // INTEGER: arith.shli
 // CHECK: return
 func.func @exp(%x: vector<16xf32>) -> vector<16xf32> {

@@ -33,8 +33,8 @@ struct CpuTargetInfo {
   /// Rows of a key tile if there is no mask. With a mask, larger tiles waste
   /// more along its edge.
   int64_t unmaskedTileKv;
-  /// Whether there is an instruction that multiplies by a power of two.
-  bool scalef;
+  /// Whether it has the AVX-512 instructions for floating-point exponents.
+  bool avx512Math;
 };
 
 /// The kinds of CPU, best first.
