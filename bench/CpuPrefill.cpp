@@ -8,7 +8,8 @@
 //
 // Times attention with 8 heads at several head dimensions. Every sample lies
 // between two samples of the peak; the share of the peak is the median over
-// samples. Of the peak itself it says how many FMA ports it keeps busy at the
+// samples. Each sample with two threads follows one with one thread, for the
+// ratio of the two. Of the peak itself it says how many FMA ports it keeps busy at the
 // clock of that moment: a whole number, or the peak is not one.
 //
 //   attn-bench-cpu [--length=1024] [--head-dim=64] [--isa=avx512] [--threads=1]
@@ -42,7 +43,7 @@ struct Configuration {
 };
 
 struct Measurement {
-  double seconds, shareOfPeak, bestShare, peak, portsBusy;
+  double seconds, shareOfPeak, bestShare, peak, portsBusy, speedup;
 };
 
 std::string makeModule(const Configuration &config) {
@@ -70,6 +71,9 @@ Result<Measurement> measure(const Configuration &config, int samples) {
   auto device = CpuDevice::create(config.threads);
   if (!device)
     return device.takeFailure();
+  auto oneThread = CpuDevice::create(1);
+  if (!oneThread)
+    return oneThread.takeFailure();
 
   std::vector<int64_t> shape = {1, kHeads, config.length, config.headDim};
   int64_t count = kHeads * config.length * config.headDim;
@@ -93,31 +97,41 @@ Result<Measurement> measure(const Configuration &config, int samples) {
                      ? 0.5 * double(config.length) * double(config.length + 1)
                      : double(config.length) * double(config.length);
   double flops = 4.0 * kHeads * pairs * double(config.headDim);
-  auto runOnce = [&] { return (*device)->run(*call, nullptr, 0); };
-  if (auto stats = runOnce(); !stats)
-    return stats.takeFailure();
-
-  PeakSampler sampler(config.isa, config.threads);
-  std::vector<double> seconds, shares, peaks, ports;
-  for (int sample = 0; sample < samples; ++sample) {
-    double before = sampler.samplePeak();
+  auto time = [&](CpuDevice &device) -> Result<double> {
     auto begin = std::chrono::steady_clock::now();
-    if (auto stats = runOnce(); !stats)
+    if (auto stats = device.run(*call, nullptr, 0); !stats)
       return stats.takeFailure();
     std::chrono::duration<double> elapsed =
         std::chrono::steady_clock::now() - begin;
+    return elapsed.count();
+  };
+  for (CpuDevice *warmUp : {device->get(), oneThread->get()})
+    if (auto seconds = time(*warmUp); !seconds)
+      return seconds.takeFailure();
+
+  PeakSampler sampler(config.isa, config.threads);
+  std::vector<double> seconds, shares, peaks, ports, speedups;
+  for (int sample = 0; sample < samples; ++sample) {
+    auto single = time(**oneThread);
+    if (!single)
+      return single.takeFailure();
+    double before = sampler.samplePeak();
+    auto elapsed = time(**device);
+    if (!elapsed)
+      return elapsed.takeFailure();
     double after = sampler.samplePeak();
     double clock = sampler.sampleClock();
     double peak = 0.5 * (before + after);
     ports.push_back(after /
                     (clock * 2 * isaLanes(config.isa) * config.threads));
-    seconds.push_back(elapsed.count());
+    seconds.push_back(*elapsed);
+    speedups.push_back(*single / *elapsed);
     peaks.push_back(peak);
-    shares.push_back(flops / elapsed.count() / 1e9 / peak);
+    shares.push_back(flops / *elapsed / 1e9 / peak);
   }
   return Measurement{quantile(seconds, 0.5), quantile(shares, 0.5),
                      quantile(shares, 0.9), quantile(peaks, 0.5),
-                     quantile(ports, 0.5)};
+                     quantile(ports, 0.5), quantile(speedups, 0.5)};
 }
 
 int run(int argc, char **argv) {
@@ -174,11 +188,12 @@ int run(int argc, char **argv) {
             std::printf(
                 "%-7s B1 H%d S%d D%-4d %-7s %d thread%s %8.2f ms  %5.1f "
                 "%% of %.1f GFLOP/s (9 of 10 below %.1f %%), peak loop "
-                "keeps %.2f ports busy\n",
+                "keeps %.2f ports busy, %.2f times one thread\n",
                 name, int(kHeads), int(length), int(dim),
                 causal ? "causal" : "full", threads, threads == 1 ? " " : "s",
                 result->seconds * 1e3, result->shareOfPeak * 100, result->peak,
-                result->bestShare * 100, result->portsBusy);
+                result->bestShare * 100, result->portsBusy,
+                result->speedup);
           std::fflush(stdout);
           report.push_back({{"isa", name},
                             {"head_dim", dim},
@@ -189,7 +204,8 @@ int run(int argc, char **argv) {
                             {"share_of_peak", result->shareOfPeak},
                             {"share_of_peak_p90", result->bestShare},
                             {"peak_gflops", result->peak},
-                            {"peak_ports_busy", result->portsBusy}});
+                            {"peak_ports_busy", result->portsBusy},
+                            {"times_one_thread", result->speedup}});
         }
     }
   }
