@@ -58,8 +58,9 @@ static double seconds(Clock::duration duration) {
 #define ATTN_PEAK_ALL(M)                                                       \
   M("0")                                                                       \
   M("1")                                                                       \
-  M("2") M("3") M("4") M("5") M("6") M("7") M("8") M("9") M("10") M("11")      \
-      M("12") M("13")
+  M("2")                                                                       \
+  M("3") M("4") M("5") M("6") M("7") M("8") M("9") M("10") M("11") M("12")     \
+      M("13")
 // A link of the clock loop. FMAs run beside it, so that the clock is that of a
 // core under vector load.
 #define ATTN_CHAIN_LINK "imul %[p], %[p]\n\t"
@@ -77,34 +78,44 @@ static double seconds(Clock::duration duration) {
       int64_t iterations) {                                                    \
     float factor = 0.9375f, addend = 1.0f;                                     \
     int64_t product = 3;                                                       \
-    asm volatile(ATTN_PEAK_START(reg) ATTN_PEAK_ALL(ATTN_PEAK_ZERO)            \
-                     ".p2align 6\n1:\n\t"                                      \
-                     ".rept 4\n\t" ATTN_CHAIN_LINK name##Fma("0")              \
-                         ATTN_CHAIN_LINK name##Fma("1")                        \
-                             ATTN_CHAIN_LINK name##Fma("2")                    \
-                                 ATTN_CHAIN_LINK name##Fma("3") ".endr\n\t"    \
-                     ATTN_PEAK_END                                             \
-                 : [p] "+r"(product), ATTN_PEAK_OPERANDS);                     \
+    asm volatile(                                                              \
+        ATTN_PEAK_START(reg) ATTN_PEAK_ALL(                                    \
+            ATTN_PEAK_ZERO) ".p2align 6\n1:\n\t"                               \
+                            ".rept 4\n\t" ATTN_CHAIN_LINK name##Fma("0")       \
+                                ATTN_CHAIN_LINK name##Fma("1")                 \
+                                    ATTN_CHAIN_LINK name##Fma("2")             \
+                                        ATTN_CHAIN_LINK name##Fma(             \
+                                            "3") ".endr\n\t" ATTN_PEAK_END     \
+        : [p] "+r"(product), ATTN_PEAK_OPERANDS);                              \
   }
 #define avx2Fma(x) ATTN_PEAK_FMA("ymm", x)
 #define avx512Fma(x) ATTN_PEAK_FMA("zmm", x)
+// Two products of bf16 in each lane.
+#define avx512bf16Fma(x) "vdpbf16ps %%zmm15, %%zmm14, %%zmm" x "\n\t"
 static_assert(chainLength == 16 && chains == 14, "as in the loops");
 
 ATTN_PEAK_LOOPS(avx2, "avx2,fma", "ymm")
 ATTN_PEAK_LOOPS(avx512, "avx512f", "zmm")
+ATTN_PEAK_LOOPS(avx512bf16, "avx512bf16", "zmm")
 
 bool attn::bench::isaSupported(Isa isa) {
+  if (isa == Isa::avx512bf16)
+    return __builtin_cpu_supports("avx512bf16");
   if (isa == Isa::avx512)
     return __builtin_cpu_supports("avx512f");
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 static Loop peakLoop(Isa isa) {
-  return isa == Isa::avx512 ? avx512Peak : avx2Peak;
+  return isa == Isa::avx512bf16 ? avx512bf16Peak
+         : isa == Isa::avx512   ? avx512Peak
+                                : avx2Peak;
 }
 
 static Loop chainLoop(Isa isa) {
-  return isa == Isa::avx512 ? avx512Chain : avx2Chain;
+  return isa == Isa::avx512bf16 ? avx512bf16Chain
+         : isa == Isa::avx512   ? avx512Chain
+                                : avx2Chain;
 }
 
 #else
@@ -115,7 +126,9 @@ static Loop chainLoop(Isa) { return nullptr; }
 
 #endif
 
-int attn::bench::isaLanes(Isa isa) { return isa == Isa::avx512 ? 16 : 8; }
+int attn::bench::isaLanes(Isa isa) {
+  return isa == Isa::avx512bf16 ? 32 : isa == Isa::avx512 ? 16 : 8;
+}
 
 /// Runs a function on `threads` threads that start together, and returns the
 /// seconds until the last one has finished; 0 if they cannot be had.

@@ -21,12 +21,13 @@
 
 namespace attn::bench {
 
-/// Vector instructions to measure: AVX2 with FMA, or AVX-512.
-enum class Isa { avx2, avx512 };
+/// Vector instructions to measure: AVX2 with FMA, AVX-512, or AVX-512's dot
+/// products of bf16 pairs.
+enum class Isa { avx2, avx512, avx512bf16 };
 
 /// Whether this machine has them.
 bool isaSupported(Isa isa);
-/// f32 lanes of a vector: 8 or 16.
+/// Multiply-adds of an instruction: 8, 16 or 32.
 int isaLanes(Isa isa);
 
 /// Samples the peak of this machine.
@@ -36,8 +37,8 @@ public:
   /// has no such instructions.
   PeakSampler(Isa isa, int threads);
 
-  /// GFLOP/s (an FMA counts 2) of `threads` threads that do nothing but
-  /// independent f32 FMAs in registers, for about 4 ms.
+  /// GFLOP/s (a multiply-add counts 2) of `threads` threads that do nothing but
+  /// independent FMAs or dot products in registers, for about 4 ms.
   double samplePeak() const;
 
   /// The clock of one core in GHz under vector load, for about 1 ms: a chain of
