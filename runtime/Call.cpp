@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ArgumentChecker.h"
 #include "Guard.h"
 #include "attn/Runtime/Module.h"
 
@@ -14,218 +15,51 @@
 
 using namespace attn;
 
-namespace {
-/// Checks what a caller gives against an entry of a manifest.
-class ArgumentChecker {
-public:
-  explicit ArgumentChecker(const ManifestEntry &entry) : entry(entry) {}
-
-  Status checkInputs(const std::vector<Argument> &inputs, bool withData) const;
-  Status checkOutputs(const std::vector<Argument> &inputs,
-                      const std::vector<Tensor> &outputs) const;
-  std::vector<int64_t> outputShape(const std::vector<Argument> &inputs,
-                                   size_t argument) const;
-
-private:
-  Status checkInput(size_t argument, const Argument &given,
-                    bool withData) const;
-  Status checkEqualDims(const std::vector<Argument> &inputs) const;
-  /// `expected` holds sizes or ManifestArgument::dynamic.
-  Status checkTensor(size_t argument, const Tensor &tensor,
-                     const std::vector<int64_t> &expected, bool withData) const;
-  Status checkMemory(size_t argument, const Tensor &tensor,
-                     bool withData) const;
-  Status checkCount(const char *role, size_t given, int64_t expected) const;
-  /// "argument 2 'key' of 'prefill': ...", counting from 1.
-  Failure fail(size_t argument, const std::string &what) const;
-
-  const ManifestEntry &entry;
-};
-} // namespace
-
-static int64_t sizeOf(const std::vector<Argument> &inputs, ManifestDimRef ref) {
-  const Tensor &tensor =
-      std::get<Tensor>(inputs[static_cast<size_t>(ref.argument)]);
-  return tensor.shape[static_cast<size_t>(ref.dimension)];
+static ArgumentView viewOf(const Argument &argument) {
+  if (const Tensor *tensor = std::get_if<Tensor>(&argument))
+    return *tensor;
+  return std::get<Scalar>(argument);
 }
 
-Failure ArgumentChecker::fail(size_t argument, const std::string &what) const {
-  return failure("argument " + std::to_string(argument + 1) + " '" +
-                 entry.arguments[argument].name + "' of '" + entry.name +
-                 "': " + what);
+static const Tensor &tensorOf(const std::vector<Argument> &inputs,
+                              const std::vector<Tensor> &outputs,
+                              int64_t argument) {
+  size_t number = static_cast<size_t>(argument);
+  return number < inputs.size() ? std::get<Tensor>(inputs[number])
+                                : outputs[number - inputs.size()];
 }
 
-Status ArgumentChecker::checkCount(const char *role, size_t given,
-                                   int64_t expected) const {
-  if (given == static_cast<size_t>(expected))
-    return Status::success();
-  std::string names;
-  for (const ManifestArgument &argument : entry.arguments)
-    if (argument.isOutput == (role[0] == 'o'))
-      names += (names.empty() ? "" : ", ") + argument.name;
-  return failure("'" + entry.name + "' has " + std::to_string(expected) + " " +
-                 role + (expected == 1 ? "" : "s") +
-                 (names.empty() ? "" : " (" + names + ")") + ", but " +
-                 std::to_string(given) + (given == 1 ? " was" : " were") +
-                 " given");
-}
-
-Status ArgumentChecker::checkMemory(size_t argument, const Tensor &tensor,
-                                    bool withData) const {
-  bool isOutput = entry.arguments[argument].isOutput;
-  int64_t bytes = elementBytes(tensor.type), reach = 0;
-  bool overflows = false;
-  // A stride of 0 lets a shape have more elements than its memory.
-  auto count = elementCount(tensor.shape, bytes);
-  if (!count)
-    return fail(argument, count.error());
-  if (*count == 0)
-    return Status::success();
-  for (size_t i = 0; i < tensor.shape.size(); ++i) {
-    int64_t size = tensor.shape[i], stride = tensor.strides[i], extent;
-    if (size < 2)
-      continue;
-    if (i + 1 == tensor.shape.size() && stride != 1)
-      return fail(argument, "the innermost stride is " +
-                                std::to_string(stride) +
-                                ", expected 1 (contiguous)");
-    if (isOutput && stride == 0)
-      return fail(argument, "the stride of dimension " + std::to_string(i) +
-                                " is 0, which would make elements of an "
-                                "output overlap");
-    overflows |= stride == INT64_MIN ||
-                 __builtin_mul_overflow(size - 1, stride < 0 ? -stride : stride,
-                                        &extent) ||
-                 __builtin_mul_overflow(extent, bytes, &extent) ||
-                 __builtin_add_overflow(reach, extent, &reach);
-  }
-  if (overflows)
-    return fail(argument, "the shape " + formatShape(tensor.shape) +
-                              " with strides " + formatShape(tensor.strides) +
-                              " spans more than 63 bits of bytes");
-  if (!withData)
-    return Status::success();
-  if (!tensor.data)
-    return fail(argument, "the data pointer is null, but the shape is " +
-                              formatShape(tensor.shape));
-  if (reinterpret_cast<uintptr_t>(tensor.data) % static_cast<uint64_t>(bytes))
-    return fail(argument, std::string("the data pointer is not aligned to the "
-                                      "elements of type ") +
-                              elementTypeName(tensor.type) + " (" +
-                              std::to_string(bytes) + " bytes)");
-  return Status::success();
-}
-
-Status ArgumentChecker::checkTensor(size_t argument, const Tensor &tensor,
-                                    const std::vector<int64_t> &expected,
-                                    bool withData) const {
-  const ManifestArgument &described = entry.arguments[argument];
-  if (tensor.type != described.type)
-    return fail(argument, std::string("the element type is ") +
-                              elementTypeName(tensor.type) + ", expected " +
-                              elementTypeName(described.type));
-  if (tensor.shape.size() != expected.size())
-    return fail(argument, "the rank is " + std::to_string(tensor.shape.size()) +
-                              " (shape " + formatShape(tensor.shape) +
-                              "), expected " + std::to_string(expected.size()));
-  if (tensor.strides.size() != tensor.shape.size())
-    return fail(argument, "there are " + std::to_string(tensor.strides.size()) +
-                              " strides for the shape " +
-                              formatShape(tensor.shape) + ", expected " +
-                              std::to_string(tensor.shape.size()));
-  for (size_t i = 0; i < expected.size(); ++i) {
-    int64_t size = tensor.shape[i];
-    if (size < 0)
-      return fail(argument, "dimension " + std::to_string(i) + " is " +
-                                std::to_string(size) + ", expected at least 0");
-    if (expected[i] == ManifestArgument::dynamic || expected[i] == size)
-      continue;
-    bool isDerived =
-        described.isOutput && described.shape[i] == ManifestArgument::dynamic;
-    return fail(
-        argument,
-        "dimension " + std::to_string(i) + " is " + std::to_string(size) +
-            ", expected " + std::to_string(expected[i]) +
-            (isDerived ? " (" + entry.dimName(described.sources[i]) + ")"
-                       : ""));
-  }
-  return checkMemory(argument, tensor, withData);
-}
-
-Status ArgumentChecker::checkInput(size_t argument, const Argument &given,
-                                   bool withData) const {
-  const ManifestArgument &described = entry.arguments[argument];
-  std::string typeName = elementTypeName(described.type);
-  if (const Scalar *scalar = std::get_if<Scalar>(&given)) {
-    std::string found = elementTypeName(scalar->type);
-    if (described.isTensor)
-      return fail(argument, "a scalar of type " + found +
-                                " was given, expected a tensor of " + typeName);
-    if (scalar->type != described.type)
-      return fail(argument, "a scalar of type " + found +
-                                " was given, expected " + typeName);
-    return Status::success();
-  }
-  const Tensor &tensor = std::get<Tensor>(given);
-  if (!described.isTensor)
-    return fail(argument, "a tensor of shape " + formatShape(tensor.shape) +
-                              " was given, expected a scalar of type " +
-                              typeName);
-  return checkTensor(argument, tensor, described.shape, withData);
-}
-
-Status
-ArgumentChecker::checkEqualDims(const std::vector<Argument> &inputs) const {
-  for (const std::vector<ManifestDimRef> &set : entry.equalDims)
-    for (const ManifestDimRef &ref : set) {
-      int64_t expected = sizeOf(inputs, set.front());
-      int64_t size = sizeOf(inputs, ref);
-      if (size != expected)
-        return fail(static_cast<size_t>(ref.argument),
-                    "dimension " + std::to_string(ref.dimension) + " is " +
-                        std::to_string(size) + ", expected " +
-                        std::to_string(expected) + ", equal to " +
-                        entry.dimName(set.front()));
-    }
-  return Status::success();
-}
-
-Status ArgumentChecker::checkInputs(const std::vector<Argument> &inputs,
-                                    bool withData) const {
-  if (Status status = checkCount("input", inputs.size(), entry.numInputs());
+/// Checks all arguments; `withData` is false if there are no outputs yet.
+static Status checkArguments(const ManifestEntry &entry,
+                             const std::vector<Argument> &inputs,
+                             const std::vector<Tensor> &outputs,
+                             bool withData) {
+  ArgumentChecker checker(entry);
+  auto sizeOf = [&](ManifestDimRef ref) {
+    return tensorOf(inputs, outputs, ref.argument)
+        .shape[static_cast<size_t>(ref.dimension)];
+  };
+  if (Status status =
+          checker.checkCount("input", inputs.size(), entry.numInputs());
       !status)
     return status;
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (Status status = checkInput(i, inputs[i], withData); !status)
-      return status;
-  return checkEqualDims(inputs);
-}
-
-Status ArgumentChecker::checkOutputs(const std::vector<Argument> &inputs,
-                                     const std::vector<Tensor> &outputs) const {
-  if (Status status = checkCount("output", outputs.size(), entry.numOutputs());
-      !status)
-    return status;
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    size_t argument = inputs.size() + i;
-    if (Status status =
-            checkTensor(argument, outputs[i], outputShape(inputs, argument),
-                        /*withData=*/true);
+    if (Status status = checker.checkArgument(i, viewOf(inputs[i]), withData);
         !status)
       return status;
-  }
-  return Status::success();
-}
-
-std::vector<int64_t>
-ArgumentChecker::outputShape(const std::vector<Argument> &inputs,
-                             size_t argument) const {
-  const ManifestArgument &described = entry.arguments[argument];
-  std::vector<int64_t> shape = described.shape;
-  for (size_t i = 0; i < shape.size(); ++i)
-    if (shape[i] == ManifestArgument::dynamic)
-      shape[i] = sizeOf(inputs, described.sources[i]);
-  return shape;
+  if (Status status = checker.checkSizes(sizeOf, /*withOutputs=*/false);
+      !status || !withData)
+    return status;
+  if (Status status =
+          checker.checkCount("output", outputs.size(), entry.numOutputs());
+      !status)
+    return status;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (Status status =
+            checker.checkArgument(inputs.size() + i, outputs[i], withData);
+        !status)
+      return status;
+  return checker.checkSizes(sizeOf, /*withOutputs=*/true);
 }
 
 Result<const ManifestEntry *> Module::findEntry(std::string_view entry) const {
@@ -250,12 +84,17 @@ Module::outputShape(std::string_view entryName,
                      std::to_string(output) + "; it has " +
                      std::to_string((*entry)->numOutputs()) +
                      ", counted from 0");
-    ArgumentChecker checker(**entry);
-    if (Status status = checker.checkInputs(inputs, /*withData=*/false);
+    if (Status status = checkArguments(**entry, inputs, {}, /*withData=*/false);
         !status)
       return status.takeFailure();
     size_t argument = inputs.size() + static_cast<size_t>(output);
-    std::vector<int64_t> shape = checker.outputShape(inputs, argument);
+    const ManifestArgument &described = (*entry)->arguments[argument];
+    std::vector<int64_t> shape = described.shape;
+    for (size_t i = 0; i < shape.size(); ++i)
+      if (shape[i] == ManifestArgument::dynamic)
+        shape[i] =
+            tensorOf(inputs, {}, described.sources[i].argument)
+                .shape[static_cast<size_t>(described.sources[i].dimension)];
     auto count =
         elementCount(shape, elementBytes((*entry)->arguments[argument].type));
     if (!count)
@@ -291,10 +130,9 @@ Result<Call> Module::bind(std::string_view entryName,
     auto entry = findEntry(entryName);
     if (!entry)
       return entry.takeFailure();
-    ArgumentChecker checker(**entry);
-    if (Status status = checker.checkInputs(inputs, /*withData=*/true); !status)
-      return status.takeFailure();
-    if (Status status = checker.checkOutputs(inputs, outputs); !status)
+    if (Status status =
+            checkArguments(**entry, inputs, outputs, /*withData=*/true);
+        !status)
       return status.takeFailure();
 
     Call call;

@@ -97,6 +97,14 @@ public:
 
   const Manifest &manifest() const { return parsed; }
 
+  /// The functions of an entry, see attn/Runtime/CpuAbi.h.
+  struct Code {
+    attn_cpu_entry run;
+    attn_cpu_workspace workspace;
+  };
+  /// Of entry number `entry` of the manifest.
+  const Code &codeOf(size_t entry) const { return code[entry]; }
+
   /// The shape of output number `output` (from 0) for these inputs, which are
   /// checked as bind checks them, except for their data pointers.
   Result<std::vector<int64_t>> outputShape(std::string_view entry,
@@ -113,11 +121,6 @@ public:
                     const std::vector<Tensor> &outputs) const;
 
 private:
-  struct Code {
-    attn_cpu_entry run;
-    attn_cpu_workspace workspace;
-  };
-
   Module() = default;
   static Result<std::shared_ptr<const Module>>
   loadFrom(const std::string &path, int memoryFile, const std::string &origin);
