@@ -67,7 +67,7 @@ Status ArgumentSlots::setTensor(size_t argument, const attn_tensor &tensor) {
   if (Status status = checkHeader(tensor, entry->arguments[argument].name);
       !status)
     return status;
-  ArgumentView view;
+  GivenArgument view;
   view.isTensor = true;
   view.type = static_cast<ElementType>(tensor.type);
   view.data = tensor.data;

@@ -11,15 +11,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ATTN_RUNTIME_ARGUMENTCHECKER_H
-#define ATTN_RUNTIME_ARGUMENTCHECKER_H
+#ifndef ATTN_RUNTIME_API_ARGUMENTCHECKER_H
+#define ATTN_RUNTIME_API_ARGUMENTCHECKER_H
 
 #include "attn/Runtime/Module.h"
 
-namespace attn {
+namespace attn::api {
 
 /// One argument as a caller gives it; refers to the caller's sizes.
-struct ArgumentView {
+struct GivenArgument {
   bool isTensor = false;
   ElementType type = ElementType::f32;
   const void *data = nullptr;
@@ -27,13 +27,6 @@ struct ArgumentView {
   size_t numStrides = 0;
   const int64_t *shape = nullptr;
   const int64_t *strides = nullptr;
-
-  ArgumentView() = default;
-  ArgumentView(const Tensor &tensor)
-      : isTensor(true), type(tensor.type), data(tensor.data),
-        rank(tensor.shape.size()), numStrides(tensor.strides.size()),
-        shape(tensor.shape.data()), strides(tensor.strides.data()) {}
-  ArgumentView(const Scalar &scalar) : type(scalar.type) {}
 };
 
 /// Checks what a caller gives against an entry of a manifest.
@@ -44,7 +37,7 @@ public:
   /// Checks argument number `argument` (from 0) on its own: kind, element type,
   /// rank, static sizes, strides, that offsets fit in 63 bits and, with
   /// `withData`, the data pointer.
-  Status checkArgument(size_t argument, const ArgumentView &given,
+  Status checkArgument(size_t argument, const GivenArgument &given,
                        bool withData) const;
   Status checkCount(const char *role, size_t given, int64_t expected) const;
 
@@ -75,9 +68,9 @@ public:
   }
 
 private:
-  Status checkTensor(size_t argument, const ArgumentView &tensor,
+  Status checkTensor(size_t argument, const GivenArgument &tensor,
                      bool withData) const;
-  Status checkMemory(size_t argument, const ArgumentView &tensor,
+  Status checkMemory(size_t argument, const GivenArgument &tensor,
                      bool withData) const;
   Status failEqual(ManifestDimRef ref, int64_t size, ManifestDimRef first,
                    int64_t expected) const;
@@ -89,6 +82,6 @@ private:
   const ManifestEntry &entry;
 };
 
-} // namespace attn
+} // namespace attn::api
 
-#endif // ATTN_RUNTIME_ARGUMENTCHECKER_H
+#endif // ATTN_RUNTIME_API_ARGUMENTCHECKER_H

@@ -9,6 +9,7 @@
 #include "ArgumentChecker.h"
 
 using namespace attn;
+using namespace attn::api;
 
 static std::string formatSizes(const int64_t *sizes, size_t count) {
   return formatShape(std::vector<int64_t>(sizes, sizes + count));
@@ -37,7 +38,7 @@ Status ArgumentChecker::checkCount(const char *role, size_t given,
 
 /// Number of bytes of a tensor if it is representable.  Does not allocate,
 /// unlike elementCount.
-static bool countFits(const ArgumentView &tensor, int64_t bytes,
+static bool countFits(const GivenArgument &tensor, int64_t bytes,
                       int64_t &count) {
   count = 1;
   bool overflows = false;
@@ -52,7 +53,7 @@ static bool countFits(const ArgumentView &tensor, int64_t bytes,
   return !overflows && !__builtin_mul_overflow(count, bytes, &all);
 }
 
-Status ArgumentChecker::checkMemory(size_t argument, const ArgumentView &tensor,
+Status ArgumentChecker::checkMemory(size_t argument, const GivenArgument &tensor,
                                     bool withData) const {
   bool isOutput = entry.arguments[argument].isOutput;
   int64_t bytes = elementBytes(tensor.type), reach = 0, count;
@@ -102,7 +103,7 @@ Status ArgumentChecker::checkMemory(size_t argument, const ArgumentView &tensor,
   return Status::success();
 }
 
-Status ArgumentChecker::checkTensor(size_t argument, const ArgumentView &tensor,
+Status ArgumentChecker::checkTensor(size_t argument, const GivenArgument &tensor,
                                     bool withData) const {
   const ManifestArgument &described = entry.arguments[argument];
   if (tensor.type != described.type)
@@ -133,7 +134,7 @@ Status ArgumentChecker::checkTensor(size_t argument, const ArgumentView &tensor,
 }
 
 Status ArgumentChecker::checkArgument(size_t argument,
-                                      const ArgumentView &given,
+                                      const GivenArgument &given,
                                       bool withData) const {
   const ManifestArgument &described = entry.arguments[argument];
   auto typeName = [&] { return std::string(elementTypeName(described.type)); };
