@@ -53,7 +53,8 @@ static bool countFits(const GivenArgument &tensor, int64_t bytes,
   return !overflows && !__builtin_mul_overflow(count, bytes, &all);
 }
 
-Status ArgumentChecker::checkMemory(size_t argument, const GivenArgument &tensor,
+Status ArgumentChecker::checkMemory(size_t argument,
+                                    const GivenArgument &tensor,
                                     bool withData) const {
   bool isOutput = entry.arguments[argument].isOutput;
   int64_t bytes = elementBytes(tensor.type), reach = 0, count;
@@ -103,7 +104,8 @@ Status ArgumentChecker::checkMemory(size_t argument, const GivenArgument &tensor
   return Status::success();
 }
 
-Status ArgumentChecker::checkTensor(size_t argument, const GivenArgument &tensor,
+Status ArgumentChecker::checkTensor(size_t argument,
+                                    const GivenArgument &tensor,
                                     bool withData) const {
   const ManifestArgument &described = entry.arguments[argument];
   if (tensor.type != described.type)

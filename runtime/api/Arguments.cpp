@@ -20,15 +20,12 @@
 using namespace attn;
 using namespace attn::api;
 
-static_assert(int(ElementType::f32) == ATTN_F32 &&
-              int(ElementType::f16) == ATTN_F16 &&
-              int(ElementType::bf16) == ATTN_BF16 &&
-              int(ElementType::f64) == ATTN_F64 &&
-              int(ElementType::i32) == ATTN_I32 &&
-              int(ElementType::i64) == ATTN_I64 &&
-              int(ElementType::index) == ATTN_INDEX &&
-              int(ElementType::i8) == ATTN_I8 &&
-              int(ElementType::i1) == ATTN_I1);
+static_assert(
+    int(ElementType::f32) == ATTN_F32 && int(ElementType::f16) == ATTN_F16 &&
+    int(ElementType::bf16) == ATTN_BF16 && int(ElementType::f64) == ATTN_F64 &&
+    int(ElementType::i32) == ATTN_I32 && int(ElementType::i64) == ATTN_I64 &&
+    int(ElementType::index) == ATTN_INDEX && int(ElementType::i8) == ATTN_I8 &&
+    int(ElementType::i1) == ATTN_I1);
 
 /// "query, key, value and the outputs output, lse".
 static std::string listArguments(const ManifestEntry &entry) {
@@ -100,8 +97,8 @@ Status ArgumentSlots::check() const {
     std::string missing;
     for (size_t i = 0; i < count; ++i)
       if (!(isSet >> i & 1))
-        missing += (missing.empty() ? "'" : ", '") + entry->arguments[i].name +
-                   "'";
+        missing +=
+            (missing.empty() ? "'" : ", '") + entry->arguments[i].name + "'";
     return failure("'" + entry->name + "' was called without " + missing +
                    "; it takes " + listArguments(*entry));
   }
@@ -186,8 +183,8 @@ static Status setInt(ArgumentSlots &slots, size_t number, int64_t value) {
   if ((type == ElementType::i1 && value != 0 && value != 1) ||
       (type == ElementType::i32 && value != static_cast<int32_t>(value)))
     return failure("argument " + std::to_string(number + 1) + " '" +
-                   described.name + "' of '" + slots.entry->name + "': " +
-                   std::to_string(value) + " does not fit in " +
+                   described.name + "' of '" + slots.entry->name +
+                   "': " + std::to_string(value) + " does not fit in " +
                    elementTypeName(type));
   // Little-endian: the low bytes are those of the narrower types.
   *slots.slot(number) = value;

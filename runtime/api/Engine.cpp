@@ -84,8 +84,46 @@ void ArenaPool::giveBack(Block block) {
 // Engines
 //===----------------------------------------------------------------------===//
 
-EngineState::EngineState(const attn_options &given, Cache cache)
-    : options(given), cache(std::move(cache)), arenas(options) {}
+static CacheOptions cacheOptions(EngineState &state) {
+  CacheOptions cache;
+  if (const char *directory = state.options.cache_directory) {
+    cache.directory = directory;
+    cache.useDirectory = !cache.directory.empty();
+  }
+  // The state owns the cache, so that it is there whenever the cache warns.
+  cache.warn = [&state](const std::string &sentence) {
+    state.log(ATTN_LOG_WARNING, sentence);
+  };
+  return cache;
+}
+
+EngineState::EngineState(const attn_options &given)
+    : options(given), arenas(options), cache(cacheOptions(*this)) {
+  // A pointer of the caller, which may be gone after attn_engine_create.
+  options.cache_directory = nullptr;
+}
+
+Result<ParallelFor> EngineState::parallelFor() {
+  if (options.parallel_for)
+    return ParallelFor{[](void *self, void (*body)(void *, int64_t), void *arg,
+                          int64_t count) {
+                         auto *options = static_cast<attn_options *>(self);
+                         options->parallel_for(options->parallel_for_context,
+                                               count, body, arg);
+                       },
+                       &options};
+  if (!hasPool.load(std::memory_order_acquire)) {
+    std::lock_guard<std::mutex> lock(poolMutex);
+    if (!hasPool.load(std::memory_order_relaxed)) {
+      Result<TbbPool> created = TbbPool::create(threads);
+      if (!created)
+        return failure(created.error(), ATTN_ERROR_DEVICE);
+      pool = *std::move(created);
+      hasPool.store(true, std::memory_order_release);
+    }
+  }
+  return pool.parallelFor();
+}
 
 void EngineState::log(attn_log_level level, const std::string &message) const {
   if (options.log)
@@ -142,9 +180,7 @@ attn_status attn_engine_create(const char *device, const attn_options *options,
     attn_options chosen = copySized(options);
     if (Status status = checkOptions(chosen); !status)
       return fail(error, status.takeFailure(), ATTN_ERROR_ARGUMENTS);
-    auto state = std::make_shared<EngineState>(chosen, openCache(chosen));
-    // A pointer of the caller, which is not used after this function.
-    state->options.cache_directory = nullptr;
+    auto state = std::make_shared<EngineState>(chosen);
     state->threads =
         chosen.threads ? chosen.threads : std::min(availableProcessors(), 1024);
     *engine = new attn_engine{std::move(state)};
@@ -168,9 +204,7 @@ int32_t attn_engine_threads(const attn_engine *engine) {
 }
 
 const char *attn_engine_cache_directory(const attn_engine *engine) {
-  return engine && engine->state->cache.enabled()
-             ? engine->state->cache.directory().c_str()
-             : "";
+  return engine ? engine->state->cache.directory().c_str() : "";
 }
 
 void *attn_engine_allocate(const attn_engine *engine, size_t bytes) {

@@ -14,15 +14,14 @@
 #define ATTN_RUNTIME_API_ENGINESTATE_H
 
 #include "attn/Runtime/Cache.h"
-#include "attn/Runtime/Module.h"
+#include "attn/Runtime/CpuDevice.h"
 #include "attn/c.h"
+#include "devices/cpu/TbbPool.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace attn::api {
@@ -51,35 +50,27 @@ private:
   std::vector<Block> blocks;
 };
 
-/// A kernel in the memory of an engine, or on its way there.
-struct KernelSlot {
-  enum class State { inProgress, ready, failed };
-  State state = State::inProgress;
-  std::shared_ptr<const Module> module;
-  Failure failure;
-};
-
 struct EngineState {
-  EngineState(const attn_options &options, Cache cache);
+  explicit EngineState(const attn_options &options);
 
   void log(attn_log_level level, const std::string &message) const;
   void notify(attn_event_kind kind, const std::string &kernel,
               double seconds) const;
-  /// Opens what runs loops in parallel, if `options.parallel_for` is not set.
-  Status openParallelFor();
+  /// What runs loops in parallel: the hook, else oneTBB, which is opened when
+  /// it is asked for first.
+  Result<ParallelFor> parallelFor();
 
   attn_options options;
   int threads = 1;
-  Cache cache;
   ArenaPool arenas;
+  Cache cache;
 
-  std::atomic<int64_t> compiled{0}, diskHits{0}, memoryHits{0};
-  mutable std::atomic<int64_t> launches{0};
+  std::atomic<int64_t> compiled{0}, diskHits{0}, memoryHits{0}, launches{0};
 
-  /// By request key.
-  std::mutex kernelMutex;
-  std::condition_variable kernelReady;
-  std::unordered_map<std::string, std::shared_ptr<KernelSlot>> kernels;
+private:
+  std::mutex poolMutex;
+  std::atomic<bool> hasPool{false};
+  TbbPool pool;
 };
 
 /// The memory hook, or the default: pages, huge ones where that makes sense.

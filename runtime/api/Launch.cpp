@@ -47,8 +47,10 @@ struct Tasks {
 /// One call of an entry.
 class Run {
 public:
-  Run(EngineState &engine, const Scratch &scratch, int threads)
-      : engine(engine), scratch(scratch), threads(threads) {}
+  Run(EngineState &engine, const Scratch &scratch, int threads,
+      const ParallelFor &parallelFor)
+      : engine(engine), scratch(scratch), threads(threads),
+        parallelFor(parallelFor) {}
   ~Run() {
     if (block.memory)
       engine.arenas.giveBack(block);
@@ -65,13 +67,13 @@ private:
   EngineState &engine;
   const Scratch &scratch;
   int threads;
+  ParallelFor parallelFor;
   /// Scratch memory of the engine, if the call brings none.
   ArenaPool::Block block;
 };
 } // namespace
 
-/// Bytes from one worker's scratch memory to the next.
-static int64_t strideOf(int64_t arenaBytes) {
+int64_t attn::api::arenaStrideFor(int64_t arenaBytes) {
   arenaBytes = std::max<int64_t>(arenaBytes, ATTN_CPU_COUNTER_BYTES);
   return (arenaBytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment;
 }
@@ -81,7 +83,7 @@ bool Run::findArenas(int64_t workers, int64_t arenaBytes, Tasks &tasks) {
   tasks.arenaStride = scratch.arenaStride;
   if (tasks.arenas)
     return arenaBytes <= scratch.arenaStride;
-  tasks.arenaStride = strideOf(arenaBytes);
+  tasks.arenaStride = arenaStrideFor(arenaBytes);
   size_t bytes = static_cast<size_t>(tasks.arenaStride * workers);
   if (block.bytes < bytes) {
     if (block.memory)
@@ -102,7 +104,7 @@ void Run::launch(attn_cpu_task task, void *const *arguments, int64_t count,
   Tasks tasks{task, arguments, count, nullptr, 0};
   if (!findArenas(workers, arenaBytes, tasks)) {
     status = failure("there is no scratch memory of " +
-                         std::to_string(strideOf(arenaBytes)) +
+                         std::to_string(arenaStrideFor(arenaBytes)) +
                          " bytes for each of " + std::to_string(workers) +
                          " threads",
                      ATTN_ERROR_OUT_OF_MEMORY);
@@ -112,12 +114,12 @@ void Run::launch(attn_cpu_task task, void *const *arguments, int64_t count,
     tasks.work(0);
     return;
   }
-  engine.options.parallel_for(
-      engine.options.parallel_for_context, workers,
+  parallelFor.run(
+      parallelFor.self,
       [](void *data, int64_t worker) {
         static_cast<Tasks *>(data)->work(worker);
       },
-      &tasks);
+      &tasks, workers);
   if (int64_t left = tasks.left.load(std::memory_order_acquire);
       left != workers)
     status = failure("the hook parallelFor ran " + std::to_string(left) +
@@ -179,11 +181,15 @@ Status attn::api::launch(const attn_kernel &kernel,
                          const ArgumentSlots &arguments, const Scratch &scratch,
                          int threads) {
   EngineState &engine = *kernel.engine;
-  if (threads > 1)
-    if (Status status = engine.openParallelFor(); !status)
-      return status;
+  ParallelFor parallelFor;
+  if (threads > 1) {
+    Result<ParallelFor> found = engine.parallelFor();
+    if (!found)
+      return found.takeFailure();
+    parallelFor = *found;
+  }
   EntryArguments given(arguments, scratch.workspace, scratch.workspaceBytes);
-  Run run(engine, scratch, threads);
+  Run run(engine, scratch, threads, parallelFor);
   attn_cpu_host host;
   host.self = &run;
   host.launch = [](void *self, attn_cpu_task task, void *const *arguments,
@@ -262,8 +268,8 @@ static Status checkLimits(const attn_plan &plan,
     if (bound.ref.argument < 0)
       continue;
     if (int64_t size = arguments.size(bound.ref); size > bound.limit)
-      return failure("'" + arguments.entry->name + "': " +
-                     arguments.entry->dimName(bound.ref) + " is " +
+      return failure("'" + arguments.entry->name +
+                     "': " + arguments.entry->dimName(bound.ref) + " is " +
                      std::to_string(size) + ", but the plan is for " +
                      bound.name + " <= " + std::to_string(bound.limit));
   }
@@ -290,7 +296,8 @@ attn_status attn_launch(const attn_args *args, const attn_plan *plan,
       return reject(status.error());
     if (workspace_bytes < plan->workspaceBytes)
       return reject("the workspace of '" + name + "' has " +
-                    std::to_string(workspace_bytes) + " bytes, the plan needs " +
+                    std::to_string(workspace_bytes) +
+                    " bytes, the plan needs " +
                     std::to_string(plan->workspaceBytes));
     if (!workspace || reinterpret_cast<uintptr_t>(workspace) % 64)
       return reject("the workspace of '" + name + "' is " +
@@ -310,151 +317,4 @@ attn_status attn_launch(const attn_args *args, const attn_plan *plan,
       return fail(error, status.takeFailure(), ATTN_ERROR_DEVICE);
     return ATTN_OK;
   });
-}
-
-//===----------------------------------------------------------------------===//
-// Plans
-//===----------------------------------------------------------------------===//
-
-/// The input that is called `name` or `shortName`, else tensor number `place`
-/// of rank 4; -1 if there is none.
-static int64_t findInput(const ManifestEntry &entry, const char *name,
-                         const char *shortName, int64_t place) {
-  for (int64_t i = 0; i < entry.numInputs(); ++i) {
-    const ManifestArgument &argument = entry.arguments[size_t(i)];
-    if (argument.isTensor && argument.shape.size() == 4 &&
-        (argument.name == name || argument.name == shortName))
-      return i;
-  }
-  for (int64_t i = 0; i < entry.numInputs(); ++i) {
-    const ManifestArgument &argument = entry.arguments[size_t(i)];
-    if (argument.isTensor && argument.shape.size() == 4 && place-- == 0)
-      return i;
-  }
-  return -1;
-}
-
-/// Descriptors of the largest call: a dimension that the limits do not bound is
-/// as large as the largest limit.
-static void fillLimits(const attn_plan &plan, ArgumentSlots &slots) {
-  const attn_limits &limits = plan.limits;
-  int64_t largest = std::max({limits.batch, limits.queries, limits.keys});
-  const ManifestEntry &entry = *slots.entry;
-  for (size_t i = 0; i < entry.arguments.size(); ++i) {
-    const ManifestArgument &argument = entry.arguments[i];
-    std::memset(slots.slot(i), 0, slotWords * sizeof(int64_t));
-    size_t rank = argument.shape.size();
-    int64_t stride = 1;
-    for (size_t dim = rank; dim-- > 0;) {
-      int64_t size = argument.shape[dim];
-      if (size == ManifestArgument::dynamic)
-        size = rank != 4                                  ? largest
-               : dim == 0                                 ? limits.batch
-               : dim == 2 && int64_t(i) == plan.keys.argument ? limits.keys
-               : dim == 2 && int64_t(i) == plan.queries.argument
-                   ? limits.queries
-                   : largest;
-      slots.slot(i)[3 + dim] = size;
-      slots.slot(i)[3 + rank + dim] = stride;
-      if (__builtin_mul_overflow(stride, size, &stride))
-        stride = INT64_MAX;
-    }
-  }
-  // What must be equal takes the size of what a limit bounds.
-  auto setEqual = [&](ManifestDimRef bound) {
-    if (bound.argument < 0)
-      return;
-    for (const std::vector<ManifestDimRef> &set : entry.equalDims)
-      if (std::any_of(set.begin(), set.end(), [&](ManifestDimRef ref) {
-            return ref.argument == bound.argument &&
-                   ref.dimension == bound.dimension;
-          }))
-        for (ManifestDimRef ref : set)
-          slots.slot(size_t(ref.argument))[3 + ref.dimension] =
-              slots.size(bound);
-  };
-  for (ManifestDimRef bound : {plan.batch, plan.queries, plan.keys})
-    setEqual(bound);
-}
-
-static Status checkGiven(const attn_limits &limits, int threads) {
-  constexpr int64_t largest = int64_t(1) << 31;
-  auto check = [&](const char *name, int64_t value) -> Status {
-    if (value >= 1 && value <= largest)
-      return Status::success();
-    return failure(std::string("the limit '") + name + "' is " +
-                   std::to_string(value) + ", expected 1 to " +
-                   std::to_string(largest));
-  };
-  for (auto [name, value] : {std::pair("batch", limits.batch),
-                             {"queries", limits.queries},
-                             {"keys", limits.keys}})
-    if (Status status = check(name, value); !status)
-      return status;
-  if (limits.threads < 0 || limits.threads > threads)
-    return failure("the limit 'threads' is " + std::to_string(limits.threads) +
-                   ", expected 1 to " + std::to_string(threads) +
-                   " (the threads of the engine), or 0 for all");
-  return Status::success();
-}
-
-attn_status attn_plan_create(const attn_kernel *kernel,
-                             const attn_limits *limits, attn_plan **plan,
-                             attn_error **error) {
-  return guardedCall(error, [&] {
-    auto reject = [&](const std::string &what) {
-      return fail(error, ATTN_ERROR_ARGUMENTS, what);
-    };
-    if (!kernel || !limits || !plan)
-      return reject("attn_plan_create: 'kernel', 'limits' or 'plan' is null");
-    auto made = std::make_unique<attn_plan>();
-    made->limits = copySized(limits);
-    if (Status status = checkGiven(made->limits, kernel->engine->threads);
-        !status)
-      return reject(status.error());
-    const ManifestEntry &entry = *kernel->entry;
-    int64_t query = findInput(entry, "query", "q", 0),
-            key = findInput(entry, "key", "k", 1);
-    if (query < 0 || key < 0)
-      return reject("'" + entry.name +
-                    "' has no query and key of rank 4 that limits could bound");
-    made->batch = {query, 0};
-    made->queries = {query, 2};
-    made->keys = {key, 2};
-    made->threads =
-        made->limits.threads ? made->limits.threads : kernel->engine->threads;
-
-    std::vector<int64_t> words(entry.arguments.size() * slotWords);
-    ArgumentSlots slots{&entry, words.data()};
-    fillLimits(*made, slots);
-    made->sizes = measure(*kernel, slots);
-    made->arenaStride = strideOf(made->sizes.arenaBytes);
-    int64_t bytes;
-    if (made->sizes.workspaceBytes < 0 ||
-        __builtin_add_overflow(made->sizes.workspaceBytes,
-                               made->arenaStride * made->threads, &bytes))
-      return reject("'" + entry.name +
-                    "' needs more workspace at these limits than 63 bits can "
-                    "count");
-    made->workspaceBytes = static_cast<size_t>(bytes);
-    made->kernel = const_cast<attn_kernel *>(kernel);
-    attn_kernel_retain(made->kernel);
-    *plan = made.release();
-    return ATTN_OK;
-  });
-}
-
-void attn_plan_free(attn_plan *plan) {
-  if (!plan)
-    return;
-  attn_kernel_free(plan->kernel);
-  delete plan;
-}
-
-size_t attn_plan_workspace_bytes(const attn_plan *plan) {
-  return plan ? plan->workspaceBytes : 0;
-}
-
-int64_t attn_plan_tasks(const attn_plan *plan) {
-  return plan ? plan->sizes.tasks : 0;
 }

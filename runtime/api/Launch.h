@@ -53,6 +53,9 @@ Status launch(const attn_kernel &kernel, const ArgumentSlots &arguments,
 int64_t entryWorkspaceBytes(const attn_kernel &kernel,
                             const ArgumentSlots &arguments);
 
+/// Bytes from one worker's scratch memory to the next.
+int64_t arenaStrideFor(int64_t arenaBytes);
+
 } // namespace attn::api
 
 struct attn_plan {

@@ -117,9 +117,8 @@ private:
     Mask result;
     result.kind = kind;
     for (const Mask *mask : {&a, &b}) {
-      result.elements +=
-          (result.elements.empty() ? "" : ", ") +
-          (mask->kind == kind ? mask->elements : mask->orAll());
+      result.elements += (result.elements.empty() ? "" : ", ") +
+                         (mask->kind == kind ? mask->elements : mask->orAll());
       result.names.insert(result.names.end(), mask->names.begin(),
                           mask->names.end());
     }
@@ -298,8 +297,8 @@ inline Result<std::string> Attention::text() const {
   int64_t groups = kvHeads ? kvHeads : heads;
   int64_t columns = valueDim ? valueDim : headDim;
   auto tensor = [&](int64_t count, int64_t width) {
-    return "tensor<?x" + std::to_string(count) + "x?x" +
-           std::to_string(width) + "x" + detail::typeName(type) + ">";
+    return "tensor<?x" + std::to_string(count) + "x?x" + std::to_string(width) +
+           "x" + detail::typeName(type) + ">";
   };
   std::string query = tensor(heads, headDim), key = tensor(groups, headDim),
               value = tensor(groups, columns), output = tensor(heads, columns);

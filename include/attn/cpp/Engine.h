@@ -46,10 +46,9 @@ public:
 struct Tensor : attn_tensor {
   /// Contiguous, row major.
   Tensor(const void *data, Type type, const Dims &shape)
-      : attn_tensor(attn_tensor_make(const_cast<void *>(data),
-                                     static_cast<attn_type>(type),
-                                     static_cast<int32_t>(shape.rank),
-                                     shape.values)) {}
+      : attn_tensor(attn_tensor_make(
+            const_cast<void *>(data), static_cast<attn_type>(type),
+            static_cast<int32_t>(shape.rank), shape.values)) {}
   /// With a different number of strides than sizes, the tensor is refused by
   /// every kernel.
   Tensor(const void *data, Type type, const Dims &shape, const Dims &strides)
@@ -65,8 +64,8 @@ struct Tensor : attn_tensor {
       : Tensor(data, Type::f32, shape, strides) {}
   explicit Tensor(const attn_tensor &tensor) : attn_tensor(tensor) {}
 
-  /// A view of a DLPack tensor, version 1.x or the one before.  The caller keeps
-  /// it as long as the view is used, and then calls its deleter.
+  /// A view of a DLPack tensor, version 1.x or the one before.  The caller
+  /// keeps it as long as the view is used, and then calls its deleter.
   static Result<Tensor> fromDLPack(const DLManagedTensorVersioned *managed) {
     attn_tensor tensor;
     attn_error *error = nullptr;
@@ -117,8 +116,9 @@ struct Options {
   /// Without one: $ATTN_CACHE_DIR, else the user's cache directory.  Empty:
   /// nothing is kept on disk.
   std::optional<std::string> cacheDirectory;
-  /// Calls body(0), ..., body(count - 1), at the same time or one after another,
-  /// and returns when all have returned; count <= threads.  Replaces oneTBB.
+  /// Calls body(0), ..., body(count - 1), at the same time or one after
+  /// another, and returns when all have returned; count <= threads.  Replaces
+  /// oneTBB.
   std::function<void(int64_t count, const std::function<void(int64_t)> &body)>
       parallelFor;
   std::function<void(LogLevel, std::string_view)> log;

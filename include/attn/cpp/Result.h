@@ -110,8 +110,7 @@ public:
   const std::string &log() const { return details; }
   /// Class, location and message in one line.
   std::string text() const {
-    return std::string(attn_status_name(
-               static_cast<attn_status>(errorClass))) +
+    return std::string(attn_status_name(static_cast<attn_status>(errorClass))) +
            " error: " + (place.empty() ? "" : place + ": ") + sentence;
   }
 

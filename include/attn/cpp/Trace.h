@@ -187,11 +187,11 @@ inline std::string formatF32(double value) {
 }
 
 template <typename T>
-using IfInteger = std::enable_if_t<
-    std::is_integral_v<T> && !std::is_same_v<T, bool>, int>;
+using IfInteger =
+    std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, int>;
 template <typename T>
-using IfNumber = std::enable_if_t<
-    std::is_arithmetic_v<T> && !std::is_same_v<T, bool>, int>;
+using IfNumber =
+    std::enable_if_t<std::is_arithmetic_v<T> && !std::is_same_v<T, bool>, int>;
 
 template <typename T>
 constexpr bool neverTrue = false;
@@ -458,8 +458,9 @@ public:
       return Float::traced(text);
     case Type::f16:
     case Type::bf16:
-      return Float::traced(detail::emit(
-          "arith.extf", {text}, std::string(detail::typeName(type)) + " to f32"));
+      return Float::traced(
+          detail::emit("arith.extf", {text},
+                       std::string(detail::typeName(type)) + " to f32"));
     case Type::f64:
       return Float::traced(detail::emit("arith.truncf", {text}, "f64 to f32"));
     default:
@@ -473,9 +474,9 @@ public:
     case Type::i8:
     case Type::i32:
     case Type::i64:
-      return Int::traced(detail::emit(
-          "arith.index_cast", {text},
-          std::string(detail::typeName(type)) + " to index"));
+      return Int::traced(
+          detail::emit("arith.index_cast", {text},
+                       std::string(detail::typeName(type)) + " to index"));
     default:
       if (detail::Tracer *tracer = detail::Tracer::current())
         tracer->signature.fail(std::string("an element of type ") +
