@@ -16,7 +16,9 @@
 #include "attn/cpp/Trace.h"
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -255,26 +257,20 @@ Attention::printAttributes(detail::Signature &signature) const {
 
 inline std::string Attention::printRegions(detail::Signature &signature) const {
   std::string regions;
-  auto yield = [&](detail::Tracer &tracer, const std::string &result,
-                   const char *type) {
-    if (result == detail::nowhere())
-      signature.fail("scoreMod or maskMod returns an expression that was made "
-                     "outside of it");
-    return tracer.body + "      attn.yield " + tracer.use(result) + " : " +
-           type + "\n    }";
+  auto write = [&](const char *header, const detail::NodeRef &result,
+                   const char *type, bool hasScore) {
+    detail::RegionWriter writer(signature, hasScore);
+    std::string name = writer.write(result);
+    regions += std::string("\n    ") + header + " {\n" + writer.text() +
+               "      attn.yield " + name + " : " + type + "\n    }";
   };
-  if (scoreMod) {
-    detail::Tracer tracer(signature);
-    std::string result = scoreMod(Score::traced("%s"), At()).text();
-    regions += "\n    score_mod (%s, %b, %h, %i, %j) {\n";
-    regions += yield(tracer, result, "f32");
-  }
-  if (maskMod) {
-    detail::Tracer tracer(signature);
-    std::string result = maskMod(At()).text();
-    regions += "\n    mask_mod (%b, %h, %i, %j) {\n";
-    regions += yield(tracer, result, "i1");
-  }
+  if (scoreMod)
+    write("score_mod (%s, %b, %h, %i, %j)",
+          scoreMod(Score(detail::makeLeaf("%s")), At()).node(), "f32",
+          /*hasScore=*/true);
+  if (maskMod)
+    write("mask_mod (%b, %h, %i, %j)", maskMod(At()).node(), "i1",
+          /*hasScore=*/false);
   return regions;
 }
 

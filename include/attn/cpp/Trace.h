@@ -19,10 +19,10 @@
 
 #include <cstdio>
 #include <cstring>
-#include <initializer_list>
+#include <memory>
 #include <string>
-#include <tuple>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -92,77 +92,94 @@ struct Signature {
   }
 };
 
-/// Writes the operations of one region.
-class Tracer {
+/// A traced expression.  Expressions are written down when the function that
+/// made them has returned: then their order does not depend on the order in
+/// which a C++ compiler evaluates operands.
+struct Node {
+  /// "arith.addf"; of a leaf, its name in the text, "%s".
+  std::string operation;
+  /// "f32", "index to i32".
+  std::string type;
+  std::vector<std::shared_ptr<const Node>> operands;
+  /// Of a run-time value or tensor: its name; `type` is its type.
+  std::string capture;
+  /// Whether the operands behind the first are indices in brackets.
+  bool isElement = false;
+  /// What is wrong with it, or empty.
+  std::string problem;
+};
+using NodeRef = std::shared_ptr<const Node>;
+
+inline NodeRef makeNode(std::string operation, std::vector<NodeRef> operands,
+                        std::string type) {
+  auto node = std::make_shared<Node>();
+  node->operation = std::move(operation);
+  node->operands = std::move(operands);
+  node->type = std::move(type);
+  return node;
+}
+/// A coordinate, a length or the score.
+inline NodeRef makeLeaf(const char *name) { return makeNode(name, {}, ""); }
+inline NodeRef makeCapture(std::string name, std::string type) {
+  auto node = std::make_shared<Node>();
+  node->capture = std::move(name);
+  node->type = std::move(type);
+  return node;
+}
+
+/// Writes the operations of one region, operands first and each one once.
+class RegionWriter {
 public:
-  explicit Tracer(Signature &signature) : signature(signature) {
-    outer = current();
-    current() = this;
-  }
-  ~Tracer() { current() = outer; }
-  Tracer(const Tracer &) = delete;
-  Tracer &operator=(const Tracer &) = delete;
+  RegionWriter(Signature &signature, bool hasScore)
+      : signature(signature), hasScore(hasScore) {}
 
-  /// The tracer of the function that this thread is calling, or null.
-  static Tracer *&current() {
-    thread_local Tracer *tracer = nullptr;
-    return tracer;
+  /// Writes what an expression needs; returns its name.
+  std::string write(const NodeRef &node) {
+    if (auto known = names.find(node.get()); known != names.end())
+      return known->second;
+    std::string name = writeNew(*node);
+    names.emplace(node.get(), name);
+    return name;
   }
+  const std::string &text() const { return body; }
 
-  /// Writes "%n = text" and returns "%n".
-  std::string define(const std::string &text) {
+private:
+  std::string writeNew(const Node &node) {
+    if (!node.problem.empty())
+      signature.fail(node.problem);
+    if (!node.capture.empty())
+      return signature.capture(node.capture, node.type);
+    if (!node.operation.empty() && node.operation[0] == '%')
+      return writeLeaf(node.operation);
+    std::string list, close;
+    for (size_t i = 0; i < node.operands.size(); ++i) {
+      std::string operand = write(node.operands[i]);
+      bool isFirstIndex = node.isElement && i == 1;
+      list += (i == 0 ? " " : isFirstIndex ? "[" : ", ") + operand;
+    }
+    if (node.isElement)
+      list += "]";
     std::string name = "%" + std::to_string(count++);
-    body += "      " + name + " = " + text + "\n";
+    body += "      " + name + " = " + node.operation + list +
+            (node.type.empty() ? "" : " : " + node.type) + "\n";
     return name;
   }
 
-  /// An operand; lengths are read where they are used first.
-  std::string use(const std::string &name) {
-    for (auto [length, which, known] :
-         {std::tuple("%nq", "query", &hasQueryLength),
-          std::tuple("%nk", "key", &hasKeyLength)})
-      if (name == length && !*known) {
+  std::string writeLeaf(const std::string &name) {
+    if (name == "%s" && !hasScore)
+      signature.fail("maskMod uses the score, which only scoreMod has");
+    for (const char *which : {"query", "key"})
+      if (name == std::string("%n") + which[0])
         body += "      " + name + " = attn.length " + which + " : index\n";
-        *known = true;
-      }
     return name;
   }
 
   Signature &signature;
+  bool hasScore;
   std::string body;
-
-private:
+  std::unordered_map<const Node *, std::string> names;
   int count = 0;
-  bool hasQueryLength = false, hasKeyLength = false;
-  Tracer *outer = nullptr;
 };
-
-/// What an expression that was made outside of a traced function is called.
-inline std::string nowhere() { return "%nowhere"; }
-
-/// Writes an operation on traced operands: `op operands... : type`.
-inline std::string emit(const std::string &op,
-                        std::initializer_list<std::string> operands,
-                        const std::string &type) {
-  Tracer *tracer = Tracer::current();
-  if (!tracer)
-    return nowhere();
-  std::string text;
-  for (const std::string &operand : operands) {
-    if (operand == nowhere())
-      tracer->signature.fail(
-          "an expression was made outside of scoreMod or maskMod and used "
-          "inside; make it inside");
-    text += (text.empty() ? " " : ", ") + tracer->use(operand);
-  }
-  return tracer->define(op + text + " : " + type);
-}
-
-/// Writes an operation without operands.
-inline std::string define(const std::string &text) {
-  Tracer *tracer = Tracer::current();
-  return tracer ? tracer->define(text) : nowhere();
-}
 
 /// A floating-point number as MLIR reads it, whatever the locale.
 inline std::string formatFloat(double value, int digits) {
@@ -203,8 +220,8 @@ constexpr bool neverTrue = false;
 class Bool {
 public:
   Bool(bool value)
-      : name(detail::define(value ? "arith.constant true"
-                                  : "arith.constant false")) {}
+      : expression(detail::makeNode(
+            value ? "arith.constant true" : "arith.constant false", {}, "")) {}
 
   template <typename T, std::enable_if_t<std::is_same_v<T, bool>, int> = 0>
   explicit operator T() const {
@@ -215,12 +232,11 @@ public:
     return false;
   }
 
-  static Bool traced(std::string name) { return Bool(std::move(name), 0); }
-  const std::string &text() const { return name; }
+  explicit Bool(detail::NodeRef node) : expression(std::move(node)) {}
+  const detail::NodeRef &node() const { return expression; }
 
 private:
-  Bool(std::string name, int) : name(std::move(name)) {}
-  std::string name;
+  detail::NodeRef expression;
 };
 
 /// A traced integer: a coordinate, a length, or computed from them.  Results
@@ -229,16 +245,15 @@ class Int {
 public:
   template <typename T, detail::IfInteger<T> = 0>
   Int(T value)
-      : name(detail::define("arith.constant " +
-                            std::to_string(static_cast<long long>(value)) +
-                            " : index")) {}
+      : expression(detail::makeNode(
+            "arith.constant " + std::to_string(static_cast<long long>(value)),
+            {}, "index")) {}
 
-  static Int traced(std::string name) { return Int(std::move(name), 0); }
-  const std::string &text() const { return name; }
+  explicit Int(detail::NodeRef node) : expression(std::move(node)) {}
+  const detail::NodeRef &node() const { return expression; }
 
 private:
-  Int(std::string name, int) : name(std::move(name)) {}
-  std::string name;
+  detail::NodeRef expression;
 };
 
 /// A traced number of type f32.
@@ -246,16 +261,15 @@ class Float {
 public:
   template <typename T, detail::IfNumber<T> = 0>
   Float(T value)
-      : name(detail::define("arith.constant " +
-                            detail::formatF32(static_cast<double>(value)) +
-                            " : f32")) {}
+      : expression(detail::makeNode(
+            "arith.constant " + detail::formatF32(static_cast<double>(value)),
+            {}, "f32")) {}
 
-  static Float traced(std::string name) { return Float(std::move(name), 0); }
-  const std::string &text() const { return name; }
+  explicit Float(detail::NodeRef node) : expression(std::move(node)) {}
+  const detail::NodeRef &node() const { return expression; }
 
 private:
-  Float(std::string name, int) : name(std::move(name)) {}
-  std::string name;
+  detail::NodeRef expression;
 };
 
 /// The scaled score (natural-log units) that a scoreMod changes.
@@ -263,12 +277,12 @@ using Score = Float;
 
 /// Where a score is: all of type index.
 struct At {
-  Int batch = Int::traced("%b");
-  Int head = Int::traced("%h");
-  Int query = Int::traced("%i"); ///< position in the queries, from 0
-  Int key = Int::traced("%j");   ///< position in the keys, from 0
-  Int queryLength = Int::traced("%nq");
-  Int keyLength = Int::traced("%nk");
+  Int batch = Int(detail::makeLeaf("%b"));
+  Int head = Int(detail::makeLeaf("%h"));
+  Int query = Int(detail::makeLeaf("%i")); ///< position in the queries, from 0
+  Int key = Int(detail::makeLeaf("%j"));   ///< position in the keys, from 0
+  Int queryLength = Int(detail::makeLeaf("%nq"));
+  Int keyLength = Int(detail::makeLeaf("%nk"));
 };
 
 //===----------------------------------------------------------------------===//
@@ -277,24 +291,24 @@ struct At {
 
 namespace detail {
 inline Float floatOp(const char *op, const Float &a, const Float &b) {
-  return Float::traced(emit(op, {a.text(), b.text()}, "f32"));
+  return Float(detail::makeNode(op, {a.node(), b.node()}, "f32"));
 }
 inline Float floatOp(const char *op, const Float &a) {
-  return Float::traced(emit(op, {a.text()}, "f32"));
+  return Float(detail::makeNode(op, {a.node()}, "f32"));
 }
 inline Int intOp(const char *op, const Int &a, const Int &b) {
-  return Int::traced(emit(op, {a.text(), b.text()}, "index"));
+  return Int(detail::makeNode(op, {a.node(), b.node()}, "index"));
 }
 inline Bool boolOp(const char *op, const Bool &a, const Bool &b) {
-  return Bool::traced(emit(op, {a.text(), b.text()}, "i1"));
+  return Bool(detail::makeNode(op, {a.node(), b.node()}, "i1"));
 }
 inline Bool compare(const char *op, const Float &a, const Float &b) {
-  return Bool::traced(
-      emit(std::string("arith.cmpf ") + op + ",", {a.text(), b.text()}, "f32"));
+  return Bool(detail::makeNode(std::string("arith.cmpf ") + op + ",",
+                               {a.node(), b.node()}, "f32"));
 }
 inline Bool compare(const char *op, const Int &a, const Int &b) {
-  return Bool::traced(emit(std::string("arith.cmpi ") + op + ",",
-                           {a.text(), b.text()}, "index"));
+  return Bool(detail::makeNode(std::string("arith.cmpi ") + op + ",",
+                               {a.node(), b.node()}, "index"));
 }
 } // namespace detail
 
@@ -365,16 +379,16 @@ inline Bool operator!(const Bool &a) {
 
 /// `a` where the condition holds, else `b`; both are computed.
 inline Float select(const Bool &condition, const Float &a, const Float &b) {
-  return Float::traced(detail::emit(
-      "arith.select", {condition.text(), a.text(), b.text()}, "f32"));
+  return Float(detail::makeNode("arith.select",
+                                {condition.node(), a.node(), b.node()}, "f32"));
 }
 inline Int select(const Bool &condition, const Int &a, const Int &b) {
-  return Int::traced(detail::emit(
-      "arith.select", {condition.text(), a.text(), b.text()}, "index"));
+  return Int(detail::makeNode("arith.select",
+                              {condition.node(), a.node(), b.node()}, "index"));
 }
 inline Bool select(const Bool &condition, const Bool &a, const Bool &b) {
-  return Bool::traced(detail::emit(
-      "arith.select", {condition.text(), a.text(), b.text()}, "i1"));
+  return Bool(detail::makeNode("arith.select",
+                               {condition.node(), a.node(), b.node()}, "i1"));
 }
 
 /// A NaN wins.
@@ -404,15 +418,17 @@ inline Float cos(const Float &a) { return detail::floatOp("math.cos", a); }
 
 /// The nearest f32.
 inline Float toFloat(const Int &a) {
-  std::string narrow =
-      detail::emit("arith.index_cast", {a.text()}, "index to i32");
-  return Float::traced(detail::emit("arith.sitofp", {narrow}, "i32 to f32"));
+  return Float(detail::makeNode(
+      "arith.sitofp",
+      {detail::makeNode("arith.index_cast", {a.node()}, "index to i32")},
+      "i32 to f32"));
 }
 /// Rounds towards zero; the value must be below 2^31 in magnitude.
 inline Int toInt(const Float &a) {
-  std::string narrow = detail::emit("arith.fptosi", {a.text()}, "f32 to i32");
-  return Int::traced(
-      detail::emit("arith.index_cast", {narrow}, "i32 to index"));
+  return Int(detail::makeNode(
+      "arith.index_cast",
+      {detail::makeNode("arith.fptosi", {a.node()}, "f32 to i32")},
+      "i32 to index"));
 }
 
 //===----------------------------------------------------------------------===//
@@ -426,18 +442,13 @@ public:
   const std::string &name() const { return valueName; }
 
   /// As a number of type f32; set it with Args::set(name, float).
-  Float asFloat() const { return Float::traced(captureAs("f32")); }
+  Float asFloat() const { return Float(detail::makeCapture(valueName, "f32")); }
   /// As an integer of type index; set it with Args::set(name, integer).
-  Int asInt() const { return Int::traced(captureAs("index")); }
+  Int asInt() const { return Int(detail::makeCapture(valueName, "index")); }
   operator Float() const { return asFloat(); }
   operator Int() const { return asInt(); }
 
 private:
-  std::string captureAs(const char *type) const {
-    detail::Tracer *tracer = detail::Tracer::current();
-    return tracer ? tracer->signature.capture(valueName, type)
-                  : detail::nowhere();
-  }
   std::string valueName;
 };
 
@@ -453,44 +464,38 @@ public:
   operator Int() const { return asInt(); }
 
   Float asFloat() const {
+    std::string name = detail::typeName(type);
     switch (type) {
     case Type::f32:
-      return Float::traced(text);
+      return Float(element);
     case Type::f16:
     case Type::bf16:
-      return Float::traced(
-          detail::emit("arith.extf", {text},
-                       std::string(detail::typeName(type)) + " to f32"));
+      return Float(detail::makeNode("arith.extf", {element}, name + " to f32"));
     case Type::f64:
-      return Float::traced(detail::emit("arith.truncf", {text}, "f64 to f32"));
+      return Float(
+          detail::makeNode("arith.truncf", {element}, name + " to f32"));
     default:
       return toFloat(asInt());
     }
   }
   Int asInt() const {
-    switch (type) {
-    case Type::index:
-      return Int::traced(text);
-    case Type::i8:
-    case Type::i32:
-    case Type::i64:
-      return Int::traced(
-          detail::emit("arith.index_cast", {text},
-                       std::string(detail::typeName(type)) + " to index"));
-    default:
-      if (detail::Tracer *tracer = detail::Tracer::current())
-        tracer->signature.fail(std::string("an element of type ") +
-                               detail::typeName(type) +
-                               " is used as an integer; convert it with "
-                               "attn::toInt");
-      return Int::traced(text);
-    }
+    std::string name = detail::typeName(type);
+    if (type == Type::index)
+      return Int(element);
+    if (type == Type::i8 || type == Type::i32 || type == Type::i64)
+      return Int(
+          detail::makeNode("arith.index_cast", {element}, name + " to index"));
+    auto wrong = std::make_shared<detail::Node>(*element);
+    wrong->problem = "an element of type " + name +
+                     " is used as an integer; convert it with attn::toInt";
+    return Int(wrong);
   }
 
 private:
   friend class Table;
-  Element(std::string text, Type type) : text(std::move(text)), type(type) {}
-  std::string text;
+  Element(detail::NodeRef element, Type type)
+      : element(std::move(element)), type(type) {}
+  detail::NodeRef element;
   Type type;
 };
 
@@ -501,40 +506,32 @@ public:
       : name(std::move(name)), shape(std::move(shape)), type(type) {}
 
   /// Of a table with one dimension.
-  Element operator[](const Int &index) const { return at({index.text()}); }
+  Element operator[](const Int &index) const { return at({index.node()}); }
   /// One index for each dimension.  An index outside is moved to the nearest
   /// one inside.
   template <typename... Indices>
   Element operator()(const Indices &...indices) const {
-    return at({Int(indices).text()...});
+    return at({Int(indices).node()...});
   }
 
 private:
-  Element at(std::initializer_list<std::string> indices) const {
-    detail::Tracer *tracer = detail::Tracer::current();
-    if (!tracer)
-      return Element(detail::nowhere(), type);
-    if (indices.size() != shape.size())
-      tracer->signature.fail("the table '" + name + "' has " +
-                             std::to_string(shape.size()) +
-                             " dimensions, but got " +
-                             std::to_string(indices.size()) + " indices");
+  Element at(std::vector<detail::NodeRef> indices) const {
     std::string tensor = "tensor<";
     for (int64_t size : shape)
       tensor += (size < 0 ? "?" : std::to_string(size)) + "x";
     tensor += std::string(detail::typeName(type)) + ">";
-    std::string text =
-        "tensor.extract " + tracer->signature.capture(name, tensor) + "[";
-    const char *separator = "";
-    for (const std::string &index : indices) {
-      if (index == detail::nowhere())
-        tracer->signature.fail("the table '" + name +
-                               "' is read with an index that was made outside "
-                               "of scoreMod or maskMod");
-      text += separator + tracer->use(index);
-      separator = ", ";
-    }
-    return Element(tracer->define(text + "] : " + tensor), type);
+    auto element = std::make_shared<detail::Node>();
+    if (indices.size() != shape.size())
+      element->problem =
+          "the table '" + name + "' has " + std::to_string(shape.size()) +
+          " dimensions, but got " + std::to_string(indices.size()) + " indices";
+    element->operation = "tensor.extract";
+    element->type = tensor;
+    element->isElement = true;
+    element->operands = std::move(indices);
+    element->operands.insert(element->operands.begin(),
+                             detail::makeCapture(name, tensor));
+    return Element(std::move(element), type);
   }
 
   std::string name;
