@@ -65,7 +65,7 @@ double quantile(std::vector<double> values, double q) {
 Result<Measurement> measure(const Configuration &config, int samples) {
   std::string text = makeModule(config);
   Result<LoadedModule> loaded =
-      compileAndLoad(text, "bench.mlir", config.options, Cache::open());
+      compileAndLoad(text, "bench.mlir", config.options, Cache());
   if (!loaded)
     return loaded.takeFailure();
   auto device = CpuDevice::create(config.threads);

@@ -258,7 +258,7 @@ Result<RunStats> CpuDevice::run(Call &call, void *workspace,
       state->status = guarded(
           [&] { return state->launch(task, arguments, count, arenaBytes); });
     };
-    call.run(&host, call.arguments.data());
+    call.run(&host, call.current.arguments.data());
     if (!state->status)
       return failure("'" + call.entry().name +
                      "' failed: " + state->status.error());
