@@ -18,9 +18,11 @@
 #include "attn/Runtime/Package.h"
 #include "attn/Target/Cpu/Codegen.h"
 #include "attn/Target/Cpu/Pipeline.h"
+#include "attn/c.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -68,9 +70,9 @@ private:
                                             const llvm::TargetMachine &machine);
   Result<std::string> contentKey(const CompileOptions &options,
                                  const llvm::TargetMachine &machine);
-  bool parse();
-  Failure fail(const char *what) const {
-    return failure(diagnostics.empty() ? std::string(what) : diagnostics);
+  Status parse();
+  Failure fail(attn_status kind, const char *what) const {
+    return failure(diagnostics.empty() ? std::string(what) : diagnostics, kind);
   }
   bool runStage(void (*build)(mlir::OpPassManager &,
                               const CpuPipelineOptions &),
@@ -124,9 +126,20 @@ std::string Compilation::print() {
   return text;
 }
 
-bool Compilation::parse() {
-  module = mlir::parseSourceFile<mlir::ModuleOp>(sources, &context);
-  return static_cast<bool>(module);
+Status Compilation::parse() {
+  // Verified separately, so that the two kinds of errors can be told apart.
+  mlir::ParserConfig config(&context, /*verifyAfterParse=*/false);
+  module = mlir::parseSourceFile<mlir::ModuleOp>(sources, config);
+  if (!module)
+    return fail(ATTN_ERROR_PARSE, "the module could not be parsed");
+  if (mlir::failed(mlir::verify(*module)))
+    return fail(ATTN_ERROR_VERIFY, "the module is not valid");
+  return Status::success();
+}
+
+/// An error without a class gets one.
+static Failure classify(const Failure &given, attn_status kind) {
+  return failure(given.message, given.code ? given.code : kind);
 }
 
 Result<std::string>
@@ -137,39 +150,38 @@ Compilation::contentKey(const CompileOptions &options,
   manager.addPass(mlir::createCanonicalizerPass());
   manager.addPass(mlir::createCSEPass());
   if (mlir::failed(manager.run(*canonical)))
-    return fail("the module could not be canonicalised");
+    return fail(ATTN_ERROR_COMPILE, "the module could not be canonicalised");
   std::string text;
   llvm::raw_string_ostream out(text);
   canonical->print(out, mlir::OpPrintingFlags().useLocalScope());
   return hashHex({text, compilerVersion(), options.algorithm,
                   std::to_string(options.tileQ), std::to_string(options.tileKv),
-                  machine.getTargetTriple().str(),
-                  machine.getTargetCPU().str(),
+                  machine.getTargetTriple().str(), machine.getTargetCPU().str(),
                   machine.getTargetFeatureString().str()});
 }
 
 Result<std::string> Compilation::contentKey(const CompileOptions &options) {
   auto machine = createCpuTargetMachine(options.cpu, options.features);
   if (!machine)
-    return machine.takeFailure();
+    return classify(machine.takeFailure(), ATTN_ERROR_UNSUPPORTED);
   mlir::SourceMgrDiagnosticHandler handler(sources, &context, stream);
-  if (!parse())
-    return fail("the module could not be parsed");
+  if (Status parsed = parse(); !parsed)
+    return parsed.takeFailure();
   return contentKey(options, **machine);
 }
 
 Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
   auto machine = createCpuTargetMachine(options.cpu, options.features);
   if (!machine)
-    return machine.takeFailure();
+    return classify(machine.takeFailure(), ATTN_ERROR_UNSUPPORTED);
   Result<CpuTargetInfo> target = chooseTarget(options, **machine);
   if (!target)
-    return target.takeFailure();
+    return classify(target.takeFailure(), ATTN_ERROR_UNSUPPORTED);
   CpuPipelineOptions pipeline{options.algorithm, *target};
 
   mlir::SourceMgrDiagnosticHandler handler(sources, &context, stream);
-  if (!parse())
-    return fail("the module could not be parsed");
+  if (Status parsed = parse(); !parsed)
+    return parsed.takeFailure();
   std::string key;
   if (emit == Emit::package) {
     Result<std::string> computed = contentKey(options, **machine);
@@ -178,27 +190,29 @@ Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
     key = *computed;
   }
   if (!runStage(buildTileStage, pipeline))
-    return fail("lowering to tiles failed");
+    return fail(ATTN_ERROR_UNSUPPORTED, "lowering to tiles failed");
   if (llvm::none_of(module->getOps<mlir::func::FuncOp>(),
                     [](mlir::func::FuncOp function) {
                       return function->hasAttr("attn.algorithm");
                     }))
-    return failure(name + ": the module has no function with attn.attention");
+    return failure(name + ": the module has no function with attn.attention",
+                   ATTN_ERROR_UNSUPPORTED);
   if (emit == Emit::tile)
     return print();
   std::string manifest = buildManifest(*module, **machine);
   if (!runStage(buildThreadStage, pipeline))
-    return fail("lowering to vectors failed");
+    return fail(ATTN_ERROR_UNSUPPORTED, "lowering to vectors failed");
   if (emit == Emit::thread)
     return print();
   if (!runStage(buildLlvmStage, pipeline))
-    return fail("lowering to LLVM failed");
+    return fail(ATTN_ERROR_COMPILE, "lowering to LLVM failed");
 
   llvm::LLVMContext llvmContext;
   auto translated = translateToLlvm(*module, llvmContext, **machine, manifest);
   if (!translated)
-    return diagnostics.empty() ? translated.takeFailure()
-                               : failure(diagnostics);
+    return diagnostics.empty()
+               ? classify(translated.takeFailure(), ATTN_ERROR_COMPILE)
+               : failure(diagnostics, ATTN_ERROR_COMPILE);
   if (emit == Emit::llvm) {
     std::string text;
     llvm::raw_string_ostream(text) << **translated;

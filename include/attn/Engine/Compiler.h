@@ -47,7 +47,8 @@ enum class Emit {
 
 /// Compiles the module in `text`; `name` is what diagnostics call it. The
 /// result is text, or the bytes of a shared object or a package. An error holds
-/// the diagnostics. Thread-safe.
+/// the diagnostics; its code is an attn_status of attn/c.h: ATTN_ERROR_PARSE,
+/// VERIFY, UNSUPPORTED or COMPILE. Thread-safe.
 Result<std::string> compile(std::string_view text, const std::string &name,
                             const CompileOptions &options, Emit emit);
 

@@ -1,0 +1,253 @@
+//===- CompileTest.cpp - Kernels are made once and compute attention ------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ApiTestSupport.h"
+
+#include <gtest/gtest.h>
+
+using namespace attn;
+using namespace attn::test;
+
+#define ASSERT_OK(result)                                                      \
+  ASSERT_TRUE(bool(result)) << (result).error().text() << "\n"                 \
+                            << (result).error().log()
+
+static double keepAll(double score, int64_t, int64_t, int64_t) { return score; }
+
+/// A mask and a score whose numbers are given at run time.
+static Attention makeVariant(const Shape &shape) {
+  Attention spec = makeSpec(shape);
+  spec.name = "variant";
+  spec.lse = true;
+  spec.scoreMod = [](Score s, At at) {
+    Float capped = value("cap") * tanh(s / value("cap"));
+    return capped +
+           table("slopes", {-1}, f32)[at.head] * toFloat(at.key - at.query);
+  };
+  spec.maskMod = [](At at) {
+    Int last = at.query + at.keyLength - at.queryLength;
+    return at.key <= last && at.key >= last - value("window");
+  };
+  return spec;
+}
+
+/// Runs the variant and compares it with the definition.
+static double runVariant(const Engine &engine, const Kernel &kernel,
+                         Problem &problem, double cap, int64_t window) {
+  const Shape &s = problem.shape;
+  std::vector<float> slopes;
+  for (int64_t head = 0; head < s.heads; ++head)
+    slopes.push_back(0.125f * float(head + 1));
+  Result<Plan> plan = kernel.plan({s.batch, s.queries, s.keys});
+  EXPECT_TRUE(bool(plan)) << plan.error().text();
+  Result<Workspace> workspace =
+      Workspace::allocate(engine, plan->workspaceBytes());
+  EXPECT_TRUE(bool(workspace)) << workspace.error().text();
+  Args args = kernel.args();
+  args.set("query", problem.q()).set("key", problem.k());
+  args.set("value", problem.v()).set("output", problem.o());
+  args.set("lse", problem.l()).set("cap", cap).set("window", window);
+  args.set("slopes", Tensor(slopes.data(), {s.heads}));
+  Result<void> ran = kernel(args, *plan, *workspace);
+  EXPECT_TRUE(bool(ran)) << ran.error().text();
+  return compareWithNaive(
+      problem, [&](double score, int64_t head, int64_t i, int64_t j) {
+        int64_t last = i + s.keys - s.queries;
+        if (j > last || j < last - window)
+          return -double(INFINITY);
+        return cap * std::tanh(score / cap) +
+               double(slopes[size_t(head)]) * double(j - i);
+      });
+}
+
+TEST(CompileTest, denseWithoutPlan) {
+  Shape shape;
+  shape.valueDim = 48;
+  Problem problem(shape);
+  Attention spec = makeSpec(shape);
+  spec.lse = true;
+  for (int threads : {1, 2}) {
+    Engine engine(cpu(), makeOptions(threads));
+    Result<Kernel> kernel = engine.compile(spec);
+    ASSERT_OK(kernel);
+    ASSERT_OK((*kernel)({problem.q(), problem.k(), problem.v()},
+                        {problem.o(), problem.l()}));
+    EXPECT_LT(compareWithNaive(problem, keepAll), 1e-5);
+    EXPECT_EQ(engine.stats().launches, 1);
+  }
+}
+
+TEST(CompileTest, causalMask) {
+  Shape shape;
+  Problem problem(shape);
+  Attention spec = makeSpec(shape);
+  spec.mask = causal();
+  Engine engine(cpu(), makeOptions());
+  Result<Kernel> kernel = engine.compile(spec);
+  ASSERT_OK(kernel);
+  ASSERT_OK((*kernel)({problem.q(), problem.k(), problem.v()}, {problem.o()}));
+  EXPECT_LT(compareWithNaive(problem,
+                             [&](double score, int64_t, int64_t i, int64_t j) {
+                               return j <= i + shape.keys - shape.queries
+                                          ? score
+                                          : -INFINITY;
+                             }),
+            1e-5);
+}
+
+TEST(CompileTest, changingRunTimeValuesCompilesNothing) {
+  Engine engine(cpu(), makeOptions(2));
+  Result<Kernel> kernel = engine.compile(makeVariant(Shape()));
+  ASSERT_OK(kernel);
+  Stats before = engine.stats();
+  int64_t launches = 0;
+  for (int64_t batch : {1, 3})
+    for (int64_t queries : {1, 5, 64, 130})
+      for (int64_t keys : {1, 63, 130}) {
+        Shape shape;
+        shape.batch = batch;
+        shape.queries = queries;
+        shape.keys = keys;
+        Problem problem(shape, unsigned(batch * 7 + queries));
+        double cap = 1.0 + double(queries);
+        EXPECT_LT(runVariant(engine, *kernel, problem, cap, keys / 2 + 1), 2e-5)
+            << batch << " " << queries << " " << keys;
+        ++launches;
+        // The specification is compiled again by nobody.
+        ASSERT_OK(engine.compile(makeVariant(shape)));
+      }
+  Stats after = engine.stats();
+  EXPECT_EQ(after.compiled, before.compiled);
+  EXPECT_EQ(after.diskHits, before.diskHits);
+  EXPECT_EQ(after.memoryHits, before.memoryHits + launches);
+  EXPECT_EQ(after.launches, before.launches + launches);
+}
+
+TEST(CompileTest, strides) {
+  // The memory is [batch, sequence, heads, head_dim].
+  Shape shape;
+  Problem problem(shape);
+  auto transpose = [](const std::vector<float> &from, int64_t batch,
+                      int64_t heads, int64_t length, int64_t width) {
+    std::vector<float> to(from.size());
+    for (int64_t b = 0; b < batch; ++b)
+      for (int64_t h = 0; h < heads; ++h)
+        for (int64_t i = 0; i < length; ++i)
+          for (int64_t d = 0; d < width; ++d)
+            to[size_t(((b * length + i) * heads + h) * width + d)] =
+                from[size_t(((b * heads + h) * length + i) * width + d)];
+    return to;
+  };
+  auto query = transpose(problem.query, shape.batch, shape.heads, shape.queries,
+                         shape.headDim);
+  auto key = transpose(problem.key, shape.batch, shape.kvHeads, shape.keys,
+                       shape.headDim);
+  auto strided = [](const float *data, int64_t batch, int64_t heads,
+                    int64_t length, int64_t width) {
+    return Tensor(data, {batch, heads, length, width},
+                  {heads * length * width, width, heads * width, 1});
+  };
+  Engine engine(cpu(), makeOptions());
+  Result<Kernel> kernel = engine.compile(makeSpec(shape));
+  ASSERT_OK(kernel);
+  ASSERT_OK((*kernel)({strided(query.data(), shape.batch, shape.heads,
+                               shape.queries, shape.headDim),
+                       strided(key.data(), shape.batch, shape.kvHeads,
+                               shape.keys, shape.headDim),
+                       problem.v()},
+                      {problem.o()}));
+  EXPECT_LT(compareWithNaive(problem, keepAll), 1e-5);
+}
+
+TEST(CompileTest, everyAlgorithm) {
+  Shape shape;
+  for (const char *algorithm : {"flash", "memory-efficient", "standard"}) {
+    Problem problem(shape);
+    Engine engine(cpu(), makeOptions(2));
+    CompileOptions options;
+    options.algorithm = algorithm;
+    Result<Kernel> kernel = engine.compile(makeVariant(shape), options);
+    ASSERT_OK(kernel);
+    EXPECT_STREQ(kernel->algorithm(), algorithm);
+    EXPECT_LT(runVariant(engine, *kernel, problem, 3.0, 20), 2e-5) << algorithm;
+  }
+}
+
+TEST(CompileTest, countersAndEvents) {
+  TemporaryFolder folder;
+  std::vector<EventKind> events;
+  Options options;
+  options.cacheDirectory = folder.path;
+  options.threads = 1;
+  options.onEvent = [&](const Event &event) { events.push_back(event.kind); };
+  Attention spec = makeSpec(Shape());
+  {
+    Engine engine(cpu(), options);
+    ASSERT_OK(engine.compile(spec));
+    ASSERT_OK(engine.compile(spec));
+    EXPECT_EQ(engine.stats().compiled, 1);
+    EXPECT_EQ(engine.stats().memoryHits, 1);
+    EXPECT_EQ(engine.stats().diskHits, 0);
+    EXPECT_EQ(engine.cacheDirectory(), folder.path);
+  }
+  Engine second(cpu(), options);
+  ASSERT_OK(second.compile(spec));
+  EXPECT_EQ(second.stats().compiled, 0);
+  EXPECT_EQ(second.stats().diskHits, 1);
+  // Another text of the same content is compiled by nobody.
+  Result<std::string> text = spec.text();
+  ASSERT_OK(second.compile("// comment\n" + *text));
+  EXPECT_EQ(second.stats().compiled, 0);
+  EXPECT_EQ(second.stats().diskHits, 2);
+  if (events.front() == EventKind::compilerOpened)
+    events.erase(events.begin());
+  EXPECT_EQ(events,
+            (std::vector<EventKind>{EventKind::compiled, EventKind::memoryHit,
+                                    EventKind::diskHit, EventKind::diskHit}));
+}
+
+TEST(CompileTest, withoutDirectory) {
+  Options options;
+  options.cacheDirectory = "";
+  options.threads = 1;
+  Engine engine(cpu(), options);
+  EXPECT_STREQ(engine.cacheDirectory(), "");
+  ASSERT_OK(engine.compile(makeSpec(Shape())));
+  ASSERT_OK(engine.compile(makeSpec(Shape())));
+  EXPECT_EQ(engine.stats().compiled, 1);
+  EXPECT_EQ(engine.stats().memoryHits, 1);
+}
+
+TEST(CompileTest, kernelOutlivesItsEngine) {
+  Shape shape;
+  Problem problem(shape);
+  std::optional<Kernel> kernel;
+  {
+    Engine engine(cpu(), makeOptions(2));
+    Result<Kernel> made = engine.compile(makeSpec(shape));
+    ASSERT_OK(made);
+    kernel = *made;
+  }
+  ASSERT_OK((*kernel)({problem.q(), problem.k(), problem.v()}, {problem.o()}));
+  EXPECT_LT(compareWithNaive(problem, keepAll), 1e-5);
+}
+
+TEST(CompileTest, argumentsAreDescribed) {
+  Engine engine(cpu(), makeOptions());
+  Result<Kernel> kernel = engine.compile(makeVariant(Shape()));
+  ASSERT_OK(kernel);
+  EXPECT_STREQ(kernel->name(), "variant");
+  std::string all;
+  for (const attn_argument &argument : kernel->arguments())
+    all += std::string(argument.is_output ? "out " : "in ") + argument.name +
+           (argument.is_tensor ? " tensor " : " value ") +
+           std::to_string(argument.rank) + "; ";
+  EXPECT_EQ(all, "in query tensor 4; in key tensor 4; in value tensor 4; "
+                 "in cap value 0; in slopes tensor 1; in window value 0; "
+                 "out output tensor 4; out lse tensor 3; ");
+}
