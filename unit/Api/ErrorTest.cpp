@@ -34,7 +34,8 @@ TEST(ErrorTest, parse) {
 
 TEST(ErrorTest, parseOfAnEmptyText) {
   EXPECT_EQ(compileError("").kind(), ErrorClass::unsupported);
-  EXPECT_EQ(compileError(std::string(3, '\0')).kind(), ErrorClass::parse);
+  EXPECT_EQ(compileError(std::string(3, '\0')).kind(),
+            ErrorClass::unsupported);
 }
 
 TEST(ErrorTest, verify) {
