@@ -27,6 +27,10 @@ struct RunOptions {
   std::vector<std::string> inputs;
   /// Names of .npy files for the first results; an empty name skips a result.
   std::vector<std::string> outputs;
+  /// Likewise what the results should be: see loadExpected.
+  std::vector<std::string> expected;
+  /// The largest absolute difference from `expected` that passes.
+  double tolerance = 1e-5;
   CompileOptions compile;
   int repeat = 5;
   /// 0: all cores.

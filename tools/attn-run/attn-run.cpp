@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/attn-run/Expected.h"
 #include "tools/attn-run/Inputs.h"
 #include "tools/attn-run/Options.h"
 #include "tools/attn-run/Report.h"
@@ -19,6 +20,7 @@
 #include "attn/Runtime/Npy.h"
 #include "attn/Runtime/Package.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -140,6 +142,19 @@ static Status describe(Workload &workload, const std::vector<Value> &inputs,
   return Status::success();
 }
 
+/// An error if `flag` names more files than the entry has results.
+static Status checkCount(const std::string &flag,
+                         const std::vector<std::string> &files,
+                         const ManifestEntry &entry) {
+  size_t results = static_cast<size_t>(entry.numOutputs());
+  if (files.size() <= results)
+    return Status::success();
+  return failure(flag + " has " + std::to_string(files.size()) +
+                 " items, but '" + entry.name + "' has " +
+                 std::to_string(results) +
+                 (results == 1 ? " result" : " results"));
+}
+
 static Status run(const RunOptions &options) {
   Result<std::string> text = readModule(options.module);
   if (!text)
@@ -156,12 +171,10 @@ static Status run(const RunOptions &options) {
     return chosen.takeFailure();
   const ManifestEntry &entry = **chosen;
 
-  size_t numOutputs = static_cast<size_t>(entry.numOutputs());
-  if (options.outputs.size() > numOutputs)
-    return failure("--outputs has " + std::to_string(options.outputs.size()) +
-                   " items, but '" + entry.name + "' has " +
-                   std::to_string(numOutputs) +
-                   (numOutputs == 1 ? " result" : " results"));
+  if (Status status = checkCount("--outputs", options.outputs, entry); !status)
+    return status;
+  if (Status status = checkCount("--expect", options.expected, entry); !status)
+    return status;
   Result<std::vector<Value>> inputs = makeInputs(entry, options.inputs);
   if (!inputs)
     return inputs.takeFailure();
@@ -169,6 +182,10 @@ static Status run(const RunOptions &options) {
       makeOutputs(module, entry, argumentsOf(*inputs));
   if (!outputs)
     return outputs.takeFailure();
+  Result<std::vector<Expected>> expected =
+      loadExpected(entry, *outputs, options.expected);
+  if (!expected)
+    return expected.takeFailure();
   std::vector<Tensor> results;
   for (const Value &output : *outputs)
     results.push_back(*output.tensor());
@@ -214,12 +231,20 @@ static Status run(const RunOptions &options) {
       return check.takeFailure();
     report.check = *check;
   }
+  report.differences = differences(*outputs, *expected, options.tolerance);
   if (Status status = print(options.json ? report.toJson() : report.toText());
       !status)
     return status;
   if (report.check && !report.check->passed())
     return failure("the result differs from the reference by more than the "
                    "criterion allows");
+  auto passed = [](const Difference &difference) {
+    return difference.passed();
+  };
+  if (!std::all_of(report.differences.begin(), report.differences.end(),
+                   passed))
+    return failure("a result differs from what --expect gives by more than "
+                   "the tolerance");
   return Status::success();
 }
 
