@@ -143,8 +143,7 @@ Compilation::contentKey(const CompileOptions &options,
   canonical->print(out, mlir::OpPrintingFlags().useLocalScope());
   return hashHex({text, compilerVersion(), options.algorithm,
                   std::to_string(options.tileQ), std::to_string(options.tileKv),
-                  machine.getTargetTriple().str(),
-                  machine.getTargetCPU().str(),
+                  machine.getTargetTriple().str(), machine.getTargetCPU().str(),
                   machine.getTargetFeatureString().str()});
 }
 
