@@ -9,8 +9,8 @@
 // Times attention with 8 heads at several head dimensions. Every sample lies
 // between two samples of the peak; the share of the peak is the median over
 // samples. Each sample with two threads follows one with one thread, for the
-// ratio of the two. Of the peak itself it says how many FMA ports it keeps busy at the
-// clock of that moment: a whole number, or the peak is not one.
+// ratio of the two. Of the peak itself it says how many FMA ports it keeps busy
+// at the clock of that moment: a whole number, or the peak is not one.
 //
 //   attn-bench-cpu [--length=1024] [--head-dim=64] [--isa=avx512] [--threads=1]
 //
@@ -130,8 +130,8 @@ Result<Measurement> measure(const Configuration &config, int samples) {
     shares.push_back(flops / *elapsed / 1e9 / peak);
   }
   return Measurement{quantile(seconds, 0.5), quantile(shares, 0.5),
-                     quantile(shares, 0.9), quantile(peaks, 0.5),
-                     quantile(ports, 0.5), quantile(speedups, 0.5)};
+                     quantile(shares, 0.9),  quantile(peaks, 0.5),
+                     quantile(ports, 0.5),   quantile(speedups, 0.5)};
 }
 
 int run(int argc, char **argv) {
@@ -192,8 +192,7 @@ int run(int argc, char **argv) {
                 name, int(kHeads), int(length), int(dim),
                 causal ? "causal" : "full", threads, threads == 1 ? " " : "s",
                 result->seconds * 1e3, result->shareOfPeak * 100, result->peak,
-                result->bestShare * 100, result->portsBusy,
-                result->speedup);
+                result->bestShare * 100, result->portsBusy, result->speedup);
           std::fflush(stdout);
           report.push_back({{"isa", name},
                             {"head_dim", dim},

@@ -157,9 +157,8 @@ Cache::State::findOnDisk(std::string_view requestKey) {
   return contentKey ? findContent(*contentKey) : std::nullopt;
 }
 
-Result<CachedModule>
-Cache::State::compile(std::string_view requestKey,
-                      const CacheCompiler &compiler) {
+Result<CachedModule> Cache::State::compile(std::string_view requestKey,
+                                           const CacheCompiler &compiler) {
   auto contentKey = compiler.contentKey();
   if (!contentKey)
     return contentKey.takeFailure();
@@ -176,7 +175,7 @@ Cache::State::compile(std::string_view requestKey,
     auto bytes = compiler.package();
     if (!bytes)
       return bytes.takeFailure();
-    auto package = Package::fromBytes(*bytes, "what was compiled");
+    auto package = Package::fromBytes(*bytes, "the compiled kernel");
     if (!package)
       return package.takeFailure();
     auto module = package->loadForHost();

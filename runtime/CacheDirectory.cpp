@@ -131,7 +131,8 @@ Result<std::string> CacheDirectory::defaultPath() {
   };
   if (std::string own = variable("ATTN_CACHE_DIR"); !own.empty())
     return own;
-  if (std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty() && xdg[0] == '/')
+  if (std::string xdg = variable("XDG_CACHE_HOME");
+      !xdg.empty() && xdg[0] == '/')
     return xdg + "/attn-mlir";
   if (std::string home = variable("HOME"); !home.empty() && home[0] == '/')
     return home + "/.cache/attn-mlir";
@@ -196,8 +197,7 @@ CacheDirectory::lookup(std::string_view requestKey) const {
   return std::nullopt;
 }
 
-std::optional<Package>
-CacheDirectory::load(std::string_view contentKey) const {
+std::optional<Package> CacheDirectory::load(std::string_view contentKey) const {
   std::string path = pathOf(contentKey, packageSuffix);
   if (!exists(path))
     return std::nullopt;
@@ -268,8 +268,8 @@ CacheDirectory::Lock CacheDirectory::lock(std::string_view requestKey) const {
   std::string path = pathOf(requestKey, lockSuffix);
   int64_t waited = 0, pause = 1;
   while (true) {
-    FileDescriptor file(::open(
-        path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    FileDescriptor file(
+        ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file)
       return lock;
     // Polled, because a process that is stopped while it compiles must not stop
@@ -311,9 +311,8 @@ struct Entry {
   timespec used;
 
   bool isOlderThan(const Entry &other) const {
-    return used.tv_sec != other.used.tv_sec
-               ? used.tv_sec < other.used.tv_sec
-               : used.tv_nsec < other.used.tv_nsec;
+    return used.tv_sec != other.used.tv_sec ? used.tv_sec < other.used.tv_sec
+                                            : used.tv_nsec < other.used.tv_nsec;
   }
 };
 } // namespace

@@ -121,10 +121,10 @@ Status ArgumentChecker::checkMemory(size_t argument, const TensorView &tensor,
                  __builtin_add_overflow(reach, extent, &reach);
   }
   if (overflows)
-    return fail(argument,
-                "the shape " + shapeText(tensor) + " with strides " +
-                    formatShape({tensor.strides, tensor.strides + tensor.rank}) +
-                    " spans more than 63 bits of bytes");
+    return fail(argument, "the shape " + shapeText(tensor) + " with strides " +
+                              formatShape({tensor.strides,
+                                           tensor.strides + tensor.rank}) +
+                              " spans more than 63 bits of bytes");
   if (!withData)
     return Status::success();
   if (!tensor.data)
@@ -138,8 +138,7 @@ Status ArgumentChecker::checkMemory(size_t argument, const TensorView &tensor,
   return Status::success();
 }
 
-int64_t ArgumentChecker::expectedSize(size_t argument,
-                                      size_t dimension) const {
+int64_t ArgumentChecker::expectedSize(size_t argument, size_t dimension) const {
   const ManifestArgument &described = entry.arguments[argument];
   int64_t size = described.shape[dimension];
   return described.isOutput && size == ManifestArgument::dynamic
@@ -458,8 +457,8 @@ void Call::Frame::fill(const ManifestEntry &entry, const ArgumentView *given,
 
 Call::Call(std::shared_ptr<const Module> loaded, const ManifestEntry &entry)
     : module(std::move(loaded)), manifestEntry(&entry),
-      run(module->codeOf(entry).run), workspace(module->codeOf(entry).workspace),
-      current(entry), next(entry) {}
+      run(module->codeOf(entry).run),
+      workspace(module->codeOf(entry).workspace), current(entry), next(entry) {}
 
 Status Call::rebind(const ArgumentView *inputs, size_t numInputs,
                     const TensorView *outputs, size_t numOutputs) {

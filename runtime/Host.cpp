@@ -192,12 +192,12 @@ struct Feature {
 
 // Bits of <asm/hwcap.h>, which older systems have in part only.
 static constexpr Feature features[] = {
-    {"fp-armv8", AT_HWCAP, 0},   {"neon", AT_HWCAP, 1},
-    {"aes", AT_HWCAP, 3},        {"crc", AT_HWCAP, 7},
-    {"lse", AT_HWCAP, 8},        {"fullfp16", AT_HWCAP, 10},
-    {"rdm", AT_HWCAP, 12},       {"dotprod", AT_HWCAP, 20},
-    {"sve", AT_HWCAP, 22},       {"fp16fml", AT_HWCAP, 23},
-    {"sve2", AT_HWCAP2, 1},      {"i8mm", AT_HWCAP2, 13},
+    {"fp-armv8", AT_HWCAP, 0}, {"neon", AT_HWCAP, 1},
+    {"aes", AT_HWCAP, 3},      {"crc", AT_HWCAP, 7},
+    {"lse", AT_HWCAP, 8},      {"fullfp16", AT_HWCAP, 10},
+    {"rdm", AT_HWCAP, 12},     {"dotprod", AT_HWCAP, 20},
+    {"sve", AT_HWCAP, 22},     {"fp16fml", AT_HWCAP, 23},
+    {"sve2", AT_HWCAP2, 1},    {"i8mm", AT_HWCAP2, 13},
     {"bf16", AT_HWCAP2, 14},
 };
 
@@ -255,7 +255,9 @@ Status attn::checkHostFeatures(const std::vector<std::string> &features,
     std::sort(missing.begin(), missing.end());
     std::string names;
     for (size_t i = 0; i < missing.size(); ++i)
-      names += (i == 0 ? "" : i + 1 == missing.size() ? " and " : ", ") +
+      names += (i == 0                    ? ""
+                : i + 1 == missing.size() ? " and "
+                                          : ", ") +
                missing[i];
     return failure("this machine (" + hostCpuName() + ") lacks " + names +
                    ", which code for '" + cpu +

@@ -79,14 +79,10 @@ attn::writePackage(const std::string &compiler,
   return guarded([&]() -> Result<std::string> {
     std::vector<json> manifests;
     for (size_t i = 0; i < payloads.size(); ++i) {
-      std::string origin = "payload " + std::to_string(i + 1);
-      if (payloads[i].kind == "object")
-        if (auto parsed = parseManifest(payloads[i].manifestJson, origin);
-            !parsed)
-          return parsed.takeFailure();
       auto parsed = parseJson(payloads[i].manifestJson);
       if (!parsed)
-        return failure("the manifest of " + origin + " " + parsed.error());
+        return failure("the manifest of payload " + std::to_string(i + 1) +
+                       " " + parsed.error());
       manifests.push_back(*std::move(parsed));
     }
     // The manifest holds offsets, which depend on its own length.  Both only
@@ -109,6 +105,9 @@ attn::writePackage(const std::string &compiler,
     header.manifestBytes = manifest.size();
     header.checksum = hashBytes(std::string_view(bytes).substr(headerBytes));
     std::memcpy(bytes.data(), &header, headerBytes);
+    // What cannot be read is not written.
+    if (auto package = Package::fromBytes(bytes, "the new package"); !package)
+      return package.takeFailure();
     return bytes;
   });
 }
@@ -134,12 +133,11 @@ Status Package::parse(Contents &contents) {
   Header header;
   std::memcpy(&header, bytes.data(), headerBytes);
   if (header.format != packageFormat)
-    return failure(origin + " has package format " +
-                   std::to_string(header.format) +
-                   ", but this runtime reads format " +
-                   std::to_string(packageFormat) +
-                   "; compile it again with the attn-compile of this version, "
-                   "or use the runtime of that one");
+    return failure(
+        origin + " has package format " + std::to_string(header.format) +
+        ", but this runtime reads format " + std::to_string(packageFormat) +
+        "; compile it again with the attn-compile of this version, "
+        "or use the runtime of that one");
   if (header.reserved != 0)
     return damaged("a reserved field is " + std::to_string(header.reserved) +
                    ", expected 0");
@@ -167,7 +165,8 @@ Status Package::parse(Contents &contents) {
   contents.key = root.value("key", "");
 
   for (const json &described : root["payloads"]) {
-    std::string name = "payload " + std::to_string(contents.payloads.size() + 1);
+    std::string name =
+        "payload " + std::to_string(contents.payloads.size() + 1);
     if (!described.is_object() || !hasText(described, "kind") ||
         !described.contains("offset") || !described.contains("size") ||
         !described.contains("manifest"))
@@ -175,8 +174,7 @@ Status Package::parse(Contents &contents) {
                      " must have 'kind', 'offset', 'size' and 'manifest'");
     offset = alignUp(offset);
     if (described["offset"] != offset || !isInteger(described["size"]) ||
-        offset > bytes.size() ||
-        described["size"].get<int64_t>() < 0 ||
+        offset > bytes.size() || described["size"].get<int64_t>() < 0 ||
         described["size"].get<uint64_t>() > bytes.size() - offset)
       return damaged(name + " is not where it should be");
     Payload payload;
@@ -185,8 +183,8 @@ Status Package::parse(Contents &contents) {
     payload.bytes = bytes.substr(offset, size);
     offset += size;
     if (payload.kind == "object") {
-      auto manifest = parseManifest(described["manifest"].dump(),
-                                    name + " of " + origin);
+      auto manifest =
+          parseManifest(described["manifest"].dump(), name + " of " + origin);
       if (!manifest)
         return manifest.takeFailure();
       payload.manifest = *std::move(manifest);

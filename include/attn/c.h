@@ -55,7 +55,7 @@ enum {
   ATTN_MAX_ARGUMENTS = 64 /* inputs and outputs of a kernel */
 };
 
-/* The version of the runtime and of the compiler it belongs to. */
+/* The version of the runtime, "0.1.0". */
 ATTN_API const char *attn_version(void);
 
 /*===- Errors -------------------------------------------------------------===*/
@@ -69,7 +69,7 @@ typedef enum attn_status {
   ATTN_ERROR_COMPILE = 4,      /* the compiler is missing, or failed */
   ATTN_ERROR_CACHE = 5,        /* not in the cache, and jit is "never"; or a
                                   package that is damaged */
-  ATTN_ERROR_ARGUMENTS = 6,    /* of a function of this header, or of a kernel */
+  ATTN_ERROR_ARGUMENTS = 6,    /* of a function of this header or a kernel */
   ATTN_ERROR_DEVICE = 7,       /* the device is missing, or lacks something */
   ATTN_ERROR_OUT_OF_MEMORY = 8
 } attn_status;
@@ -81,7 +81,7 @@ typedef struct attn_error attn_error;
 ATTN_API attn_status attn_error_status(const attn_error *error);
 /* One sentence: what was given, what is allowed. */
 ATTN_API const char *attn_error_message(const attn_error *error);
-/* "name:line:column" in the text that was compiled; empty where there is none. */
+/* "name:line:column" in the text that was compiled, or empty. */
 ATTN_API const char *attn_error_location(const attn_error *error);
 /* All that the compiler said, with the lines it is about; may be empty. */
 ATTN_API const char *attn_error_log(const attn_error *error);
@@ -172,7 +172,7 @@ ATTN_API void attn_engine_free(attn_engine *engine);
 ATTN_API void attn_engine_stats(const attn_engine *engine, attn_stats *stats);
 /* Threads that a kernel of this engine may use. */
 ATTN_API int32_t attn_engine_threads(const attn_engine *engine);
-/* The absolute path of the cache directory; empty if nothing is kept on disk. */
+/* The path of the cache directory; empty if nothing is kept on disk. */
 ATTN_API const char *attn_engine_cache_directory(const attn_engine *engine);
 /* Memory from the hook `allocate`, aligned to at least 64 bytes; for
  * workspaces. Null if there is none. */
@@ -317,7 +317,8 @@ ATTN_API void attn_args_free(attn_args *args);
 /* Set an argument, in place of what it was.  Checked are the name, the kind,
  * the element type, rank, static sizes, strides, the data pointer (not null,
  * aligned to the element); on an error the argument is unset.  attn_args_int is
- * for values of type i1, i32, i64 and index, attn_args_float for f32 and f64. */
+ * for values of type i1, i32, i64 and index, attn_args_float for f32 and
+ * f64. */
 ATTN_API attn_status attn_args_tensor(attn_args *args, const char *name,
                                       const attn_tensor *tensor,
                                       attn_error **error);

@@ -24,9 +24,7 @@
 using namespace attn;
 using namespace attn::api;
 
-const char *attn_version(void) {
-  return "attn-mlir " ATTN_VERSION " (build " ATTN_BUILD_ID ")";
-}
+const char *attn_version(void) { return ATTN_VERSION; }
 
 namespace {
 /// A request with its defaults filled in, whose strings live as long as it.
@@ -42,8 +40,10 @@ struct Request {
   std::string key() const {
     // The processor does not change while the program runs.
     static const std::string host = hostIdentity();
-    return hashHex({"request", attn_version(), text, algorithm, cpu, features,
-                    std::to_string(tileQ), std::to_string(tileKv), host});
+    // The compiler is of the same build, see Compiler.cpp.
+    return hashHex({"request", ATTN_VERSION, ATTN_BUILD_ID, text, algorithm,
+                    cpu, features, std::to_string(tileQ),
+                    std::to_string(tileKv), host});
   }
   attn_compiler_request forCompiler() const {
     return {sizeof(attn_compiler_request),

@@ -1,4 +1,4 @@
-/*===- TbbPlugin.h - What libattn_tbb.so exports -------------------*- C -*-===*\
+/*===- TbbPlugin.h - What libattn_tbb.so exports ------------------*- C -*-===*\
 |*
 |* Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 |* See LICENSE for license information.

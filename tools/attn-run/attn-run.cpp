@@ -107,7 +107,8 @@ static Result<LoadedModule> loadPackage(std::string bytes,
     return failure("'" + options.module +
                    "' is a package, which does not hold what the reference of "
                    "--check reads: run the module in MLIR");
-  auto package = Package::fromBytes(std::move(bytes), "'" + options.module + "'");
+  auto package =
+      Package::fromBytes(std::move(bytes), "'" + options.module + "'");
   if (!package)
     return package.takeFailure();
   auto module = package->loadForHost();
@@ -160,8 +161,8 @@ static Status run(const RunOptions &options) {
   if (!text)
     return text.takeFailure();
   bool isPackage = llvm::StringRef(*text).starts_with(packageMagic);
-  Result<LoadedModule> loaded = isPackage ? loadPackage(*text, options)
-                                          : load(*text, options);
+  Result<LoadedModule> loaded =
+      isPackage ? loadPackage(*text, options) : load(*text, options);
   if (!loaded)
     return loaded.takeFailure();
   const Module &module = *loaded->module;

@@ -102,3 +102,22 @@ TEST(ProcessTest, eightProcessesCompileOnce) {
   }
   EXPECT_EQ(compiled, 1);
 }
+
+/// A library that is opened into a program must not meddle with its symbols.
+TEST(ProcessTest, exportsOfTheCompiler) {
+  FILE *pipe = popen("nm -D --defined-only " ATTN_COMPILER_FILE, "r");
+  ASSERT_TRUE(pipe);
+  int functions = 0;
+  char address[64], kind, name[8192];
+  while (fscanf(pipe, "%63s %c %8191s", address, &kind, name) == 3) {
+    std::string symbol = name;
+    bool isInterface = symbol.rfind("attn_compiler_", 0) == 0;
+    bool tellsTypesApart =
+        kind == 'V' && (symbol.find("N4mlir6detail14TypeIDResolver") < 8 ||
+                        symbol.find("N4llvm3Any6TypeId") < 8);
+    EXPECT_TRUE(isInterface || tellsTypesApart) << kind << " " << symbol;
+    functions += isInterface;
+  }
+  EXPECT_EQ(pclose(pipe), 0);
+  EXPECT_EQ(functions, 5);
+}

@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Checks that reading a package fails with a sentence or gives what was written.
-// The checksum is computed anew, or nothing would come past it.  Payloads are
-// not loaded: machine code is trusted once the package is.
+// Checks that reading a package fails with a sentence or gives what was
+// written. The checksum is computed anew, or nothing would come past it.
+// Payloads are not loaded: machine code is trusted once the package is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -56,8 +56,7 @@ static void use(const Package &package) {
                   .shape[static_cast<size_t>(ref.dimension)]);
     }
   }
-  static volatile size_t sink;
-  sink = sum;
+  require(sum != SIZE_MAX);
 }
 
 static void read(std::string bytes) {
@@ -68,24 +67,35 @@ static void read(std::string bytes) {
     require(!package.error().empty());
 }
 
+static std::string withChecksum(std::string bytes) {
+  Digest digest = hashBytes(std::string_view(bytes).substr(headerBytes));
+  std::memcpy(bytes.data() + 24, digest.data(), digest.size());
+  return bytes;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::string input(reinterpret_cast<const char *>(data), size);
   read(input);
-  if (size >= headerBytes) {
-    Digest digest = hashBytes(std::string_view(input).substr(headerBytes));
-    std::memcpy(input.data() + 24, digest.data(), digest.size());
-    read(input);
-  }
+  if (size >= headerBytes)
+    read(withChecksum(input));
+
+  // The input as the manifest of a package.
+  std::string package = *writePackage("fuzz", {});
+  package.resize(headerBytes);
+  package += input;
+  uint64_t manifestBytes = size;
+  std::memcpy(package.data() + 16, &manifestBytes, sizeof(manifestBytes));
+  read(withChecksum(std::move(package)));
+
   // The input as the manifest of a payload: what is written can be read.
-  auto written =
-      writePackage("fuzz", {{"object", std::string(input), "code"}}, "00");
+  auto written = writePackage("fuzz", {{"object", input, "code"}}, "00");
   if (!written)
     return 0;
-  auto package = Package::fromBytes(*written, "'fuzz'");
-  require(static_cast<bool>(package));
-  require(package->payloads().size() == 1 &&
-          package->payloads()[0].bytes == "code" && package->key() == "00");
-  use(*package);
+  auto again = Package::fromBytes(*written, "'fuzz'");
+  require(static_cast<bool>(again));
+  require(again->payloads().size() == 1 &&
+          again->payloads()[0].bytes == "code" && again->key() == "00");
+  use(*again);
   return 0;
 }
 
@@ -97,8 +107,8 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
   if (seed % 64 < 2) {
     std::string fresh = seedManifest;
     if (seed % 64 == 0)
-      fresh = *writePackage("c", {{"object", seedManifest, "code"},
-                                  {"other", "{}", "more"}});
+      fresh = *writePackage(
+          "c", {{"object", seedManifest, "code"}, {"other", "{}", "more"}});
     size = std::min(fresh.size(), maxSize);
     std::memcpy(data, fresh.data(), size);
   }

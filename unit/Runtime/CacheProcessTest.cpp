@@ -41,8 +41,7 @@ void dropPrivileges(const std::string &folder) {
   constexpr uid_t nobody = 65534;
   if (geteuid() != 0)
     return;
-  for (const auto &item :
-       std::filesystem::recursive_directory_iterator(folder))
+  for (const auto &item : std::filesystem::recursive_directory_iterator(folder))
     ASSERT_EQ(chown(item.path().c_str(), nobody, nobody), 0);
   ASSERT_EQ(chown(folder.c_str(), nobody, nobody), 0);
   ASSERT_EQ(setgroups(0, nullptr), 0);
@@ -170,7 +169,9 @@ TEST(CacheProcesses, SurviveAKillWhileWriting) {
     ASSERT_GE(child, 0);
     if (child == 0) {
       CacheCompiler compiler;
-      compiler.contentKey = [] { return Result<std::string>(std::string("c0")); };
+      compiler.contentKey = [] {
+        return Result<std::string>(std::string("c0"));
+      };
       compiler.package = [&] { return Result<std::string>(package); };
       CacheOptions options;
       options.directory = folder.path;

@@ -122,12 +122,10 @@ TEST(Cache, ReportsFailuresToAllAndForgetsThem) {
   failing.package = [] { return Result<std::string>(std::string("junk")); };
   auto junk = cache.cache.get("f1", failing);
   ASSERT_FALSE(junk);
-  EXPECT_NE(junk.error().find("what was compiled is not a package"),
+  EXPECT_NE(junk.error().find("the compiled kernel is not a package"),
             std::string::npos)
       << junk.error();
-  failing.contentKey = []() -> Result<std::string> {
-    throw std::bad_alloc();
-  };
+  failing.contentKey = []() -> Result<std::string> { throw std::bad_alloc(); };
   EXPECT_EQ(cache.cache.get("f2", failing).error(), "out of memory");
   EXPECT_EQ(cache.get("f2", compiler), "memory");
 }
@@ -196,15 +194,18 @@ std::vector<Damage> damages() {
        })},
       {"writable by the group", mode(0620)},
       {"writable by all", mode(0602)},
-      {"a link", [](const std::string &path, const std::string &) {
+      {"a link",
+       [](const std::string &path, const std::string &) {
          std::filesystem::rename(path, path + "-target");
          std::filesystem::create_symlink(path + "-target", path);
        }},
-      {"a pipe", [](const std::string &path, const std::string &) {
+      {"a pipe",
+       [](const std::string &path, const std::string &) {
          unlink(path.c_str());
          mkfifo(path.c_str(), 0600);
        }},
-      {"a directory", [](const std::string &path, const std::string &) {
+      {"a directory",
+       [](const std::string &path, const std::string &) {
          unlink(path.c_str());
          mkdir(path.c_str(), 0700);
        }},
@@ -251,11 +252,11 @@ TEST(Cache, ReplacesPackagesThatDoNotLoad) {
   TemporaryFolder folder;
   FakeCompiler compiler;
   EXPECT_EQ(TestCache(folder.path).get("f0", compiler), "cold");
-  writeBytes(folder / "c0.attnpkg",
-             *writePackage("c",
-                           {{"object", manifestText(emptyEntry("kernel")),
-                             "no ELF"}},
-                           "c0"));
+  writeBytes(
+      folder / "c0.attnpkg",
+      *writePackage("c",
+                    {{"object", manifestText(emptyEntry("kernel")), "no ELF"}},
+                    "c0"));
   EXPECT_EQ(TestCache(folder.path).get("f0", compiler), "cold");
   EXPECT_EQ(TestCache(folder.path).get("f0", compiler), "disk");
 }
@@ -300,9 +301,8 @@ TEST(Cache, RemovesWhatWasNotUsedForLongest) {
 TEST(Cache, RemovesWhatEndedProcessesLeft) {
   TemporaryFolder folder;
   FakeCompiler compiler;
-  for (const char *name :
-       {"c9.attnpkg.tmp.abcdef", "f9.req.tmp.abcdef", "f9.lock",
-        "c8.attnpkg.tmp.abcdef", "f8.lock"})
+  for (const char *name : {"c9.attnpkg.tmp.abcdef", "f9.req.tmp.abcdef",
+                           "f9.lock", "c8.attnpkg.tmp.abcdef", "f8.lock"})
     writeBytes(folder / name, "partial");
   for (const char *name :
        {"c9.attnpkg.tmp.abcdef", "f9.req.tmp.abcdef", "f9.lock"})
@@ -333,8 +333,8 @@ TEST(Cache, ReadsTheBoundFromTheEnvironment) {
     EXPECT_EQ(cache.get("f0", compiler), "disk");
     EXPECT_TRUE(cache.warnings.empty()) << text;
   }
-  for (const char *text : {"many", "-1", "0", "1T", "M", "9999999999G",
-                           "99999999999999999999"}) {
+  for (const char *text :
+       {"many", "-1", "0", "1T", "M", "9999999999G", "99999999999999999999"}) {
     ScopedVariable size("ATTN_CACHE_SIZE", text);
     TestCache cache(folder.path);
     EXPECT_EQ(cache.get("f0", compiler), "cold");

@@ -62,8 +62,8 @@ const char *entry =
 class CallTest : public testing::Test {
 protected:
   void SetUp() override {
-    auto loaded = Module::loadFromMemory(
-        compilePayload(manifestCode(entry) + code));
+    auto loaded =
+        Module::loadFromMemory(compilePayload(manifestCode(entry) + code));
     ASSERT_TRUE(loaded) << loaded.error();
     module = *loaded;
     for (int i = 0; i < 64; ++i)
@@ -83,10 +83,9 @@ protected:
     return call.rebind(inputs, 2, &result, 1);
   }
   Result<Call> bind() {
-    return module->bind("scale",
-                        {Tensor(query, ElementType::f32, {2, 4}),
-                         Scalar::index(2)},
-                        {Tensor(output, ElementType::f32, {2, 4})});
+    return module->bind(
+        "scale", {Tensor(query, ElementType::f32, {2, 4}), Scalar::index(2)},
+        {Tensor(output, ElementType::f32, {2, 4})});
   }
 
   std::shared_ptr<const Module> module;

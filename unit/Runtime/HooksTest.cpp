@@ -82,15 +82,15 @@ public:
 };
 
 TEST_F(Hooks, RunOnThreadsOfTheHost) {
-  useHook([](void *self, void (*body)(void *, int64_t), void *arg,
-             int64_t count) {
-    static_cast<Hooks *>(self)->calls += count;
-    std::vector<std::thread> threads;
-    for (int64_t i = 0; i < count; ++i)
-      threads.emplace_back([=] { body(arg, i); });
-    for (std::thread &thread : threads)
-      thread.join();
-  });
+  useHook(
+      [](void *self, void (*body)(void *, int64_t), void *arg, int64_t count) {
+        static_cast<Hooks *>(self)->calls += count;
+        std::vector<std::thread> threads;
+        for (int64_t i = 0; i < count; ++i)
+          threads.emplace_back([=] { body(arg, i); });
+        for (std::thread &thread : threads)
+          thread.join();
+      });
   EXPECT_EQ(run(), "100");
   EXPECT_EQ(calls, 3 * 4);
   EXPECT_EQ(run(2), "2");
@@ -179,11 +179,11 @@ TEST_F(Hooks, DISABLED_WithoutThePlugin) {
 TEST_F(Hooks, ExplainThatThePluginIsMissing) {
   TemporaryFolder folder;
   std::filesystem::copy_file("/proc/self/exe", folder / "tests");
-  std::string command =
-      (folder / "tests") + " --gtest_also_run_disabled_tests "
-                           "--gtest_filter=Hooks.DISABLED_WithoutThePlugin "
-                           "> " +
-      (folder / "log") + " 2>&1";
+  std::string command = (folder / "tests") +
+                        " --gtest_also_run_disabled_tests "
+                        "--gtest_filter=Hooks.DISABLED_WithoutThePlugin "
+                        "> " +
+                        (folder / "log") + " 2>&1";
   EXPECT_EQ(std::system(command.c_str()), 0) << readBytes(folder / "log");
 }
 } // namespace

@@ -194,7 +194,8 @@ TEST(Package, LoadsTheFirstObjectForThisCpu) {
   };
   auto module = load({{"cubin", "{}", "?"},
                       object("none", "?", "\"fma-of-2090\""),
-                      object("first", first), object("second", second)});
+                      object("first", first),
+                      object("second", second)});
   ASSERT_TRUE(module) << module.error();
   EXPECT_TRUE((*module)->manifest().find("first"));
 

@@ -113,8 +113,8 @@ public:
                                            const std::vector<Argument> &inputs,
                                            int64_t output) const;
 
-  /// Bytes of workspace that an entry needs with these inputs, which are checked
-  /// likewise.
+  /// Bytes of workspace that an entry needs with these inputs, which are
+  /// checked likewise.
   Result<int64_t> workspaceBytes(std::string_view entry,
                                  const std::vector<Argument> &inputs) const;
 

@@ -80,8 +80,7 @@ static llvm::json::Object describeEntry(func::FuncOp entry) {
 
 /// What the code may use of its own accord.  A CPU's name stands for more, such
 /// as pku, which virtual machines often lack; no kernel uses that.
-static llvm::json::Array
-requiredFeatures(const llvm::TargetMachine &machine) {
+static llvm::json::Array requiredFeatures(const llvm::TargetMachine &machine) {
   const llvm::MCSubtargetInfo *subtarget = machine.getMCSubtargetInfo();
   llvm::json::Array features;
   for (const llvm::SubtargetFeatureKV &feature :

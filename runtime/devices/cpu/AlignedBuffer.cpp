@@ -47,12 +47,12 @@ Status AlignedBuffer::reserve(int64_t wanted) {
   int64_t rounded = 0;
   if (wanted >= 0 && wanted <= maxBytes) {
     rounded = (wanted + alignment - 1) / alignment * alignment;
-    grown = allocator.allocate
-                ? allocator.allocate(allocator.self,
-                                     static_cast<size_t>(rounded),
-                                     static_cast<size_t>(alignment))
-                : std::aligned_alloc(static_cast<size_t>(alignment),
-                                     static_cast<size_t>(rounded));
+    grown =
+        allocator.allocate
+            ? allocator.allocate(allocator.self, static_cast<size_t>(rounded),
+                                 static_cast<size_t>(alignment))
+            : std::aligned_alloc(static_cast<size_t>(alignment),
+                                 static_cast<size_t>(rounded));
   }
   if (!grown)
     return failure("cannot allocate " + std::to_string(wanted) + " bytes");
