@@ -252,3 +252,105 @@ TEST(CompileTest, argumentsAreDescribed) {
                  "in cap value 0; in slopes tensor 1; in window value 0; "
                  "out output tensor 4; out lse tensor 3; ");
 }
+
+//===----------------------------------------------------------------------===//
+// Masks and scores by name
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A mask and its definition: i is the position of the query among the keys.
+struct MaskCase {
+  const char *name;
+  Mask mask;
+  bool (*keeps)(int64_t i, int64_t j);
+};
+} // namespace
+
+static int64_t floorDiv(int64_t a, int64_t b) {
+  return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+TEST(CompileTest, masks) {
+  const MaskCase cases[] = {
+      {"causal", causal(), [](int64_t i, int64_t j) { return j <= i; }},
+      {"window", window(5, 2),
+       [](int64_t i, int64_t j) { return i - 5 <= j && j <= i + 2; }},
+      {"left", window(5), [](int64_t i, int64_t j) { return i - 5 <= j; }},
+      {"prefix", prefix(9), [](int64_t, int64_t j) { return j < 9; }},
+      {"global", global(9),
+       [](int64_t i, int64_t j) { return i < 9 || j < 9; }},
+      {"dilated", dilated(3),
+       [](int64_t i, int64_t j) { return (i - j) % 3 == 0; }},
+      {"chunk", chunk(7),
+       [](int64_t i, int64_t j) { return floorDiv(i, 7) == floorDiv(j, 7); }},
+      {"and", causal() && window(9) && chunk(20),
+       [](int64_t i, int64_t j) {
+         return j <= i && i - 9 <= j && floorDiv(i, 20) == floorDiv(j, 20);
+       }},
+      {"or", (causal() && window(4)) || prefix(2),
+       [](int64_t i, int64_t j) { return (j <= i && i - 4 <= j) || j < 2; }},
+      {"not", !causal() || dilated(2),
+       [](int64_t i, int64_t j) { return j > i || (i - j) % 2 == 0; }},
+  };
+  Engine engine(cpu(), makeOptions());
+  Shape shape;
+  Problem problem(shape);
+  for (const MaskCase &test : cases) {
+    Attention spec = makeSpec(shape);
+    spec.mask = test.mask;
+    Result<Kernel> kernel = engine.compile(spec);
+    ASSERT_OK(kernel);
+    ASSERT_OK(
+        (*kernel)({problem.q(), problem.k(), problem.v()}, {problem.o()}));
+    EXPECT_LT(
+        compareWithNaive(problem,
+                         [&](double score, int64_t, int64_t i, int64_t j) {
+                           return test.keeps(i + shape.keys - shape.queries, j)
+                                      ? score
+                                      : -INFINITY;
+                         }),
+        1e-5)
+        << test.name;
+  }
+}
+
+TEST(CompileTest, changingWindowAndSoftcapCompilesNothing) {
+  Shape shape;
+  Attention spec = makeSpec(shape);
+  spec.mask = causal() && window(value("window"));
+  spec.scores = {softcap(value("cap")), alibi()};
+  Engine engine(cpu(), makeOptions(2));
+  Result<Kernel> kernel = engine.compile(spec);
+  ASSERT_OK(kernel);
+  Stats before = engine.stats();
+  Result<Plan> plan = kernel->plan({1, 64, 64});
+  ASSERT_OK(plan);
+  Result<Workspace> workspace =
+      Workspace::allocate(engine, plan->workspaceBytes());
+  ASSERT_OK(workspace);
+  Problem problem(shape);
+  Args args = kernel->args();
+  args.set("query", problem.q()).set("key", problem.k());
+  args.set("value", problem.v()).set("output", problem.o());
+  for (int64_t left : {0, 1, 16, 1000})
+    for (double cap : {0.5, 3.0, 50.0}) {
+      args.set("window", left).set("cap", cap);
+      ASSERT_OK((*kernel)(args, *plan, *workspace));
+      EXPECT_LT(compareWithNaive(
+                    problem,
+                    [&](double score, int64_t head, int64_t i, int64_t j) {
+                      i += shape.keys - shape.queries;
+                      double slope = std::exp2(-8.0 * double(head + 1) /
+                                               double(shape.heads));
+                      return j <= i && i - left <= j
+                                 ? cap * std::tanh(score / cap) -
+                                       slope * double(std::abs(i - j))
+                                 : -INFINITY;
+                    }),
+                2e-5)
+          << left << " " << cap;
+    }
+  EXPECT_EQ(engine.stats().compiled, before.compiled);
+  EXPECT_EQ(engine.stats().diskHits, before.diskHits);
+  EXPECT_EQ(engine.stats().memoryHits, before.memoryHits);
+}
