@@ -29,18 +29,15 @@ int main() {
   constexpr int64_t heads = 8, kvHeads = 2, headDim = 64, prompt = 100,
                     capacity = 128;
 
-  // What is wanted.  The functions are traced once; they run in the kernel.
+  // What is wanted.  The function is traced once; it runs in the kernel.
   attn::Attention spec;
   spec.heads = heads;
   spec.kvHeads = kvHeads;
   spec.headDim = headDim;
+  spec.mask = attn::causal() && attn::window(attn::value("window"));
   spec.scoreMod = [](attn::Score s, attn::At) {
     attn::Float cap = attn::value("cap");
     return cap * attn::tanh(s / cap);
-  };
-  spec.maskMod = [](attn::At at) {
-    attn::Int last = at.query + at.keyLength - at.queryLength;
-    return at.key <= last && at.key > last - attn::value("window");
   };
 
   attn::Options options;
