@@ -28,6 +28,10 @@ struct Tasks {
   int64_t count;
   char *arenas;
   int64_t arenaStride;
+  /// Set when the fields above are, and read by each worker first: the order of
+  /// things is then visible to tools that cannot see into what hands the work
+  /// over (ThreadSanitizer and oneTBB).
+  std::atomic<bool> isReady{false};
   /// The next unit of work.  Taken one by one, so that work starts in order and
   /// long tasks at the front are balanced by short ones at the end.
   std::atomic<int64_t> next{0};
@@ -36,6 +40,8 @@ struct Tasks {
   std::atomic<int64_t> left{0};
 
   void work(int64_t worker) {
+    if (!isReady.load(std::memory_order_acquire))
+      return;
     char *arena = arenas + worker * arenaStride;
     std::memset(arena, 0, ATTN_CPU_COUNTER_BYTES);
     for (int64_t index; (index = next.fetch_add(1)) < count;)
@@ -101,7 +107,7 @@ void Run::launch(attn_cpu_task task, void *const *arguments, int64_t count,
   if (!status || count <= 0)
     return;
   int64_t workers = std::min<int64_t>(threads, count);
-  Tasks tasks{task, arguments, count, nullptr, 0};
+  Tasks tasks{task, arguments, count, /*arenas=*/nullptr, /*arenaStride=*/0};
   if (!findArenas(workers, arenaBytes, tasks)) {
     status = failure("there is no scratch memory of " +
                          std::to_string(arenaStrideFor(arenaBytes)) +
@@ -110,6 +116,7 @@ void Run::launch(attn_cpu_task task, void *const *arguments, int64_t count,
                      ATTN_ERROR_OUT_OF_MEMORY);
     return;
   }
+  tasks.isReady.store(true, std::memory_order_release);
   if (workers == 1) {
     tasks.work(0);
     return;

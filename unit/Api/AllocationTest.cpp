@@ -22,15 +22,20 @@ using namespace attn::test;
 
 static std::atomic<int64_t> allocations{0};
 
-void *operator new(size_t bytes) {
+// Not inlined, or GCC takes the pair for malloc and delete.
+[[gnu::noinline]] void *operator new(size_t bytes) {
   ++allocations;
   void *memory = std::malloc(bytes ? bytes : 1);
   if (!memory)
     throw std::bad_alloc();
   return memory;
 }
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void *memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void *memory, size_t) noexcept {
+  std::free(memory);
+}
 
 TEST(AllocationTest, launches) {
   Options options = makeOptions(2);
