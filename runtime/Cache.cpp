@@ -40,7 +40,10 @@ namespace {
 /// A request that was made; filled by the thread that made it first.
 struct Request {
   bool isDone = false;
-  Result<CachedModule> result = failure("");
+  /// Null if it failed.
+  std::shared_ptr<const Module> module;
+  /// Stays if there is no memory to say more.
+  Failure failed{"out of memory"};
 };
 } // namespace
 
@@ -221,20 +224,26 @@ Result<CachedModule> Cache::get(std::string_view requestKey,
       if (known != state->requests.end()) {
         request = known->second;
         state->changed.wait(lock, [&] { return request->isDone; });
-        if (!request->result)
-          return request->result;
-        return CachedModule{request->result->module, CacheSource::memory};
+        if (!request->module)
+          return request->failed;
+        return CachedModule{request->module, CacheSource::memory};
       }
       request = std::make_shared<Request>();
       state->requests.emplace(requestKey, request);
     }
     auto result = guarded([&] { return state->find(requestKey, compiler); });
+    if (!result)
+      (void)guarded([&] {
+        request->failed = result.takeFailure();
+        return Status::success();
+      });
     {
       std::lock_guard<std::mutex> lock(state->mutex);
-      request->result = result;
-      request->isDone = true;
-      if (!result)
+      if (result)
+        request->module = result->module;
+      else
         state->requests.erase(state->requests.find(requestKey));
+      request->isDone = true;
     }
     state->changed.notify_all();
     return result;

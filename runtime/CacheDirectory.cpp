@@ -237,19 +237,23 @@ Status CacheDirectory::write(const std::string &target,
 
 Status CacheDirectory::refer(std::string_view requestKey,
                              std::string_view contentKey) const {
-  return write(pathOf(requestKey, requestSuffix),
-               referenceText(requestKey, contentKey));
+  Status status = write(pathOf(requestKey, requestSuffix),
+                        referenceText(requestKey, contentKey));
+  clean();
+  return status;
 }
 
 Status CacheDirectory::store(std::string_view requestKey,
                              std::string_view contentKey,
                              std::string_view package) const {
   // In this order, so that a reference never leads nowhere.
-  Status status = write(pathOf(contentKey, packageSuffix), package);
-  if (status)
-    status = refer(requestKey, contentKey);
-  clean();
-  return status;
+  if (Status status = write(pathOf(contentKey, packageSuffix), package);
+      !status) {
+    // Room for the next one, if the disk is full.
+    clean();
+    return status;
+  }
+  return refer(requestKey, contentKey);
 }
 
 //===----------------------------------------------------------------------===//

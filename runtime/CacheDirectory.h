@@ -53,7 +53,7 @@ public:
   /// keeps the directory within its bound.
   Status store(std::string_view requestKey, std::string_view contentKey,
                std::string_view package) const;
-  /// Writes only what refers to a package.
+  /// The same for a package that is there already.
   Status refer(std::string_view requestKey, std::string_view contentKey) const;
 
   /// Held by the process that compiles; closing it releases the lock.

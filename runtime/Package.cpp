@@ -182,9 +182,10 @@ Status Package::parse(Contents &contents) {
     size_t size = described["size"].get<size_t>();
     payload.bytes = bytes.substr(offset, size);
     offset += size;
+    payload.manifestJson = described["manifest"].dump();
     if (payload.kind == "object") {
       auto manifest =
-          parseManifest(described["manifest"].dump(), name + " of " + origin);
+          parseManifest(payload.manifestJson, name + " of " + origin);
       if (!manifest)
         return manifest.takeFailure();
       payload.manifest = *std::move(manifest);

@@ -46,6 +46,7 @@ bool isSample(const Package &package) {
          package.payloads()[0].bytes == std::string(100, 'x') &&
          package.payloads()[0].manifest.find("f") &&
          package.payloads()[1].kind == "hologram" &&
+         package.payloads()[1].manifestJson == R"({"shine":[1,2]})" &&
          package.payloads()[1].bytes == "light";
 }
 

@@ -83,7 +83,8 @@ Result<Manifest> parseManifest(std::string_view json,
 
 class Call;
 
-/// A loaded payload.  Immutable, usable from any thread.
+/// A loaded payload.  Immutable, usable from any thread.  Loading fails if the
+/// code may use features of CPUs that this machine lacks.
 class Module : public std::enable_shared_from_this<Module> {
 public:
   /// Loads a shared object from a file.  The file must not be changed in place

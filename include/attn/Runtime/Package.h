@@ -67,6 +67,8 @@ class Package {
 public:
   struct Payload {
     std::string kind;
+    /// Of any kind, for those who know it.
+    std::string manifestJson;
     /// Of kind "object" only; otherwise without entries.
     Manifest manifest;
     std::string_view bytes;
