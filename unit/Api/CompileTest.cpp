@@ -8,6 +8,7 @@
 
 #include "ApiTestSupport.h"
 
+#include <fstream>
 #include <gtest/gtest.h>
 
 using namespace attn;
@@ -222,6 +223,34 @@ TEST(CompileTest, withoutDirectory) {
   ASSERT_OK(engine.compile(makeSpec(Shape())));
   EXPECT_EQ(engine.stats().compiled, 1);
   EXPECT_EQ(engine.stats().memoryHits, 1);
+}
+
+TEST(CompileTest, package) {
+  TemporaryFolder folder;
+  Shape shape;
+  Options options;
+  options.cacheDirectory = folder.path;
+  options.threads = 1;
+  ASSERT_OK(Engine(cpu(), options).compile(makeSpec(shape)));
+  std::string bytes;
+  for (const auto &file : std::filesystem::directory_iterator(folder.path))
+    if (file.path().extension() == ".attnpkg") {
+      std::ifstream stream(file.path(), std::ios::binary);
+      bytes.assign(std::istreambuf_iterator<char>(stream), {});
+    }
+  options.cacheDirectory = "";
+  options.jit = Jit::Never;
+  Engine engine(cpu(), options);
+  Result<Kernel> kernel = engine.load(bytes);
+  ASSERT_OK(kernel);
+  ASSERT_OK(kernel->load());
+  Problem problem(shape);
+  ASSERT_OK((*kernel)({problem.q(), problem.k(), problem.v()}, {problem.o()}));
+  EXPECT_LT(compareWithNaive(problem, keepAll), 1e-5);
+  EXPECT_EQ(engine.load(bytes, "other").error().message(),
+            "there is no entry 'other'; there is 'attention'");
+  bytes[bytes.size() / 2] ^= 1;
+  EXPECT_EQ(engine.load(bytes).error().kind(), ErrorClass::cache);
 }
 
 TEST(CompileTest, kernelOutlivesItsEngine) {

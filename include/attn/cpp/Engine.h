@@ -332,6 +332,10 @@ public:
     return all;
   }
 
+  /// Puts everything on the device, so that no call has to.  On the CPU that
+  /// has happened when the kernel was made.
+  Result<void> load() const { return {}; }
+
   /// Runs on dense or strided inputs in the order of the arguments; for kernels
   /// without values and without workspace.
   Result<void> operator()(std::initializer_list<Tensor> inputs,
