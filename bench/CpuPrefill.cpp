@@ -91,7 +91,7 @@ void storeAs(ElementType type, char *at, float value) {
 Result<Measurement> measure(const Configuration &config, int samples) {
   std::string text = makeModule(config);
   Result<LoadedModule> loaded =
-      compileAndLoad(text, "bench.mlir", config.options, Cache::open());
+      compileAndLoad(text, "bench.mlir", config.options, Cache());
   if (!loaded)
     return loaded.takeFailure();
   auto device = CpuDevice::create(config.threads);

@@ -1,188 +1,251 @@
-//===- Cache.cpp - Object cache on disk -----------------------------------===//
+//===- Cache.cpp - Kernels that were compiled before ----------------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The cache in memory, and the order in which memory, files and compiler are
+// asked.
+//
+//===----------------------------------------------------------------------===//
 
 #include "attn/Runtime/Cache.h"
-#include "File.h"
+#include "CacheDirectory.h"
 #include "Guard.h"
-#include "attn/Runtime/Hash.h"
 
-#include <cerrno>
-#include <climits>
+#include <condition_variable>
 #include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <map>
+#include <mutex>
 
 using namespace attn;
 
-// A file is the ELF object, which the loader reads from the front, and behind
-// it the trailer: these 8 bytes and the hash of the key and the object.
-static constexpr std::string_view trailerMagic = "ATTNOBJ1";
-static constexpr size_t trailerBytes = 8 + sizeof(Digest);
+static constexpr int64_t defaultMaxBytes = int64_t(1) << 30;
 
-static std::string makeTrailer(std::string_view key, std::string_view object) {
-  Digest digest = hash128({key, object});
-  std::string trailer(trailerMagic);
-  trailer.append(reinterpret_cast<const char *>(digest.data()), digest.size());
-  return trailer;
-}
-
-/// A key becomes a file name.
-static bool isKey(std::string_view key) {
-  return !key.empty() && key.size() <= 128 &&
-         key.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-static bool isPrivate(const struct stat &info) {
-  return info.st_uid == geteuid() && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
-/// Creates a directory and those above it.
-static Status createDirectories(const std::string &path) {
-  for (size_t end = 0; end != std::string::npos;) {
-    end = path.find('/', end + 1);
-    std::string prefix = path.substr(0, end);
-    // A directory that exists may forbid creation (EACCES, EROFS) and still let
-    // us pass; if it does not exist, the next step says so.
-    if (mkdir(prefix.c_str(), 0700) != 0 && access(prefix.c_str(), F_OK) != 0)
-      return failure("the cache directory '" + path +
-                     "' cannot be created: " + errorText(errno));
+const char *attn::cacheSourceName(CacheSource source) {
+  switch (source) {
+  case CacheSource::compiled:
+    return "cold";
+  case CacheSource::disk:
+    return "disk";
+  case CacheSource::memory:
+    return "memory";
   }
-  return Status::success();
+  return "";
 }
 
-Cache Cache::disabled(std::string directory, std::string reason) {
-  Cache cache;
-  cache.path = std::move(directory);
-  cache.reason = std::move(reason);
-  return cache;
+namespace {
+/// A request that was made; filled by the thread that made it first.
+struct Request {
+  bool isDone = false;
+  /// Null if it failed.
+  std::shared_ptr<const Module> module;
+  /// Stays if there is no memory to say more.
+  Failure failed{"out of memory"};
+};
+} // namespace
+
+struct Cache::State {
+  std::function<void(const std::string &)> warn;
+  std::optional<CacheDirectory> directory;
+  std::string path;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::string, std::shared_ptr<Request>, std::less<>> requests;
+  /// By content key.
+  std::map<std::string, std::shared_ptr<const Module>, std::less<>> modules;
+  std::once_flag warned;
+  /// Why there is no directory; empty if there is one, or none is wanted.
+  std::string reason;
+
+  void open(const CacheOptions &options);
+  Result<CachedModule> find(std::string_view requestKey,
+                            const CacheCompiler &compiler);
+  std::optional<CachedModule> findOnDisk(std::string_view requestKey);
+  std::optional<CachedModule> findContent(const std::string &contentKey);
+  Result<CachedModule> compile(std::string_view requestKey,
+                               const CacheCompiler &compiler);
+  void keep(const std::string &contentKey,
+            std::shared_ptr<const Module> module);
+  void warnOnce(const std::string &sentence);
+};
+
+void Cache::State::warnOnce(const std::string &sentence) {
+  std::call_once(warned, [&] {
+    if (warn)
+      warn(sentence);
+  });
 }
 
-Cache Cache::at(std::string directory) {
-  try {
-    if (directory.empty())
-      return disabled("", "no cache directory is given");
-    if (directory.find('\0') != std::string::npos)
-      return disabled("", "the cache directory has a NUL in its name");
-    if (directory[0] != '/') {
-      char current[PATH_MAX];
-      if (!getcwd(current, sizeof(current)))
-        return disabled("", "the cache directory '" + directory +
-                                "' is relative, and the current directory "
-                                "cannot be found: " +
-                                errorText(errno));
-      directory = std::string(current) + "/" + directory;
+void Cache::State::open(const CacheOptions &options) {
+  if (!options.useDirectory)
+    return;
+  int64_t maxBytes = options.maxBytes > 0 ? options.maxBytes : defaultMaxBytes;
+  const char *size = std::getenv("ATTN_CACHE_SIZE");
+  if (options.maxBytes <= 0 && size && *size) {
+    auto parsed = parseCacheSize(size);
+    if (!parsed) {
+      reason = "ATTN_CACHE_SIZE is '" + std::string(size) +
+               "', expected a number of bytes from 1 on, with or without a "
+               "suffix K, M or G";
+      return;
     }
-    while (directory.size() > 1 && directory.back() == '/')
-      directory.pop_back();
-
-    std::string name = "the cache directory '" + directory + "'";
-    if (Status status = createDirectories(directory); !status)
-      return disabled(directory, status.error());
-    struct stat info;
-    if (stat(directory.c_str(), &info) != 0)
-      return disabled(directory, name + " cannot be read: " + errorText(errno));
-    if (!S_ISDIR(info.st_mode))
-      return disabled(directory, name + " is not a directory");
-    if (!isPrivate(info))
-      return disabled(directory,
-                      name + " belongs to another user or can be written by "
-                             "others; it must be the user's own (chmod 700)");
-    if (access(directory.c_str(), R_OK | W_OK | X_OK) != 0)
-      return disabled(directory,
-                      name + " cannot be written: " + errorText(errno));
-    Cache cache;
-    cache.path = std::move(directory);
-    return cache;
-  } catch (const std::exception &) {
-    // The sentence fits in a string without memory from the heap.
-    return disabled("", "out of memory");
+    maxBytes = *parsed;
   }
-}
-
-Cache Cache::open() {
-  auto variable = [](const char *name) -> std::string_view {
-    const char *value = std::getenv(name);
-    return value ? value : "";
-  };
-  try {
-    if (auto own = variable("ATTN_CACHE_DIR"); !own.empty())
-      return at(std::string(own));
-    if (auto xdg = variable("XDG_CACHE_HOME"); !xdg.empty() && xdg[0] == '/')
-      return at(std::string(xdg) + "/attn-mlir");
-    if (auto home = variable("HOME"); !home.empty() && home[0] == '/')
-      return at(std::string(home) + "/.cache/attn-mlir");
-    return disabled("", "no cache directory: neither ATTN_CACHE_DIR nor "
-                        "XDG_CACHE_HOME nor HOME is set");
-  } catch (const std::exception &) {
-    return disabled("", "out of memory");
+  Result<std::string> chosen = options.directory;
+  if (options.directory.empty())
+    chosen = CacheDirectory::defaultPath();
+  if (!chosen) {
+    reason = chosen.error();
+    return;
   }
+  auto opened = CacheDirectory::open(*chosen, maxBytes);
+  if (!opened) {
+    reason = opened.error();
+    return;
+  }
+  directory = *std::move(opened);
+  path = directory->path();
 }
 
-/// Whether the file is a whole and trusted object of this key.
-static bool isIntact(const std::string &path, std::string_view key) {
-  FileDescriptor file(
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat info;
-  if (!file || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
-      !isPrivate(info) || info.st_size < static_cast<off_t>(trailerBytes))
-    return false;
-  auto bytes = readFile(file, static_cast<size_t>(info.st_size), path);
-  if (!bytes)
-    return false;
-  std::string_view all = *bytes;
-  std::string_view object = all.substr(0, all.size() - trailerBytes);
-  return all.substr(object.size()) == makeTrailer(key, object);
+Cache::Cache(CacheOptions options) : state(std::make_shared<State>()) {
+  state->warn = options.warn;
+  if (Status status = guarded([&] {
+        state->open(options);
+        return Status::success();
+      });
+      !status)
+    state->reason = status.error();
 }
 
-std::optional<std::string> Cache::lookup(std::string_view key) const {
-  if (!enabled() || !isKey(key))
+const std::string &Cache::directory() const { return state->path; }
+bool Cache::hasDirectory() const { return state->directory.has_value(); }
+
+void Cache::State::keep(const std::string &contentKey,
+                        std::shared_ptr<const Module> module) {
+  std::lock_guard<std::mutex> lock(mutex);
+  modules[contentKey] = std::move(module);
+}
+
+/// What memory or the directory have for a content key.
+std::optional<CachedModule>
+Cache::State::findContent(const std::string &contentKey) {
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (auto found = modules.find(contentKey); found != modules.end())
+      return CachedModule{found->second, CacheSource::memory};
+  }
+  if (!directory)
     return std::nullopt;
-  try {
-    std::string file = path + "/" + std::string(key) + ".so";
-    struct stat info;
-    if (lstat(file.c_str(), &info) != 0)
-      return std::nullopt;
-    if (isIntact(file, key))
-      return file;
-    unlink(file.c_str());
-  } catch (const std::exception &) {
-    // Without memory to check a file there is no file.
+  auto package = directory->load(contentKey);
+  if (!package)
+    return std::nullopt;
+  auto module = package->loadForHost();
+  if (!module) {
+    directory->remove(contentKey);
+    return std::nullopt;
   }
-  return std::nullopt;
+  keep(contentKey, *module);
+  return CachedModule{*module, CacheSource::disk};
 }
 
-Result<std::string> Cache::store(std::string_view key,
-                                 std::string_view bytes) const {
-  return guarded([&]() -> Result<std::string> {
-    if (!enabled())
-      return failure("the cache is disabled: " + reason);
-    if (!isKey(key))
-      return failure("'" + std::string(key) +
+std::optional<CachedModule>
+Cache::State::findOnDisk(std::string_view requestKey) {
+  if (!directory)
+    return std::nullopt;
+  auto contentKey = directory->lookup(requestKey);
+  return contentKey ? findContent(*contentKey) : std::nullopt;
+}
+
+Result<CachedModule> Cache::State::compile(std::string_view requestKey,
+                                           const CacheCompiler &compiler) {
+  auto contentKey = compiler.contentKey();
+  if (!contentKey)
+    return contentKey.takeFailure();
+  if (!isCacheKey(*contentKey))
+    return failure("the compiler returned '" + *contentKey +
+                   "' as a content key; expected 1 to 128 lower-case "
+                   "hexadecimal digits");
+  Status stored = Status::success();
+  auto found = findContent(*contentKey);
+  if (found) {
+    if (directory)
+      stored = directory->refer(requestKey, *contentKey);
+  } else {
+    auto bytes = compiler.package();
+    if (!bytes)
+      return bytes.takeFailure();
+    auto package = Package::fromBytes(*bytes, "the compiled kernel");
+    if (!package)
+      return package.takeFailure();
+    auto module = package->loadForHost();
+    if (!module)
+      return module.takeFailure();
+    keep(*contentKey, *module);
+    if (directory)
+      stored = directory->store(requestKey, *contentKey, *bytes);
+    found = CachedModule{*module, CacheSource::compiled};
+  }
+  if (!stored)
+    warnOnce("compiled kernels are kept in memory only: " + stored.error());
+  return *found;
+}
+
+Result<CachedModule> Cache::State::find(std::string_view requestKey,
+                                        const CacheCompiler &compiler) {
+  if (!reason.empty())
+    warnOnce("compiled kernels are kept in memory only: " + reason);
+  if (auto found = findOnDisk(requestKey))
+    return *found;
+  CacheDirectory::Lock lock;
+  if (directory) {
+    lock = directory->lock(requestKey);
+    // Somebody else may have compiled it meanwhile.
+    if (auto found = findOnDisk(requestKey))
+      return *found;
+  }
+  return compile(requestKey, compiler);
+}
+
+Result<CachedModule> Cache::get(std::string_view requestKey,
+                                const CacheCompiler &compiler) const {
+  return guarded([&]() -> Result<CachedModule> {
+    if (!isCacheKey(requestKey))
+      return failure("'" + std::string(requestKey) +
                      "' is not a cache key: expected 1 to 128 lower-case "
                      "hexadecimal digits");
-    std::string target = path + "/" + std::string(key) + ".so";
-    std::string temporary = target + ".XXXXXX";
-    // Created with mode 0600.
-    FileDescriptor file(mkostemp(temporary.data(), O_CLOEXEC));
-    if (!file)
-      return failure("cannot create '" + temporary + "': " + errorText(errno));
-    Status status = writeFile(file, bytes, "'" + temporary + "'");
-    if (status)
-      status = writeFile(file, makeTrailer(key, bytes), "'" + temporary + "'");
-    if (status && rename(temporary.c_str(), target.c_str()) != 0)
-      status = failure("cannot rename '" + temporary + "' to '" + target +
-                       "': " + errorText(errno));
-    if (!status) {
-      unlink(temporary.c_str());
-      return status.takeFailure();
+    std::shared_ptr<Request> request;
+    {
+      std::unique_lock<std::mutex> lock(state->mutex);
+      auto known = state->requests.find(requestKey);
+      if (known != state->requests.end()) {
+        request = known->second;
+        state->changed.wait(lock, [&] { return request->isDone; });
+        if (!request->module)
+          return request->failed;
+        return CachedModule{request->module, CacheSource::memory};
+      }
+      request = std::make_shared<Request>();
+      state->requests.emplace(requestKey, request);
     }
-    return target;
+    auto result = guarded([&] { return state->find(requestKey, compiler); });
+    if (!result)
+      (void)guarded([&] {
+        request->failed = result.takeFailure();
+        return Status::success();
+      });
+    {
+      std::lock_guard<std::mutex> lock(state->mutex);
+      if (result)
+        request->module = result->module;
+      else
+        state->requests.erase(state->requests.find(requestKey));
+      request->isDone = true;
+    }
+    state->changed.notify_all();
+    return result;
   });
 }

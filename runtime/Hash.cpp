@@ -16,6 +16,15 @@
 
 using namespace attn;
 
+static Digest toDigest(XXH128_hash_t hash) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, hash);
+  Digest digest;
+  static_assert(sizeof(canonical.digest) == sizeof(digest));
+  std::memcpy(digest.data(), canonical.digest, sizeof(digest));
+  return digest;
+}
+
 Digest attn::hash128(std::initializer_list<std::string_view> fields) {
   XXH3_state_t state;
   XXH3_INITSTATE(&state);
@@ -26,12 +35,11 @@ Digest attn::hash128(std::initializer_list<std::string_view> fields) {
     if (length)
       XXH3_128bits_update(&state, field.data(), field.size());
   }
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state));
-  Digest digest;
-  static_assert(sizeof(canonical.digest) == sizeof(digest));
-  std::memcpy(digest.data(), canonical.digest, sizeof(digest));
-  return digest;
+  return toDigest(XXH3_128bits_digest(&state));
+}
+
+Digest attn::hashBytes(std::string_view bytes) {
+  return toDigest(XXH3_128bits(bytes.data(), bytes.size()));
 }
 
 std::string attn::hashHex(std::initializer_list<std::string_view> fields) {

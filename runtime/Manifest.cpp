@@ -7,9 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Guard.h"
+#include "Json.h"
 #include "attn/Runtime/Module.h"
-
-#include <nlohmann/json.hpp>
 
 using namespace attn;
 using nlohmann::json;
@@ -48,13 +47,6 @@ private:
   const std::string &origin;
 };
 } // namespace
-
-static bool isInteger(const json &value) {
-  // An unsigned JSON number beyond 63 bits would become negative.
-  return value.is_number_integer() &&
-         (!value.is_number_unsigned() ||
-          value.get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX));
-}
 
 /// Names become symbols and appear in errors.
 static bool isIdentifier(const std::string &name) {
@@ -262,12 +254,10 @@ Result<ManifestEntry> ManifestParser::parseEntry(const json &object,
 }
 
 Result<Manifest> ManifestParser::parse(std::string_view text) {
-  json root;
-  try {
-    root = json::parse(text);
-  } catch (const json::exception &exception) {
-    return fail("", std::string("is not JSON: ") + exception.what());
-  }
+  auto parsed = parseJson(text);
+  if (!parsed)
+    return fail("", parsed.error());
+  const json &root = *parsed;
   auto format = member(root, "format", json::value_t::number_integer, "");
   if (!format)
     return format.takeFailure();
@@ -292,6 +282,20 @@ Result<Manifest> ManifestParser::parse(std::string_view text) {
     if (!value)
       return value.takeFailure();
     *field = *value;
+  }
+  // Manifests written by hand may leave it out: then the code needs nothing.
+  if ((*target)->contains("requires")) {
+    auto features =
+        member(**target, "requires", json::value_t::array, "target");
+    if (!features)
+      return features.takeFailure();
+    for (const json &feature : **features) {
+      if (!feature.is_string())
+        return fail("target.requires",
+                    "expected names of CPU features, found " +
+                        feature.dump().substr(0, 60));
+      manifest.requiredFeatures.push_back(feature.get<std::string>());
+    }
   }
   auto entries = member(root, "entries", json::value_t::array, "");
   if (!entries)

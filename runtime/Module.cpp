@@ -9,6 +9,7 @@
 #include "attn/Runtime/Module.h"
 #include "File.h"
 #include "Guard.h"
+#include "attn/Runtime/Host.h"
 
 #include <cerrno>
 #include <cstring>
@@ -125,6 +126,10 @@ Module::loadFrom(const std::string &path, int file, const std::string &origin) {
   if (!manifest)
     return manifest.takeFailure();
   module->parsed = *std::move(manifest);
+  if (Status status = checkHostFeatures(module->parsed.requiredFeatures,
+                                        module->parsed.cpu);
+      !status)
+    return status.takeFailure();
 
   for (const ManifestEntry &entry : module->parsed.entries) {
     Code code;

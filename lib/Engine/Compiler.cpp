@@ -14,13 +14,18 @@
 
 #include "attn/InitAll.h"
 #include "attn/Runtime/Hash.h"
+#include "attn/Runtime/Host.h"
+#include "attn/Runtime/Package.h"
 #include "attn/Target/Cpu/Codegen.h"
 #include "attn/Target/Cpu/Pipeline.h"
+#include "attn/c.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -53,6 +58,7 @@ public:
   }
 
   Result<std::string> run(const CompileOptions &options, Emit emit);
+  Result<std::string> contentKey(const CompileOptions &options);
 
 private:
   static mlir::DialectRegistry makeRegistry() {
@@ -62,6 +68,12 @@ private:
   }
   static Result<CpuTargetInfo> chooseTarget(const CompileOptions &options,
                                             const llvm::TargetMachine &machine);
+  Result<std::string> contentKey(const CompileOptions &options,
+                                 const llvm::TargetMachine &machine);
+  Status parse();
+  Failure fail(attn_status kind, const char *what) const {
+    return failure(diagnostics.empty() ? std::string(what) : diagnostics, kind);
+  }
   bool runStage(void (*build)(mlir::OpPassManager &,
                               const CpuPipelineOptions &),
                 const CpuPipelineOptions &options);
@@ -114,50 +126,102 @@ std::string Compilation::print() {
   return text;
 }
 
+Status Compilation::parse() {
+  // Verified separately, so that the two kinds of errors can be told apart.
+  mlir::ParserConfig config(&context, /*verifyAfterParse=*/false);
+  module = mlir::parseSourceFile<mlir::ModuleOp>(sources, config);
+  if (!module)
+    return fail(ATTN_ERROR_PARSE, "the module could not be parsed");
+  if (mlir::failed(mlir::verify(*module)))
+    return fail(ATTN_ERROR_VERIFY, "the module is not valid");
+  return Status::success();
+}
+
+/// An error without a class gets one.
+static Failure classify(const Failure &given, attn_status kind) {
+  return failure(given.message, given.code ? given.code : kind);
+}
+
+Result<std::string>
+Compilation::contentKey(const CompileOptions &options,
+                        const llvm::TargetMachine &machine) {
+  mlir::OwningOpRef<mlir::ModuleOp> canonical = module->clone();
+  mlir::PassManager manager(&context);
+  manager.addPass(mlir::createCanonicalizerPass());
+  manager.addPass(mlir::createCSEPass());
+  if (mlir::failed(manager.run(*canonical)))
+    return fail(ATTN_ERROR_COMPILE, "the module could not be canonicalised");
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  canonical->print(out, mlir::OpPrintingFlags().useLocalScope());
+  return hashHex({text, compilerVersion(), options.algorithm,
+                  std::to_string(options.tileQ), std::to_string(options.tileKv),
+                  machine.getTargetTriple().str(), machine.getTargetCPU().str(),
+                  machine.getTargetFeatureString().str()});
+}
+
+Result<std::string> Compilation::contentKey(const CompileOptions &options) {
+  auto machine = createCpuTargetMachine(options.cpu, options.features);
+  if (!machine)
+    return classify(machine.takeFailure(), ATTN_ERROR_UNSUPPORTED);
+  mlir::SourceMgrDiagnosticHandler handler(sources, &context, stream);
+  if (Status parsed = parse(); !parsed)
+    return parsed.takeFailure();
+  return contentKey(options, **machine);
+}
+
 Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
   auto machine = createCpuTargetMachine(options.cpu, options.features);
   if (!machine)
-    return machine.takeFailure();
+    return classify(machine.takeFailure(), ATTN_ERROR_UNSUPPORTED);
   Result<CpuTargetInfo> target = chooseTarget(options, **machine);
   if (!target)
-    return target.takeFailure();
+    return classify(target.takeFailure(), ATTN_ERROR_UNSUPPORTED);
   CpuPipelineOptions pipeline{options.algorithm, *target};
 
   mlir::SourceMgrDiagnosticHandler handler(sources, &context, stream);
-  auto failed = [&](const char *what) {
-    return failure(diagnostics.empty() ? std::string(what) : diagnostics);
-  };
-  module = mlir::parseSourceFile<mlir::ModuleOp>(sources, &context);
-  if (!module)
-    return failed("the module could not be parsed");
+  if (Status parsed = parse(); !parsed)
+    return parsed.takeFailure();
+  std::string key;
+  if (emit == Emit::package) {
+    Result<std::string> computed = contentKey(options, **machine);
+    if (!computed)
+      return computed;
+    key = *computed;
+  }
   if (!runStage(buildTileStage, pipeline))
-    return failed("lowering to tiles failed");
+    return fail(ATTN_ERROR_UNSUPPORTED, "lowering to tiles failed");
   if (llvm::none_of(module->getOps<mlir::func::FuncOp>(),
                     [](mlir::func::FuncOp function) {
                       return function->hasAttr("attn.algorithm");
                     }))
-    return failure(name + ": the module has no function with attn.attention");
+    return failure(name + ": the module has no function with attn.attention",
+                   ATTN_ERROR_UNSUPPORTED);
   if (emit == Emit::tile)
     return print();
   std::string manifest = buildManifest(*module, **machine);
   if (!runStage(buildThreadStage, pipeline))
-    return failed("lowering to vectors failed");
+    return fail(ATTN_ERROR_UNSUPPORTED, "lowering to vectors failed");
   if (emit == Emit::thread)
     return print();
   if (!runStage(buildLlvmStage, pipeline))
-    return failed("lowering to LLVM failed");
+    return fail(ATTN_ERROR_COMPILE, "lowering to LLVM failed");
 
   llvm::LLVMContext llvmContext;
   auto translated = translateToLlvm(*module, llvmContext, **machine, manifest);
   if (!translated)
-    return diagnostics.empty() ? translated.takeFailure()
-                               : failure(diagnostics);
+    return diagnostics.empty()
+               ? classify(translated.takeFailure(), ATTN_ERROR_COMPILE)
+               : failure(diagnostics, ATTN_ERROR_COMPILE);
   if (emit == Emit::llvm) {
     std::string text;
     llvm::raw_string_ostream(text) << **translated;
     return text;
   }
-  return emitSharedObject(**translated, **machine);
+  Result<std::string> object = emitSharedObject(**translated, **machine);
+  if (!object || emit == Emit::object)
+    return object;
+  return writePackage(compilerVersion(), {{"object", manifest, *object}}, key);
 }
 
 Result<std::string> compile(std::string_view text, const std::string &name,
@@ -165,42 +229,32 @@ Result<std::string> compile(std::string_view text, const std::string &name,
   return Compilation(text, name).run(options, emit);
 }
 
+Result<std::string> contentKey(std::string_view text, const std::string &name,
+                               const CompileOptions &options) {
+  return Compilation(text, name).contentKey(options);
+}
+
 Result<LoadedModule> compileAndLoad(std::string_view text,
                                     const std::string &name,
                                     const CompileOptions &options,
                                     const Cache &cache) {
   auto begin = std::chrono::steady_clock::now();
-  auto finish = [&](Result<std::shared_ptr<const Module>> module,
-                    const char *state) -> Result<LoadedModule> {
-    if (!module)
-      return module.takeFailure();
-    std::chrono::duration<double> elapsed =
-        std::chrono::steady_clock::now() - begin;
-    return LoadedModule{*module, state, elapsed.count()};
+  std::string requestKey =
+      hashHex({text, compilerVersion(), options.algorithm,
+               std::to_string(options.tileQ), std::to_string(options.tileKv),
+               options.cpu, options.features, hostIdentity()});
+  CacheCompiler compiler;
+  compiler.contentKey = [&] { return contentKey(text, name, options); };
+  compiler.package = [&] {
+    return compile(text, name, options, Emit::package);
   };
-
-  auto machine = createCpuTargetMachine(options.cpu, options.features);
-  if (!machine)
-    return machine.takeFailure();
-  std::string key = hashHex(
-      {text, compilerVersion(), options.algorithm,
-       std::to_string(options.tileQ), std::to_string(options.tileKv),
-       (*machine)->getTargetTriple().str(), (*machine)->getTargetCPU().str(),
-       (*machine)->getTargetFeatureString().str()});
-  if (cache.enabled())
-    if (std::optional<std::string> path = cache.lookup(key)) {
-      Result<LoadedModule> loaded = finish(Module::load(*path), "disk");
-      if (loaded)
-        return loaded;
-    }
-
-  Result<std::string> bytes = compile(text, name, options, Emit::object);
-  if (!bytes)
-    return bytes.takeFailure();
-  if (cache.enabled())
-    if (Result<std::string> path = cache.store(key, *bytes))
-      return finish(Module::load(*path), "cold");
-  return finish(Module::loadFromMemory(*bytes), "cold");
+  Result<CachedModule> found = cache.get(requestKey, compiler);
+  if (!found)
+    return found.takeFailure();
+  std::chrono::duration<double> elapsed =
+      std::chrono::steady_clock::now() - begin;
+  return LoadedModule{found->module, cacheSourceName(found->source),
+                      elapsed.count()};
 }
 
 } // namespace attn

@@ -6,7 +6,7 @@
 // RUN: %{fails} %t/good.mlir --target=tpu --emit=llvm | FileCheck %s --check-prefix=TARGET
 // TARGET: --target: unknown target 'tpu'; allowed is cpu
 // RUN: %{fails} %t/good.mlir --emit=ptx | FileCheck %s --check-prefix=EMIT
-// EMIT: --emit: unknown kind 'ptx'; allowed are tile, thread, llvm and object
+// EMIT: --emit: unknown kind 'ptx'; allowed are tile, thread, llvm, object and package
 // RUN: %{fails} %t/good.mlir --emit=llvm --algorithm=fast | FileCheck %s --check-prefix=ALGORITHM
 // ALGORITHM: --algorithm: unknown algorithm 'fast'; allowed are standard, memory-efficient and flash
 // RUN: %{fails} %t/good.mlir --emit=llvm --fast | FileCheck %s --check-prefix=FLAG
@@ -24,6 +24,8 @@
 
 // RUN: %{fails} %t/good.mlir --emit=object | FileCheck %s --check-prefix=STDOUT
 // STDOUT: --emit=object writes a binary file: give its name with -o FILE
+// RUN: %{fails} %t/good.mlir --emit=package | FileCheck %s --check-prefix=STDOUT2
+// STDOUT2: --emit=package writes a binary file: give its name with -o FILE
 // RUN: %{fails} %t/good.mlir --emit=object -o %t/none/out.so | FileCheck %s --check-prefix=UNWRITABLE
 // UNWRITABLE: cannot write '{{.*}}out.so': No such file or directory
 

@@ -26,6 +26,17 @@
 // RUN:   | FileCheck %s --check-prefix=OBJECT
 // OBJECT: b'{'
 
+// A package holds the same object and says what it is without being loaded.
+// RUN: attn-compile %s --emit=package -o %t/kernel.attnpkg
+// RUN: head -c 7 %t/kernel.attnpkg | FileCheck %s --check-prefix=MAGIC
+// MAGIC: ATTNPKG
+// RUN: %python -c "b = open(r'%t/kernel.attnpkg', 'rb').read(); print(b[40:40 + int.from_bytes(b[16:24], 'little')].decode())" \
+// RUN:   | FileCheck %s --check-prefix=PACKAGE
+// PACKAGE: {"compiler":"attn-mlir {{.*}}","format":1,"key":"{{[0-9a-f]+}}","payloads":[{"kind":"object","manifest":{
+// PACKAGE-SAME: "name":"attend"
+// PACKAGE-SAME: "requires":[{{.*}}"avx2"
+// PACKAGE-SAME: "offset":{{[0-9]+}},"size":{{[0-9]+}}}]}
+
 // What a level shows depends on the algorithm.
 // RUN: attn-compile %s --emit=tile --algorithm=standard | FileCheck %s --check-prefix=STANDARD
 // STANDARD: tile.launch @attend_scores

@@ -32,7 +32,7 @@
 // Code that this machine could not run is not started.  No machine of today
 // has FMA4.
 // RUN: %{fails} %t/good.mlir --cpu-features=+fma4 | FileCheck %s --check-prefix=HOST
-// HOST: fma4
+// HOST: this machine ({{.*}}) lacks fma4{{.*}}, which code for '{{.*}}' may use; compile it for this machine
 
 // The module.
 // RUN: %{fails} %t/missing.mlir | FileCheck %s --check-prefix=MISSING
@@ -45,6 +45,21 @@
 // FUNCTION: there is no function 'three'; '{{.*}}good.mlir' has 'one' and 'two'
 // RUN: %{fails} %t/good.mlir | FileCheck %s --check-prefix=CHOOSE
 // CHOOSE: choose a function with --function=NAME; '{{.*}}good.mlir' has 'one' and 'two'
+
+// Packages.
+// RUN: attn-compile %t/good.mlir --emit=package -o %t/good.attnpkg
+// RUN: attn-compile %t/good.mlir --emit=package --cpu-features=+fma4 -o %t/fma4.attnpkg
+// RUN: head -c 1000 %t/good.attnpkg > %t/truncated.attnpkg
+// RUN: %{fails} %t/good.attnpkg | FileCheck %s --check-prefix=CHOOSE-PACKAGE
+// CHOOSE-PACKAGE: choose a function with --function=NAME; '{{.*}}good.attnpkg' has 'one' and 'two'
+// RUN: %{fails} %t/good.attnpkg --check | FileCheck %s --check-prefix=CHECK-PACKAGE
+// CHECK-PACKAGE: '{{.*}}good.attnpkg' is a package, which does not hold what the reference of --check reads: run the module in MLIR
+// RUN: %{fails} %t/good.attnpkg --tile-q=64 | FileCheck %s --check-prefix=COMPILED
+// COMPILED: '{{.*}}good.attnpkg' is a package, which has been compiled already: --algorithm, --cpu,
+// RUN: %{fails} %t/fma4.attnpkg | FileCheck %s --check-prefix=HOST-PACKAGE
+// HOST-PACKAGE: '{{.*}}fma4.attnpkg': this machine ({{.*}}) lacks fma4{{.*}}, which code for '
+// RUN: %{fails} %t/truncated.attnpkg | FileCheck %s --check-prefix=DAMAGED
+// DAMAGED: '{{.*}}truncated.attnpkg' is a damaged package: {{.*}}; compile it again
 
 // Inputs: how many, what they are, and whether they fit.
 // DEFINE: %{one} = %{fails} %t/good.mlir --function=one

@@ -32,7 +32,8 @@ struct Options {
 static const std::map<std::string, Emit> emits = {{"tile", Emit::tile},
                                                   {"thread", Emit::thread},
                                                   {"llvm", Emit::llvm},
-                                                  {"object", Emit::object}};
+                                                  {"object", Emit::object},
+                                                  {"package", Emit::package}};
 
 /// Writes to a file, which is removed again if that fails, or to "-", standard
 /// output.
@@ -54,9 +55,10 @@ static Status write(const std::string &path, const std::string &bytes) {
 
 static Status run(const Options &options) {
   Emit emit = emits.at(options.emit);
-  if (emit == Emit::object && options.output == "-")
-    return failure("--emit=object writes a binary file: give its name with "
-                   "-o FILE, or choose --emit=tile, thread or llvm");
+  if ((emit == Emit::object || emit == Emit::package) && options.output == "-")
+    return failure("--emit=" + options.emit +
+                   " writes a binary file: give its name with -o FILE, or "
+                   "choose --emit=tile, thread or llvm");
   Result<std::string> text = tool::readModule(options.input);
   if (!text)
     return text.takeFailure();
@@ -75,8 +77,10 @@ int main(int argc, char **argv) {
                  "tile: kernels over tiles\n"
                  "thread: loops over vectors\n"
                  "llvm: LLVM IR\n"
-                 "object: an ELF shared object")
-      ->check(tool::oneOf("kind", {"tile", "thread", "llvm", "object"}))
+                 "object: an ELF shared object\n"
+                 "package: a package (.attnpkg) with that object")
+      ->check(
+          tool::oneOf("kind", {"tile", "thread", "llvm", "object", "package"}))
       ->type_name("KIND")
       ->capture_default_str();
   app.add_option("-o", options.output, "Where to; - is standard output")

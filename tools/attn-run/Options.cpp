@@ -29,6 +29,9 @@ static std::vector<std::string> splitList(const std::string &text) {
 
 void addRunFlags(CLI::App &app, RunOptions &options) {
   addCommonFlags(app, options.module);
+  app.get_option("input")
+      ->description("A module in MLIR (- is standard input) or a package")
+      ->type_name("FILE");
   app.add_option("--device", options.device, "Where to run: cpu")
       ->check(oneOf("device", {"cpu"}))
       ->type_name("NAME")
@@ -78,7 +81,7 @@ void addRunFlags(CLI::App &app, RunOptions &options) {
                "Compare the results with a float64 reference");
   app.add_flag("--json", options.json, "Print one JSON object");
   app.add_flag("--no-cache", options.noCache,
-               "Compile even if the object cache has the kernel");
+               "Compile even if the cache has the kernel");
   addCompileFlags(app, options.target, options.compile);
   app.footer("Example:\n"
              "  attn-run examples/bert.mlir --check --inputs=random:1x12x512x64"

@@ -64,19 +64,26 @@ std::string Report::toText() const {
      << tileKv << ", on " << device << " (" << cpu << "), " << threads
      << (threads == 1 ? " thread\n" : " threads\n");
   os << "  compile  " << formatSeconds(compileSeconds)
-     << (cache == "disk" ? ", from the object cache\n" : "\n");
+     << (cache == "disk"      ? ", from the cache\n"
+         : cache == "package" ? ", from a package\n"
+                              : "\n");
   os << "  time     " << formatSeconds(median) << " median, "
      << formatSeconds(minSeconds()) << " minimum of " << seconds.size() << "\n";
-  if (median > 0)
-    os << "  speed    " << llvm::format("%.4g", flops / median * 1e-12)
-       << " TFLOP/s, " << llvm::format("%.4g", bytes / median * 1e-9)
-       << " GB/s\n";
+  if (median > 0) {
+    os << "  speed    ";
+    if (flops)
+      os << llvm::format("%.4g", double(*flops) / median * 1e-12)
+         << " TFLOP/s, ";
+    os << llvm::format("%.4g", double(bytes) / median * 1e-9) << " GB/s\n";
+  }
   os << "  memory   " << formatBytes(bytes) << " of inputs and outputs, "
      << formatBytes(workspaceBytes) << " of workspace, "
      << formatBytes(stats.arenaBytes) << " of scratch\n";
   os << "  tiles    " << stats.partialTiles + stats.fullTiles << " visited ("
-     << stats.partialTiles << " partial, " << stats.fullTiles << " full), "
-     << totalTiles << " in total\n";
+     << stats.partialTiles << " partial, " << stats.fullTiles << " full)";
+  if (totalTiles)
+    os << ", " << *totalTiles << " in total";
+  os << "\n";
   if (check) {
     os << "  check    " << (check->passed() ? "PASS" : "FAIL")
        << ": max abs error " << llvm::format("%.2g", check->errors.maxAbsError)
@@ -100,6 +107,11 @@ std::string Report::toText() const {
   return text;
 }
 
+/// Null where nobody knows.
+static nlohmann::json toJson(const std::optional<int64_t> &number) {
+  return number ? nlohmann::json(*number) : nlohmann::json();
+}
+
 std::string Report::toJson() const {
   double median = medianSeconds();
   nlohmann::ordered_json json = {
@@ -116,7 +128,7 @@ std::string Report::toJson() const {
       {"repeat", seconds.size()},
       {"median_s", median},
       {"min_s", minSeconds()},
-      {"flops", flops},
+      {"flops", tool::toJson(flops)},
       {"bytes", bytes},
       {"workspace_bytes", workspaceBytes},
       {"arena_bytes", stats.arenaBytes},
@@ -124,7 +136,7 @@ std::string Report::toJson() const {
        {{"visited", stats.partialTiles + stats.fullTiles},
         {"partial", stats.partialTiles},
         {"full", stats.fullTiles},
-        {"total", totalTiles}}}};
+        {"total", tool::toJson(totalTiles)}}}};
   if (check) {
     json["check"] = {
         {"passed", check->passed()},

@@ -34,17 +34,18 @@ struct Report {
   int threads = 0;
   /// From text to loaded code.
   double compileSeconds = 0;
-  /// cold or disk.
+  /// cold, disk, or package.
   std::string cache;
   /// Of each timed run; at least one.
   std::vector<double> seconds;
-  int64_t flops = 0;
+  /// Of a package, which does not hold the attention op, nobody knows.
+  std::optional<int64_t> flops;
   /// Of inputs and outputs.
   int64_t bytes = 0;
   int64_t workspaceBytes = 0;
   /// Of one run.
   RunStats stats;
-  int64_t totalTiles = 0;
+  std::optional<int64_t> totalTiles;
   std::optional<Check> check;
   /// One for each result that --expect gives.
   std::vector<Difference> differences;

@@ -6,19 +6,19 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Compiles a module or takes it from the object cache, runs one of its
+// Compiles a module or takes it from the cache or a package, runs one of its
 // functions, and says how fast that was and whether the result is right.
 //
 //===----------------------------------------------------------------------===//
 
 #include "tools/attn-run/Expected.h"
-#include "tools/attn-run/Host.h"
 #include "tools/attn-run/Inputs.h"
 #include "tools/attn-run/Options.h"
 #include "tools/attn-run/Report.h"
 #include "tools/attn-run/Workload.h"
 
 #include "attn/Runtime/Npy.h"
+#include "attn/Runtime/Package.h"
 
 #include <algorithm>
 #include <chrono>
@@ -91,6 +91,58 @@ static Status print(const std::string &text) {
   return Status::success();
 }
 
+/// Loads a package, which has been compiled already and holds no attention op.
+static Result<LoadedModule> loadPackage(std::string bytes,
+                                        const RunOptions &options) {
+  auto start = std::chrono::steady_clock::now();
+  CompileOptions defaults;
+  const CompileOptions &given = options.compile;
+  if (given.algorithm != defaults.algorithm || !given.cpu.empty() ||
+      !given.features.empty() || given.tileQ != 0 || given.tileKv != 0)
+    return failure("'" + options.module +
+                   "' is a package, which has been compiled already: "
+                   "--algorithm, --cpu, --cpu-features, --tile-q and --tile-kv "
+                   "are for modules in MLIR");
+  if (options.check)
+    return failure("'" + options.module +
+                   "' is a package, which does not hold what the reference of "
+                   "--check reads: run the module in MLIR");
+  auto package =
+      Package::fromBytes(std::move(bytes), "'" + options.module + "'");
+  if (!package)
+    return package.takeFailure();
+  auto module = package->loadForHost();
+  if (!module)
+    return module.takeFailure();
+  std::chrono::duration<double> elapsed =
+      std::chrono::steady_clock::now() - start;
+  return LoadedModule{*module, "package", elapsed.count()};
+}
+
+static Result<LoadedModule> load(const std::string &text,
+                                 const RunOptions &options) {
+  CacheOptions cacheOptions;
+  cacheOptions.useDirectory = !options.noCache;
+  cacheOptions.warn = [](const std::string &sentence) {
+    std::fprintf(stderr, "attn-run: note: %s\n", sentence.c_str());
+  };
+  return compileAndLoad(text, options.module, options.compile,
+                        Cache(cacheOptions));
+}
+
+/// Adds to the report what only the attention op tells.
+static Status describe(Workload &workload, const std::vector<Value> &inputs,
+                       const ManifestEntry &entry, Report &report) {
+  // Counting evaluates the mask, and finds accesses out of bounds before the
+  // kernel makes them.
+  Result<int64_t> flops = workload.flops(inputs);
+  if (!flops)
+    return flops.takeFailure();
+  report.flops = *flops;
+  report.totalTiles = workload.totalTiles(inputs, entry.tileQ, entry.tileKv);
+  return Status::success();
+}
+
 /// An error if `flag` names more files than the entry has results.
 static Status checkCount(const std::string &flag,
                          const std::vector<std::string> &files,
@@ -108,19 +160,12 @@ static Status run(const RunOptions &options) {
   Result<std::string> text = readModule(options.module);
   if (!text)
     return text.takeFailure();
-  Cache cache = options.noCache ? Cache::at("") : Cache::open();
-  if (!options.noCache && !cache.enabled())
-    std::fprintf(stderr, "attn-run: note: nothing is cached: %s\n",
-                 cache.disabledReason().c_str());
+  bool isPackage = llvm::StringRef(*text).starts_with(packageMagic);
   Result<LoadedModule> loaded =
-      compileAndLoad(*text, options.module, options.compile, cache);
+      isPackage ? loadPackage(*text, options) : load(*text, options);
   if (!loaded)
     return loaded.takeFailure();
   const Module &module = *loaded->module;
-  // Code for this machine runs on it.
-  if (!options.compile.cpu.empty() || !options.compile.features.empty())
-    if (Status status = checkHost(module.manifest()); !status)
-      return status;
   Result<const ManifestEntry *> chosen =
       chooseEntry(module.manifest(), options);
   if (!chosen)
@@ -153,16 +198,6 @@ static Status run(const RunOptions &options) {
   if (!device)
     return device.takeFailure();
 
-  // Counting evaluates the mask, and finds accesses out of bounds before the
-  // kernel makes them.
-  Result<std::unique_ptr<Workload>> workload =
-      Workload::create(*text, options.module, entry.name);
-  if (!workload)
-    return workload.takeFailure();
-  Result<int64_t> flops = (*workload)->flops(*inputs);
-  if (!flops)
-    return flops.takeFailure();
-
   Report report;
   report.function = entry.name;
   report.device = options.device;
@@ -174,10 +209,17 @@ static Status run(const RunOptions &options) {
   report.threads = (*device)->threads();
   report.compileSeconds = loaded->seconds;
   report.cache = loaded->cache;
-  report.flops = *flops;
   report.bytes = bytesOf(*inputs) + bytesOf(*outputs);
-  report.totalTiles =
-      (*workload)->totalTiles(*inputs, entry.tileQ, entry.tileKv);
+  std::unique_ptr<Workload> workload;
+  if (!isPackage) {
+    Result<std::unique_ptr<Workload>> made =
+        Workload::create(*text, options.module, entry.name);
+    if (!made)
+      return made.takeFailure();
+    workload = *std::move(made);
+    if (Status status = describe(*workload, *inputs, entry, report); !status)
+      return status;
+  }
   if (Status status = measure(**device, *call, options.repeat, report); !status)
     return status;
   for (size_t i = 0; i < options.outputs.size(); ++i)
@@ -185,7 +227,7 @@ static Status run(const RunOptions &options) {
       if (Status status = saveNpy(options.outputs[i], results[i]); !status)
         return status;
   if (options.check) {
-    Result<Check> check = (*workload)->check(*inputs, entry, *outputs);
+    Result<Check> check = workload->check(*inputs, entry, *outputs);
     if (!check)
       return check.takeFailure();
     report.check = *check;

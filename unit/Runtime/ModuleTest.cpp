@@ -8,7 +8,6 @@
 
 #include "attn/Runtime/Module.h"
 #include "TestSupport.h"
-#include "attn/Runtime/Cache.h"
 
 #include <gtest/gtest.h>
 
@@ -93,21 +92,36 @@ TEST_F(ModuleTest, ParsesTheManifest) {
   EXPECT_EQ(entry.dimName(entry.arguments[3].sources[2]), "query[2]");
 }
 
-TEST_F(ModuleTest, LoadsFromFilesAndFromTheCache) {
+TEST_F(ModuleTest, LoadsFromFilesThatAreReplaced) {
   TemporaryFolder folder;
-  Cache cache = Cache::at(folder.path);
-  std::string path = *cache.store("ab", payload);
-  auto loaded = Module::load(*cache.lookup("ab"));
+  writeBytes(folder / "a.so", payload);
+  auto loaded = Module::load(folder / "a.so");
   ASSERT_TRUE(loaded) << loaded.error();
 
   // A file that replaces a loaded one is another module.
   std::string renamed = compilePayload(
       manifestCode(replaced(entry(), "flash", "other")) + functions);
-  ASSERT_TRUE(cache.store("ab", renamed));
-  auto other = Module::load(path);
+  writeBytes(folder / "b.so", renamed);
+  std::filesystem::rename(folder / "b.so", folder / "a.so");
+  auto other = Module::load(folder / "a.so");
   ASSERT_TRUE(other) << other.error();
   EXPECT_EQ((*loaded)->manifest().entries[0].algorithm, "flash");
   EXPECT_EQ((*other)->manifest().entries[0].algorithm, "other");
+}
+
+TEST_F(ModuleTest, ChecksTheCpu) {
+  auto missing = Module::loadFromMemory(compilePayload(
+      manifestCode(entry(), "1", "\"no-such\", \"fma-of-2090\"") + functions));
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().find("lacks fma-of-2090 and no-such, which code "
+                                 "for 'c' may use; compile it for"),
+            std::string::npos)
+      << missing.error();
+  // Manifests without the list are accepted.
+  auto old = parseManifest(R"({"format": 1, "compiler": "c", "target":
+      {"triple": "", "cpu": "", "features": ""}, "entries": []})",
+                           "'a.so'");
+  EXPECT_TRUE(old) << old.error();
 }
 
 TEST_F(ModuleTest, KeepsPayloadsInMemoryApart) {

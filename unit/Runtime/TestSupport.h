@@ -58,19 +58,57 @@ inline std::string compilePayload(const std::string &code) {
                                            : "";
 }
 
-/// C code of a manifest with the given entries.
+/// A manifest with the given entries and `required` features, "\"avx2\"".
+inline std::string manifestText(const std::string &entries,
+                                const std::string &format = "1",
+                                const std::string &required = "") {
+  return "{\"format\": " + format +
+         ", \"compiler\": \"test\", \"target\": {\"triple\": \"t\", \"cpu\": "
+         "\"c\", \"features\": \"\", \"requires\": [" +
+         required + "]}, \"entries\": [" + entries + "]}";
+}
+
+/// C code that exports a manifest.
 inline std::string manifestCode(const std::string &entries,
-                                const std::string &format = "1") {
-  std::string json =
-      "{\"format\": " + format +
-      ", \"compiler\": \"test\", \"target\": {\"triple\": \"t\", \"cpu\": "
-      "\"c\", \"features\": \"\"}, \"entries\": [" +
-      entries + "]}";
+                                const std::string &format = "1",
+                                const std::string &required = "") {
   std::string escaped;
-  for (char c : json)
+  for (char c : manifestText(entries, format, required))
     escaped += c == '"' ? std::string("\\\"") : std::string(1, c);
   return "const char attn_manifest[] = \"" + escaped + "\";\n";
 }
+
+/// An entry without arguments that computes nothing, and its code.
+inline std::string emptyEntry(const std::string &name) {
+  return "{\"name\": \"" + name +
+         "\", \"algorithm\": \"flash\", \"tile_q\": 1, \"tile_kv\": 1, "
+         "\"arguments\": [], \"dims\": []}";
+}
+inline std::string emptyCode(const std::string &name) {
+  return "void " + name +
+         "(const attn_cpu_host *host, void *const *args) {}\nint64_t " + name +
+         "_workspace(void *const *args) { return 0; }\n";
+}
+
+/// Restores an environment variable.
+class ScopedVariable {
+public:
+  ScopedVariable(const char *name, const char *value) : name(name) {
+    if (const char *old = std::getenv(name)) {
+      before = old;
+      wasSet = true;
+    }
+    value ? setenv(name, value, 1) : unsetenv(name);
+  }
+  ~ScopedVariable() {
+    wasSet ? setenv(name, before.c_str(), 1) : unsetenv(name);
+  }
+
+private:
+  const char *name;
+  std::string before;
+  bool wasSet = false;
+};
 
 } // namespace attn::test
 

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Compiles modules with attn.attention for a CPU, and keeps the results in the
-// object cache.
+// cache.
 //
 //===----------------------------------------------------------------------===//
 
@@ -38,29 +38,38 @@ struct CompileOptions {
 
 /// What to stop at.
 enum class Emit {
-  tile,   ///< tile kernels, bounded
-  thread, ///< loops over vectors and memrefs
-  llvm,   ///< LLVM IR
-  object, ///< an ELF shared object, as attn/Runtime/CpuAbi.h describes
+  tile,    ///< tile kernels, bounded
+  thread,  ///< loops over vectors and memrefs
+  llvm,    ///< LLVM IR
+  object,  ///< an ELF shared object, as attn/Runtime/CpuAbi.h describes
+  package, ///< a package with that object: attn/Runtime/Package.h
 };
 
 /// Compiles the module in `text`; `name` is what diagnostics call it. The
-/// result is text, or the bytes of a shared object. An error holds the
-/// diagnostics. Thread-safe.
+/// result is text, or the bytes of a shared object or a package. An error holds
+/// the diagnostics; its code is an attn_status of attn/c.h: ATTN_ERROR_PARSE,
+/// VERIFY, UNSUPPORTED or COMPILE. Thread-safe.
 Result<std::string> compile(std::string_view text, const std::string &name,
                             const CompileOptions &options, Emit emit);
+
+/// The content key of what `compile` makes of `text`, 32 hexadecimal digits:
+/// equal for texts that differ in comments, layout, names of values, or what
+/// canonicalisation removes. An error holds the diagnostics of parsing.
+Result<std::string> contentKey(std::string_view text, const std::string &name,
+                               const CompileOptions &options);
 
 /// A compiled module, loaded.
 struct LoadedModule {
   std::shared_ptr<const Module> module;
-  /// Whether it was compiled ("cold") or came from the cache ("disk").
+  /// Whether it was compiled ("cold") or came from the cache ("disk" or
+  /// "memory").
   std::string cache;
   /// Seconds from text to loaded code.
   double seconds = 0;
 };
 
 /// Compiles `text`, or takes the result of an earlier compilation of the same
-/// text with the same options, target and version from `cache`.
+/// kernels with the same options, target and version from `cache`.
 Result<LoadedModule> compileAndLoad(std::string_view text,
                                     const std::string &name,
                                     const CompileOptions &options,

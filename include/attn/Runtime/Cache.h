@@ -1,4 +1,4 @@
-//===- Cache.h - Object cache on disk ---------------------------*- C++ -*-===//
+//===- Cache.h - Kernels that were compiled before --------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,59 +6,94 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A directory of compiled payloads, one file `<key>.so` each.  A file is an ELF
-// shared object, loadable in place, with a trailer behind it that holds a
-// checksum.  Files appear by rename, so that readers see a whole file or none,
-// and belong to the user alone.
+// Keeps compiled kernels in memory and, as packages, in a directory.  There are
+// two keys.  The request key hashes what was asked for, as it was written, and
+// is computed without a compiler.  The content key hashes the canonical form of
+// it, which only a compiler knows.  The directory maps requests to contents, so
+// that a warm start needs no compiler, and the same kernel written in two ways
+// is kept once:
+//
+//   REQUEST.req      the content key, and a checksum
+//   CONTENT.attnpkg  a package
+//   REQUEST.lock     held (flock) while a process compiles
+//
+// Files appear by rename, so that readers see a whole file or none; they belong
+// to the user alone, and what is damaged is removed and compiled again.  It is
+// safe to delete any of them at any time.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef ATTN_RUNTIME_CACHE_H
 #define ATTN_RUNTIME_CACHE_H
 
-#include "attn/Support/Result.h"
+#include "attn/Runtime/Module.h"
 
-#include <optional>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace attn {
 
-/// An object cache, or none: without a usable directory a cache is disabled,
-/// finds nothing, and fails to store.
+struct CacheOptions {
+  /// Where files are kept.  Empty means the user's cache: $ATTN_CACHE_DIR, else
+  /// $XDG_CACHE_HOME/attn-mlir (if absolute, as the XDG specification demands),
+  /// else $HOME/.cache/attn-mlir.  An empty variable counts as unset.  If the
+  /// chosen directory cannot be used, no other one is tried.
+  std::string directory;
+  /// With false, kernels are kept in memory only.
+  bool useDirectory = true;
+  /// Bytes that the directory may hold; 0 means $ATTN_CACHE_SIZE, a number with
+  /// an optional suffix K, M or G, or 1 GiB.  The files that were not used for
+  /// the longest time go first.
+  int64_t maxBytes = 0;
+  /// Is told, once, why the directory cannot be used; all works without.  May
+  /// be called by any thread that uses the cache.
+  std::function<void(const std::string &sentence)> warn;
+};
+
+/// What a compiler answers when the cache has no kernel.  Both may be called by
+/// any thread that asks for the kernel.  Failures and their codes reach all who
+/// asked for it, and are not kept.
+struct CacheCompiler {
+  /// The content key: 1 to 128 lower-case hexadecimal digits.
+  std::function<Result<std::string>()> contentKey;
+  /// The bytes of a package, see Package.h.
+  std::function<Result<std::string>()> package;
+};
+
+/// Where a kernel came from.
+enum class CacheSource { compiled, disk, memory };
+/// "cold", "disk" or "memory".
+const char *cacheSourceName(CacheSource source);
+
+struct CachedModule {
+  std::shared_ptr<const Module> module;
+  CacheSource source = CacheSource::compiled;
+};
+
+/// A cache.  Copies share it.  Usable from any thread, and with the same
+/// directory from any number of processes.
 class Cache {
 public:
-  /// The user's cache: $ATTN_CACHE_DIR, else $XDG_CACHE_HOME/attn-mlir (if
-  /// absolute, as the XDG specification demands), else $HOME/.cache/attn-mlir.
-  /// An empty variable counts as unset.  If the chosen directory cannot be
-  /// used, no other one is tried.
-  static Cache open();
-  /// A cache in `directory`, which is created with mode 0700 where it is
-  /// missing.  The cache is disabled if the directory belongs to another user
-  /// or can be written by others.
-  static Cache at(std::string directory);
+  explicit Cache(CacheOptions options = {});
 
-  bool enabled() const { return reason.empty(); }
-  /// Why the cache is disabled, as a sentence; empty if it is enabled.
-  const std::string &disabledReason() const { return reason; }
-  /// Absolute path; may be empty if the cache is disabled.
-  const std::string &directory() const { return path; }
+  /// The directory; empty if there is none.
+  const std::string &directory() const;
+  /// Whether files can be read from the directory.
+  bool hasDirectory() const;
 
-  /// The path of the file of `key`, ready to be loaded, or nothing.  A file
-  /// that is damaged, belongs to another key or another user, or can be written
-  /// by others, is removed.  A key is 1 to 128 lower-case hexadecimal digits.
-  std::optional<std::string> lookup(std::string_view key) const;
-
-  /// Writes `bytes`, an ELF shared object, as the file of `key`, in place of an
-  /// older one, and returns its path.
-  Result<std::string> store(std::string_view key, std::string_view bytes) const;
+  /// The kernel of a request: from memory, else from the directory, else from
+  /// the compiler.  However many threads and processes ask at once, one of them
+  /// compiles, and the others wait for it; those of another process stop
+  /// waiting after some minutes and compile as well.  The compiler must not ask
+  /// the cache for the same request.
+  Result<CachedModule> get(std::string_view requestKey,
+                           const CacheCompiler &compiler) const;
 
 private:
-  Cache() = default;
-  static Cache disabled(std::string directory, std::string reason);
-
-  std::string path;
-  std::string reason;
+  struct State;
+  std::shared_ptr<State> state;
 };
 
 } // namespace attn

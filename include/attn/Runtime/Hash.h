@@ -30,7 +30,10 @@ using Digest = std::array<uint8_t, 16>;
 /// {"ab", "c"} and {"a", "bc"} differ.
 Digest hash128(std::initializer_list<std::string_view> fields);
 
-/// The same as 32 lower-case hexadecimal digits.
+/// Hash of the bytes alone: XXH3-128 as every implementation computes it.
+Digest hashBytes(std::string_view bytes);
+
+/// hash128 as 32 lower-case hexadecimal digits.
 std::string hashHex(std::initializer_list<std::string_view> fields);
 
 } // namespace attn

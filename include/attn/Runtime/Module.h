@@ -69,6 +69,8 @@ struct Manifest {
   std::string triple;
   std::string cpu;
   std::string features;
+  /// Features of the CPU that the code may use, by LLVM's names: see Host.h.
+  std::vector<std::string> requiredFeatures;
   std::vector<ManifestEntry> entries;
 
   /// The entry of this name or null.
@@ -81,7 +83,8 @@ Result<Manifest> parseManifest(std::string_view json,
 
 class Call;
 
-/// A loaded payload.  Immutable, usable from any thread.
+/// A loaded payload.  Immutable, usable from any thread.  Loading fails if the
+/// code may use features of CPUs that this machine lacks.
 class Module : public std::enable_shared_from_this<Module> {
 public:
   /// Loads a shared object from a file.  The file must not be changed in place
@@ -97,11 +100,24 @@ public:
 
   const Manifest &manifest() const { return parsed; }
 
+  /// The functions of an entry, see attn/Runtime/CpuAbi.h.
+  struct Code {
+    attn_cpu_entry run;
+    attn_cpu_workspace workspace;
+  };
+  /// Of an entry of this module's manifest.
+  const Code &codeOf(const ManifestEntry &entry) const;
+
   /// The shape of output number `output` (from 0) for these inputs, which are
   /// checked as bind checks them, except for their data pointers.
   Result<std::vector<int64_t>> outputShape(std::string_view entry,
                                            const std::vector<Argument> &inputs,
                                            int64_t output) const;
+
+  /// Bytes of workspace that an entry needs with these inputs, which are
+  /// checked likewise.
+  Result<int64_t> workspaceBytes(std::string_view entry,
+                                 const std::vector<Argument> &inputs) const;
 
   /// Checks the arguments, in the order of the manifest, against the manifest
   /// and makes a call of them.  Checked are number, kind, element type, rank,
@@ -111,13 +127,13 @@ public:
   /// overlap between arguments, which is not allowed for outputs.
   Result<Call> bind(std::string_view entry, const std::vector<Argument> &inputs,
                     const std::vector<Tensor> &outputs) const;
+  /// The same for views.
+  Result<Call> bind(std::string_view entry, const ArgumentView *inputs,
+                    size_t numInputs, const TensorView *outputs,
+                    size_t numOutputs) const;
 
 private:
-  struct Code {
-    attn_cpu_entry run;
-    attn_cpu_workspace workspace;
-  };
-
+  friend class Call;
   Module() = default;
   static Result<std::shared_ptr<const Module>>
   loadFrom(const std::string &path, int memoryFile, const std::string &origin);
@@ -141,6 +157,11 @@ public:
   Call(Call &&) = default;
   Call &operator=(Call &&) = default;
 
+  /// Binds other arguments to the same entry, with the checks of Module::bind
+  /// and without allocating.  After an error the call is as it was before.
+  Status rebind(const ArgumentView *inputs, size_t numInputs,
+                const TensorView *outputs, size_t numOutputs);
+
   /// Bytes of workspace that the call needs; 0 if none.
   int64_t workspaceBytes() const { return workspaceSize; }
   const ManifestEntry &entry() const { return *manifestEntry; }
@@ -148,17 +169,32 @@ public:
 private:
   friend class Module;
   friend class CpuDevice;
-  Call() = default;
+
+  /// What an entry is called with.
+  struct Frame {
+    /// Descriptors and scalars, one after another.
+    std::vector<int64_t> words;
+    /// For the entry: pointers into `words`.
+    std::vector<void *> arguments;
+    /// For its workspace function: the same without outputs and workspace.
+    std::vector<void *> inputs;
+
+    explicit Frame(const ManifestEntry &entry);
+    void fill(const ManifestEntry &entry, const ArgumentView *inputs,
+              const TensorView *outputs);
+  };
+
+  Call(std::shared_ptr<const Module> module, const ManifestEntry &entry);
   /// Sets the descriptor of the workspace.
   void setWorkspace(void *data, int64_t bytes);
 
   std::shared_ptr<const Module> module;
-  const ManifestEntry *manifestEntry = nullptr;
-  attn_cpu_entry run = nullptr;
+  const ManifestEntry *manifestEntry;
+  attn_cpu_entry run;
+  attn_cpu_workspace workspace;
   int64_t workspaceSize = 0;
-  /// Descriptors and scalars, one after another; `arguments` points into it.
-  std::vector<int64_t> words;
-  std::vector<void *> arguments;
+  /// What is run, and where rebind prepares the next one.
+  Frame current, next;
 };
 
 } // namespace attn

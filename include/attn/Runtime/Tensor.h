@@ -80,6 +80,25 @@ struct Scalar {
 /// What a caller gives for one argument of an entry.
 using Argument = std::variant<Tensor, Scalar>;
 
+/// A tensor as a caller holds it who wants no allocations: the arrays belong to
+/// the caller.
+struct TensorView {
+  void *data = nullptr;
+  ElementType type = ElementType::f32;
+  int64_t rank = 0;
+  /// `rank` sizes.
+  const int64_t *shape = nullptr;
+  /// `rank` strides in elements; null means contiguous, row major.
+  const int64_t *strides = nullptr;
+};
+
+/// An argument in the same manner.
+struct ArgumentView {
+  bool isTensor = false;
+  TensorView tensor;
+  Scalar scalar;
+};
+
 } // namespace attn
 
 #endif // ATTN_RUNTIME_TENSOR_H

@@ -25,11 +25,13 @@ namespace attn {
 /// An error sentence on its way into a `Result` or a `Status`.
 struct Failure {
   std::string message;
+  /// The class of the error where a caller tells classes apart, else 0.
+  int code = 0;
 };
 
 /// Makes the failed value of any `Result<T>` and of `Status`.
-inline Failure failure(std::string message) {
-  return Failure{std::move(message)};
+inline Failure failure(std::string message, int code = 0) {
+  return Failure{std::move(message), code};
 }
 
 /// A value of type T or an error sentence.
@@ -58,16 +60,19 @@ public:
   const T *operator->() const { return get(); }
 
   /// The error sentence; only if there is no value.
-  const std::string &error() const {
-    const Failure *failure = std::get_if<Failure>(&state);
-    assert(failure && "error() of a Result that holds a value");
-    return failure->message;
-  }
+  const std::string &error() const { return getFailure().message; }
+  /// The class of the error; only if there is no value.
+  int code() const { return getFailure().code; }
 
   /// The failure, to be returned by a function with another result type.
-  Failure takeFailure() const { return Failure{error()}; }
+  Failure takeFailure() const { return getFailure(); }
 
 private:
+  const Failure &getFailure() const {
+    const Failure *failure = std::get_if<Failure>(&state);
+    assert(failure && "error() of a Result that holds a value");
+    return *failure;
+  }
   T *get() {
     T *value = std::get_if<T>(&state);
     assert(value && "value of a Result that holds an error");
@@ -81,19 +86,21 @@ private:
 /// Success or an error sentence.
 class [[nodiscard]] Status {
 public:
-  Status(Failure failure) : failed(true), message(std::move(failure.message)) {}
+  Status(Failure failure) : failed(true), failure(std::move(failure)) {}
   static Status success() { return Status(); }
 
   /// True on success.
   explicit operator bool() const { return !failed; }
   /// The error sentence; empty on success.
-  const std::string &error() const { return message; }
-  Failure takeFailure() const { return Failure{message}; }
+  const std::string &error() const { return failure.message; }
+  /// The class of the error; 0 on success.
+  int code() const { return failure.code; }
+  Failure takeFailure() const { return failure; }
 
 private:
   Status() = default;
   bool failed = false;
-  std::string message;
+  Failure failure;
 };
 
 } // namespace attn

@@ -13,7 +13,9 @@
 #include "attn/Target/Cpu/Codegen.h"
 
 #include "attn/Engine/Compiler.h"
+#include "attn/Runtime/Host.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -76,6 +78,20 @@ static llvm::json::Object describeEntry(func::FuncOp entry) {
       {"dims", std::move(dims)}};
 }
 
+/// What the code may use of its own accord.  A CPU's name stands for more, such
+/// as pku, which virtual machines often lack; no kernel uses that.
+static llvm::json::Array requiredFeatures(const llvm::TargetMachine &machine) {
+  const llvm::MCSubtargetInfo *subtarget = machine.getMCSubtargetInfo();
+  llvm::json::Array features;
+  for (const llvm::SubtargetFeatureKV &feature :
+       subtarget->getAllProcessorFeatures())
+    if (subtarget->hasFeature(feature.Value) &&
+        llvm::is_contained(attn::knownCpuFeatures(),
+                           std::string_view(feature.Key)))
+      features.push_back(feature.Key);
+  return features;
+}
+
 std::string attn::buildManifest(ModuleOp module,
                                 const llvm::TargetMachine &machine) {
   llvm::json::Array entries;
@@ -88,7 +104,8 @@ std::string attn::buildManifest(ModuleOp module,
       {"target",
        llvm::json::Object{{"triple", machine.getTargetTriple().str()},
                           {"cpu", machine.getTargetCPU()},
-                          {"features", machine.getTargetFeatureString()}}},
+                          {"features", machine.getTargetFeatureString()},
+                          {"requires", requiredFeatures(machine)}}},
       {"entries", std::move(entries)}};
   std::string text;
   llvm::raw_string_ostream(text) << llvm::json::Value(std::move(manifest));

@@ -8,14 +8,14 @@
 
 #include "attn/Runtime/CpuDevice.h"
 #include "Guard.h"
+#include "TbbPool.h"
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <mutex>
-#include <oneapi/tbb/info.h>
-#include <oneapi/tbb/task_arena.h>
-#include <oneapi/tbb/task_group.h>
+#include <sched.h>
+#include <unistd.h>
 
 using namespace attn;
 
@@ -30,7 +30,7 @@ struct Launch {
   std::atomic<int64_t> next{0};
   /// Workers that have left.  What they wrote is visible to whoever has seen
   /// all of them leave.
-  std::atomic<int> left{0};
+  std::atomic<int64_t> left{0};
 
   void work(void *arena) {
     for (int64_t index; (index = next.fetch_add(1)) < count;)
@@ -41,25 +41,32 @@ struct Launch {
 } // namespace
 
 struct CpuDevice::State {
-  // oneTBB prints a warning when it is asked for more threads than it has.
-  explicit State(int threads)
-      : threads(threads), arenas(static_cast<size_t>(threads)),
-        pool(std::min(threads, oneapi::tbb::info::default_concurrency())) {}
+  State(int threads, const ParallelFor &parallelFor, TbbPool pool,
+        const Allocator &allocator)
+      : threads(threads), parallelFor(parallelFor), pool(std::move(pool)),
+        allocator(allocator), arenas(static_cast<size_t>(threads)),
+        taken(new std::atomic<bool>[static_cast<size_t>(threads)]) {}
 
   /// Makes each worker's arena as large as a launch demands.  Keeps counters.
   Status growArenas(int64_t bytes);
   Status launch(attn_cpu_task task, void *const *arguments, int64_t count,
                 int64_t arenaBytes);
-  void runOnPool(Launch &launch);
+  Status launchOnThreads(Launch &launch);
+  void runWorker(int64_t worker);
   void resetCounters();
   /// Adds up the counters of all workers.
   void collectCounters();
 
   const int threads;
+  /// The host's threads or those of `pool`; unused with one thread.
+  const ParallelFor parallelFor;
+  const TbbPool pool;
+  const Allocator allocator;
   /// Held during a run.
   std::mutex mutex;
   std::vector<AlignedBuffer> arenas;
-  oneapi::tbb::task_arena pool;
+  /// The workers that have started in the current launch.
+  std::unique_ptr<std::atomic<bool>[]> taken;
   /// The launch that workers take part in.  It is handed over by this variable,
   /// like its results by Launch::left, so that tools that cannot see into
   /// oneTBB (ThreadSanitizer) see the order too.
@@ -76,7 +83,7 @@ Status CpuDevice::State::growArenas(int64_t bytes) {
   for (AlignedBuffer &arena : arenas) {
     if (arena.size() >= bytes)
       continue;
-    AlignedBuffer grown;
+    AlignedBuffer grown(allocator);
     // A huge page at least: kernels sweep over their arena all the time, and
     // small pages would need most of the first-level TLB.
     constexpr int64_t hugePage = 2 << 20;
@@ -108,25 +115,36 @@ void CpuDevice::State::collectCounters() {
   }
 }
 
-void CpuDevice::State::runOnPool(Launch &launch) {
+void CpuDevice::State::runWorker(int64_t worker) {
+  Launch *launch = current.load(std::memory_order_acquire);
+  // A hook that calls twice must not let two threads share an arena.
+  if (worker < 0 || worker >= threads ||
+      taken[static_cast<size_t>(worker)].exchange(true))
+    return;
+  launch->work(arenas[static_cast<size_t>(worker)].data());
+}
+
+Status CpuDevice::State::launchOnThreads(Launch &launch) {
+  // One loop per worker, each with an arena of its own.  One that no thread had
+  // time to start finds nothing to do when its turn comes.
   int64_t workers = std::min<int64_t>(threads, launch.count);
+  for (int64_t worker = 0; worker < threads; ++worker)
+    taken[static_cast<size_t>(worker)].store(worker >= workers);
   current.store(&launch, std::memory_order_release);
-  pool.execute([&] {
-    // One loop per worker, each with an arena of its own.  A loop that no
-    // thread had time to start is run by the caller and finds nothing to do.
-    oneapi::tbb::task_group group;
-    for (int64_t worker = 1; worker < workers; ++worker)
-      group.run([this, worker] {
-        Launch *launch = current.load(std::memory_order_acquire);
-        launch->work(arenas[static_cast<size_t>(worker)].data());
-      });
-    current.load(std::memory_order_acquire)->work(arenas[0].data());
-    group.wait();
-  });
+  parallelFor.run(
+      parallelFor.self,
+      [](void *self, int64_t worker) {
+        static_cast<State *>(self)->runWorker(worker);
+      },
+      this, workers);
   // All have left already; this orders their writes before what follows, in
-  // terms that do not depend on the inside of oneTBB.
-  while (launch.left.load(std::memory_order_acquire) < workers)
-    ;
+  // terms that do not depend on the inside of oneTBB or of a hook.
+  int64_t left = launch.left.load(std::memory_order_acquire);
+  if (left < workers)
+    return failure("parallelFor ran " + std::to_string(left) + " of " +
+                   std::to_string(workers) +
+                   " calls; it must make every call and return after the last");
+  return Status::success();
 }
 
 Status CpuDevice::State::launch(attn_cpu_task task, void *const *arguments,
@@ -145,11 +163,27 @@ Status CpuDevice::State::launch(attn_cpu_task task, void *const *arguments,
   launch.task = task;
   launch.arguments = arguments;
   launch.count = count;
-  if (threads == 1)
-    launch.work(arenas[0].data());
-  else
-    runOnPool(launch);
+  if (threads > 1)
+    return launchOnThreads(launch);
+  launch.work(arenas[0].data());
   return Status::success();
+}
+
+/// Processors that this process may use.
+static int countProcessors() {
+  // The size of the mask that the system expects is not known beforehand.
+  for (int size = 1024; size <= 1 << 20; size *= 2) {
+    cpu_set_t *set = CPU_ALLOC(size);
+    if (!set)
+      break;
+    int count = sched_getaffinity(0, CPU_ALLOC_SIZE(size), set) == 0
+                    ? CPU_COUNT_S(CPU_ALLOC_SIZE(size), set)
+                    : 0;
+    CPU_FREE(set);
+    if (count > 0)
+      return count;
+  }
+  return static_cast<int>(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
 }
 
 CpuDevice::CpuDevice(std::unique_ptr<State> state) : state(std::move(state)) {}
@@ -158,16 +192,38 @@ CpuDevice::~CpuDevice() = default;
 int CpuDevice::threads() const { return state->threads; }
 
 Result<std::unique_ptr<CpuDevice>> CpuDevice::create(int threads) {
+  CpuDeviceOptions options;
+  options.threads = threads;
+  return create(options);
+}
+
+Result<std::unique_ptr<CpuDevice>>
+CpuDevice::create(const CpuDeviceOptions &options) {
   return guarded([&]() -> Result<std::unique_ptr<CpuDevice>> {
     constexpr int maxThreads = 1024;
+    int threads = options.threads;
     if (threads < 0 || threads > maxThreads)
       return failure("the number of threads is " + std::to_string(threads) +
                      ", expected 1 to " + std::to_string(maxThreads) +
                      ", or 0 for one per processor");
+    if (!options.allocator.allocate != !options.allocator.deallocate)
+      return failure("the hooks allocate and deallocate belong together, but "
+                     "only one of them is given");
+    int processors = std::min(countProcessors(), maxThreads);
     if (threads == 0)
-      threads = std::min(oneapi::tbb::info::default_concurrency(), maxThreads);
-    return std::unique_ptr<CpuDevice>(
-        new CpuDevice(std::make_unique<State>(threads)));
+      threads = processors;
+    ParallelFor parallelFor = options.parallelFor;
+    TbbPool pool;
+    if (threads > 1 && !parallelFor.run) {
+      // oneTBB prints a warning when it is asked for more than there are.
+      auto created = TbbPool::create(std::min(threads, processors));
+      if (!created)
+        return created.takeFailure();
+      pool = *std::move(created);
+      parallelFor = pool.parallelFor();
+    }
+    return std::unique_ptr<CpuDevice>(new CpuDevice(std::make_unique<State>(
+        threads, parallelFor, std::move(pool), options.allocator)));
   });
 }
 
@@ -202,7 +258,7 @@ Result<RunStats> CpuDevice::run(Call &call, void *workspace,
       state->status = guarded(
           [&] { return state->launch(task, arguments, count, arenaBytes); });
     };
-    call.run(&host, call.arguments.data());
+    call.run(&host, call.current.arguments.data());
     if (!state->status)
       return failure("'" + call.entry().name +
                      "' failed: " + state->status.error());

@@ -1,0 +1,327 @@
+//===- Launch.cpp - Runs entries on the host's cores ----------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Launch.h"
+
+#include "ArgumentChecker.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace attn;
+using namespace attn::api;
+
+//===----------------------------------------------------------------------===//
+// What entries call
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The tasks of one launch, shared by the workers that take part in it.
+struct Tasks {
+  attn_cpu_task task;
+  void *const *arguments;
+  int64_t count;
+  char *arenas;
+  int64_t arenaStride;
+  /// Set when the fields above are, and read by each worker first: the order of
+  /// things is then visible to tools that cannot see into what hands the work
+  /// over (ThreadSanitizer and oneTBB).
+  std::atomic<bool> isReady{false};
+  /// The next unit of work.  Taken one by one, so that work starts in order and
+  /// long tasks at the front are balanced by short ones at the end.
+  std::atomic<int64_t> next{0};
+  /// Workers that have left: what they wrote is visible to whoever has seen all
+  /// of them leave, whatever the host's parallelFor does.
+  std::atomic<int64_t> left{0};
+
+  void work(int64_t worker) {
+    if (!isReady.load(std::memory_order_acquire))
+      return;
+    char *arena = arenas + worker * arenaStride;
+    std::memset(arena, 0, ATTN_CPU_COUNTER_BYTES);
+    for (int64_t index; (index = next.fetch_add(1)) < count;)
+      task(arguments, index, arena);
+    left.fetch_add(1, std::memory_order_release);
+  }
+};
+
+/// One call of an entry.
+class Run {
+public:
+  Run(EngineState &engine, const Scratch &scratch, int threads,
+      const ParallelFor &parallelFor)
+      : engine(engine), scratch(scratch), threads(threads),
+        parallelFor(parallelFor) {}
+  ~Run() {
+    if (block.memory)
+      engine.arenas.giveBack(block);
+  }
+
+  void launch(attn_cpu_task task, void *const *arguments, int64_t count,
+              int64_t arenaBytes);
+
+  Status status = Status::success();
+
+private:
+  bool findArenas(int64_t workers, int64_t arenaBytes, Tasks &tasks);
+
+  EngineState &engine;
+  const Scratch &scratch;
+  int threads;
+  ParallelFor parallelFor;
+  /// Scratch memory of the engine, if the call brings none.
+  ArenaPool::Block block;
+};
+} // namespace
+
+int64_t attn::api::arenaStrideFor(int64_t arenaBytes) {
+  arenaBytes = std::max<int64_t>(arenaBytes, ATTN_CPU_COUNTER_BYTES);
+  return (arenaBytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment;
+}
+
+bool Run::findArenas(int64_t workers, int64_t arenaBytes, Tasks &tasks) {
+  tasks.arenas = scratch.arenas;
+  tasks.arenaStride = scratch.arenaStride;
+  if (tasks.arenas)
+    return arenaBytes <= scratch.arenaStride;
+  tasks.arenaStride = arenaStrideFor(arenaBytes);
+  size_t bytes = static_cast<size_t>(tasks.arenaStride * workers);
+  if (block.bytes < bytes) {
+    if (block.memory)
+      engine.arenas.giveBack(block);
+    block = engine.arenas.take(bytes);
+  }
+  tasks.arenas = static_cast<char *>(block.memory);
+  if (!block.memory)
+    block.bytes = 0;
+  return tasks.arenas;
+}
+
+void Run::launch(attn_cpu_task task, void *const *arguments, int64_t count,
+                 int64_t arenaBytes) {
+  if (!status || count <= 0)
+    return;
+  int64_t workers = std::min<int64_t>(threads, count);
+  Tasks tasks{task, arguments, count, /*arenas=*/nullptr, /*arenaStride=*/0};
+  if (!findArenas(workers, arenaBytes, tasks)) {
+    status = failure("there is no scratch memory of " +
+                         std::to_string(arenaStrideFor(arenaBytes)) +
+                         " bytes for each of " + std::to_string(workers) +
+                         " threads",
+                     ATTN_ERROR_OUT_OF_MEMORY);
+    return;
+  }
+  tasks.isReady.store(true, std::memory_order_release);
+  if (workers == 1) {
+    tasks.work(0);
+    return;
+  }
+  parallelFor.run(
+      parallelFor.self,
+      [](void *data, int64_t worker) {
+        static_cast<Tasks *>(data)->work(worker);
+      },
+      &tasks, workers);
+  if (int64_t left = tasks.left.load(std::memory_order_acquire);
+      left != workers)
+    status = failure("the hook parallelFor ran " + std::to_string(left) +
+                         " of " + std::to_string(workers) +
+                         " calls; it must run each one before it returns",
+                     ATTN_ERROR_DEVICE);
+}
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Pointers to the arguments and to the descriptor of the workspace.
+struct EntryArguments {
+  EntryArguments(const ArgumentSlots &arguments, void *data, int64_t bytes) {
+    size_t count = arguments.entry->arguments.size();
+    for (size_t i = 0; i < count; ++i)
+      pointers[i] = arguments.slot(i);
+    auto address = static_cast<int64_t>(reinterpret_cast<intptr_t>(data));
+    workspace[0] = workspace[1] = address;
+    workspace[3] = bytes;
+    pointers[count] = workspace;
+  }
+
+  int64_t workspace[5] = {0, 0, 0, 0, 1};
+  void *pointers[ATTN_MAX_ARGUMENTS + 1];
+};
+} // namespace
+
+int64_t attn::api::entryWorkspaceBytes(const attn_kernel &kernel,
+                                       const ArgumentSlots &arguments) {
+  EntryArguments given(arguments, nullptr, 0);
+  // Only inputs may be read.
+  for (size_t i = static_cast<size_t>(kernel.entry->numInputs());
+       i <= kernel.entry->arguments.size(); ++i)
+    given.pointers[i] = nullptr;
+  return kernel.code.workspace(given.pointers);
+}
+
+LaunchSizes attn::api::measure(const attn_kernel &kernel,
+                               const ArgumentSlots &arguments) {
+  LaunchSizes sizes;
+  sizes.workspaceBytes = entryWorkspaceBytes(kernel, arguments);
+  EntryArguments given(arguments, nullptr, sizes.workspaceBytes);
+  attn_cpu_host host;
+  host.self = &sizes;
+  host.launch = [](void *self, attn_cpu_task, void *const *, int64_t count,
+                   int64_t arenaBytes) {
+    auto *sizes = static_cast<LaunchSizes *>(self);
+    sizes->tasks += std::max<int64_t>(count, 0);
+    sizes->arenaBytes = std::max(sizes->arenaBytes, arenaBytes);
+  };
+  kernel.code.run(&host, given.pointers);
+  return sizes;
+}
+
+Status attn::api::launch(const attn_kernel &kernel,
+                         const ArgumentSlots &arguments, const Scratch &scratch,
+                         int threads) {
+  EngineState &engine = *kernel.engine;
+  ParallelFor parallelFor;
+  if (threads > 1) {
+    Result<ParallelFor> found = engine.parallelFor();
+    if (!found)
+      return found.takeFailure();
+    parallelFor = *found;
+  }
+  EntryArguments given(arguments, scratch.workspace, scratch.workspaceBytes);
+  Run run(engine, scratch, threads, parallelFor);
+  attn_cpu_host host;
+  host.self = &run;
+  host.launch = [](void *self, attn_cpu_task task, void *const *arguments,
+                   int64_t count, int64_t arenaBytes) {
+    static_cast<Run *>(self)->launch(task, arguments, count, arenaBytes);
+  };
+  kernel.code.run(&host, given.pointers);
+  if (!run.status)
+    return failure("'" + kernel.entry->name + "' failed: " + run.status.error(),
+                   run.status.code());
+  engine.launches.fetch_add(1, std::memory_order_relaxed);
+  return Status::success();
+}
+
+attn_status attn_kernel_call(const attn_kernel *kernel,
+                             const attn_tensor *inputs, size_t num_inputs,
+                             const attn_tensor *outputs, size_t num_outputs,
+                             attn_error **error) {
+  return guardedCall(error, [&] {
+    auto reject = [&](const Failure &failure) {
+      return fail(error, failure, ATTN_ERROR_ARGUMENTS);
+    };
+    if (!kernel || (num_inputs && !inputs) || (num_outputs && !outputs))
+      return reject(failure("attn_kernel_call: 'kernel' or the tensors are "
+                            "null"));
+    const ManifestEntry &entry = *kernel->entry;
+    ArgumentChecker checker(entry);
+    for (const ManifestArgument &argument : entry.arguments)
+      if (!argument.isTensor)
+        return reject(failure("'" + entry.name + "' takes the value '" +
+                              argument.name +
+                              "'; such kernels are called with args"));
+    if (Status status =
+            checker.checkCount("input", num_inputs, entry.numInputs());
+        !status)
+      return reject(status.takeFailure());
+    if (Status status =
+            checker.checkCount("output", num_outputs, entry.numOutputs());
+        !status)
+      return reject(status.takeFailure());
+
+    int64_t words[ATTN_MAX_ARGUMENTS * slotWords];
+    ArgumentSlots slots{&entry, words};
+    for (size_t i = 0; i < num_inputs + num_outputs; ++i) {
+      const attn_tensor &tensor =
+          i < num_inputs ? inputs[i] : outputs[i - num_inputs];
+      if (Status status = slots.setTensor(i, tensor); !status)
+        return reject(status.takeFailure());
+    }
+    if (Status status = slots.check(); !status)
+      return reject(status.takeFailure());
+    if (int64_t bytes = entryWorkspaceBytes(*kernel, slots); bytes != 0)
+      return reject(failure("'" + entry.name + "' needs a workspace (" +
+                            std::to_string(bytes) +
+                            " bytes for these shapes); make a plan and call it "
+                            "with args"));
+    if (Status status =
+            launch(*kernel, slots, Scratch(), kernel->engine->threads);
+        !status)
+      return fail(error, status.takeFailure(), ATTN_ERROR_DEVICE);
+    return ATTN_OK;
+  });
+}
+
+/// Checks the sizes of a call against the limits of its plan.
+static Status checkLimits(const attn_plan &plan,
+                          const ArgumentSlots &arguments) {
+  struct {
+    const char *name;
+    ManifestDimRef ref;
+    int64_t limit;
+  } bounds[] = {{"batch", plan.batch, plan.limits.batch},
+                {"queries", plan.queries, plan.limits.queries},
+                {"keys", plan.keys, plan.limits.keys}};
+  for (const auto &bound : bounds) {
+    if (bound.ref.argument < 0)
+      continue;
+    if (int64_t size = arguments.size(bound.ref); size > bound.limit)
+      return failure("'" + arguments.entry->name +
+                     "': " + arguments.entry->dimName(bound.ref) + " is " +
+                     std::to_string(size) + ", but the plan is for " +
+                     bound.name + " <= " + std::to_string(bound.limit));
+  }
+  return Status::success();
+}
+
+attn_status attn_launch(const attn_args *args, const attn_plan *plan,
+                        void *workspace, size_t workspace_bytes,
+                        attn_error **error) {
+  return guardedCall(error, [&] {
+    auto reject = [&](const std::string &what) {
+      return fail(error, ATTN_ERROR_ARGUMENTS, what);
+    };
+    if (!args || !plan)
+      return reject("attn_launch: 'args' or 'plan' is null");
+    const attn_kernel &kernel = *args->kernel;
+    const std::string &name = kernel.entry->name;
+    if (plan->kernel->entry != kernel.entry)
+      return reject("the plan is for '" + plan->kernel->entry->name +
+                    "', but the args are for another kernel, '" + name + "'");
+    if (Status status = args->slots.check(); !status)
+      return reject(status.error());
+    if (Status status = checkLimits(*plan, args->slots); !status)
+      return reject(status.error());
+    if (workspace_bytes < plan->workspaceBytes)
+      return reject("the workspace of '" + name + "' has " +
+                    std::to_string(workspace_bytes) +
+                    " bytes, the plan needs " +
+                    std::to_string(plan->workspaceBytes));
+    if (!workspace || reinterpret_cast<uintptr_t>(workspace) % 64)
+      return reject("the workspace of '" + name + "' is " +
+                    (workspace ? "not aligned to 64 bytes" : "null"));
+    int64_t needed = entryWorkspaceBytes(kernel, args->slots);
+    if (needed < 0 || needed > plan->sizes.workspaceBytes)
+      return reject("'" + name + "' needs " + std::to_string(needed) +
+                    " bytes of workspace for these shapes, but the plan has " +
+                    std::to_string(plan->sizes.workspaceBytes));
+    Scratch scratch;
+    scratch.arenas = static_cast<char *>(workspace);
+    scratch.arenaStride = plan->arenaStride;
+    scratch.workspace = scratch.arenas + plan->arenaStride * plan->threads;
+    scratch.workspaceBytes = plan->sizes.workspaceBytes;
+    if (Status status = launch(kernel, args->slots, scratch, plan->threads);
+        !status)
+      return fail(error, status.takeFailure(), ATTN_ERROR_DEVICE);
+    return ATTN_OK;
+  });
+}
