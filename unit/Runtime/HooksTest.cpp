@@ -126,6 +126,15 @@ TEST_F(Hooks, IgnoreCallsThatAreTooMany) {
   EXPECT_EQ(run(), "100");
 }
 
+// Two threads in the same call would share an arena.
+TEST_F(Hooks, CountEachCallOnce) {
+  useHook([](void *, void (*body)(void *, int64_t), void *arg, int64_t count) {
+    while (count-- > 0)
+      body(arg, 0);
+  });
+  EXPECT_NE(run().find("parallelFor ran 1 of 4 calls"), std::string::npos);
+}
+
 TEST_F(Hooks, AllocateArenas) {
   options.allocator.self = this;
   options.allocator.allocate = [](void *self, size_t bytes, size_t alignment) {
