@@ -12,9 +12,6 @@
 
 #include "tools/CommandLine.h"
 
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/ToolOutputFile.h"
-
 #include <map>
 
 using namespace attn;
@@ -34,24 +31,6 @@ static const std::map<std::string, Emit> emits = {{"tile", Emit::tile},
                                                   {"llvm", Emit::llvm},
                                                   {"object", Emit::object}};
 
-/// Writes to a file, which is removed again if that fails, or to "-", standard
-/// output.
-static Status write(const std::string &path, const std::string &bytes) {
-  std::error_code error;
-  llvm::ToolOutputFile file(path, error, llvm::sys::fs::OF_None);
-  if (!error) {
-    file.os() << bytes;
-    file.os().flush();
-    error = file.os().error();
-    // An error that nobody has cleared ends the process in the destructor.
-    file.os().clear_error();
-  }
-  if (error)
-    return failure("cannot write '" + path + "': " + error.message());
-  file.keep();
-  return Status::success();
-}
-
 static Status run(const Options &options) {
   Emit emit = emits.at(options.emit);
   if (emit == Emit::object && options.output == "-")
@@ -64,7 +43,7 @@ static Status run(const Options &options) {
       compile(*text, options.input, options.compile, emit);
   if (!result)
     return result.takeFailure();
-  return write(options.output, *result);
+  return tool::writeFile(options.output, *result);
 }
 
 int main(int argc, char **argv) {

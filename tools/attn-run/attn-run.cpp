@@ -13,6 +13,7 @@
 
 #include "tools/attn-run/Host.h"
 #include "tools/attn-run/Inputs.h"
+#include "tools/attn-run/MaskPlot.h"
 #include "tools/attn-run/Options.h"
 #include "tools/attn-run/Report.h"
 #include "tools/attn-run/Workload.h"
@@ -89,10 +90,81 @@ static Status print(const std::string &text) {
   return Status::success();
 }
 
+/// Draws the mask into a file. The picture is written even if it shows an
+/// error of the kernel, which is then reported too.
+static Status plot(const RunOptions &options, Variant &variant,
+                   const std::vector<reference::Array> &inputs) {
+  Result<MaskPlot> plot = plotMask(variant, options.compile, inputs);
+  if (!plot)
+    return plot.takeFailure();
+  if (Status status = writeFile(options.plotMask, plot->svg); !status)
+    return status;
+  const MaskFindings &found = plot->findings;
+  auto count = [](int64_t number) { return std::to_string(number); };
+  if (found.isWrong())
+    return failure("the kernel does not visit what the mask keeps: " +
+                   count(found.missing) + " tiles are missing, " +
+                   count(found.unmasked) + " lack the mask, " +
+                   count(found.repeated) + " are visited twice; see '" +
+                   options.plotMask + "'");
+  return print("tiles       " + count(found.total) + ": " + count(found.empty) +
+               " empty, " + count(found.partial) + " partial, " +
+               count(found.full) + " full\n" + "visited     " +
+               count(found.visitedPartial) + " with mask code, " +
+               count(found.visitedFull) + " without\n" +
+               (found.isTight() ? ""
+                                : "not tight   " + count(found.wasted) +
+                                      " empty tiles are visited, " +
+                                      count(found.maskedFull) +
+                                      " full ones have mask code\n"));
+}
+
+/// Draws the mask for the lengths given by --shape.
+static Status plotShape(const RunOptions &options, const std::string &text) {
+  Result<std::unique_ptr<Variant>> variant =
+      Variant::create(text, options.module, options.function);
+  if (!variant)
+    return variant.takeFailure();
+  Result<std::vector<reference::Array>> inputs =
+      (*variant)->inputsFor(*options.shape, options.values);
+  if (!inputs)
+    return inputs.takeFailure();
+  return plot(options, **variant, *inputs);
+}
+
+static Status plotInputs(const RunOptions &options, const std::string &text,
+                         const ManifestEntry &entry,
+                         const std::vector<Value> &values) {
+  Result<std::unique_ptr<Variant>> variant =
+      Variant::create(text, options.module, entry.name);
+  if (!variant)
+    return variant.takeFailure();
+  std::vector<reference::Array> inputs;
+  for (const Value &value : values)
+    inputs.push_back(value.toArray(/*withData=*/true));
+  return plot(options, **variant, inputs);
+}
+
+static Status checkPlotFlags(const RunOptions &options) {
+  if (options.plotMask.empty())
+    return options.shape ? failure("--shape gives the lengths of --plot-mask; "
+                                   "to run a kernel, give --inputs")
+                         : Status::success();
+  if (options.shape && !options.inputs.empty())
+    return failure("--shape and --inputs both give lengths; give one of them");
+  if (!options.shape && options.inputs.empty())
+    return failure("--plot-mask needs lengths: --shape=B:Sq:Skv or --inputs");
+  return Status::success();
+}
+
 static Status run(const RunOptions &options) {
   Result<std::string> text = readModule(options.module);
   if (!text)
     return text.takeFailure();
+  if (Status status = checkPlotFlags(options); !status)
+    return status;
+  if (options.shape)
+    return plotShape(options, *text);
   Cache cache = options.noCache ? Cache::at("") : Cache::open();
   if (!options.noCache && !cache.enabled())
     std::fprintf(stderr, "attn-run: note: nothing is cached: %s\n",
@@ -121,6 +193,8 @@ static Status run(const RunOptions &options) {
   Result<std::vector<Value>> inputs = makeInputs(entry, options.inputs);
   if (!inputs)
     return inputs.takeFailure();
+  if (!options.plotMask.empty())
+    return plotInputs(options, *text, entry, *inputs);
   Result<std::vector<Value>> outputs =
       makeOutputs(module, entry, argumentsOf(*inputs));
   if (!outputs)
