@@ -266,20 +266,22 @@ void Plotter::drawPanel(
 
   for (int fill = 0; fill < numFills; ++fill)
     printPath(out, kFillNames[fill], fills[fill]);
+  // Runs of kept scores, tile by tile: only partial tiles need them.
   std::string kept;
   for (size_t row = 0; row < elements.size(); ++row)
-    for (int64_t j = 0; j < keys; ++j) {
-      int64_t begin = j;
-      while (j < keys && elements[row][j])
-        ++j;
-      TileKind kind = begin < keys
-                          ? map.at(panel.batch, panel.kvHead,
-                                   row / planned.tileQ, begin / planned.tileKv)
-                          : TileKind::empty;
-      if (j > begin && !(kind == TileKind::full &&
-                         (j - 1) / planned.tileKv == begin / planned.tileKv))
-        addBox(kept, xOf(begin), yOf(row), xOf(j) - xOf(begin),
-               yOf(row + 1) - yOf(row));
+    for (int64_t k = 0; k < map.keyTiles; ++k) {
+      if (map.at(panel.batch, panel.kvHead, row / planned.tileQ, k) !=
+          TileKind::partial)
+        continue;
+      int64_t end = std::min((k + 1) * planned.tileKv, keys);
+      for (int64_t j = k * planned.tileKv; j < end; ++j) {
+        int64_t begin = j;
+        while (j < end && elements[row][j])
+          ++j;
+        if (j > begin)
+          addBox(kept, xOf(begin), yOf(row), xOf(j) - xOf(begin),
+                 yOf(row + 1) - yOf(row));
+      }
     }
   printPath(out, "element", kept);
   printPath(out, "grid", grid);
