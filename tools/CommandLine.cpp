@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -54,6 +55,22 @@ CLI::Validator integerFrom(int64_t least) {
           return "";
         return "'" + value + "' is not allowed; allowed are integers from " +
                std::to_string(least) + " to 2147483647";
+      },
+      /*validator_desc=*/"");
+}
+
+CLI::Validator numberFromZero() {
+  return CLI::Validator(
+      [](const std::string &value) -> std::string {
+        double number;
+        const char *end = value.data() + value.size();
+        auto [rest, error] = std::from_chars(value.data(), end, number);
+        if (error == std::errc() && rest == end && std::isfinite(number) &&
+            number >= 0)
+          return "";
+        return "'" + value +
+               "' is not allowed; allowed are numbers from 0 on, "
+               "such as 1e-5";
       },
       /*validator_desc=*/"");
 }

@@ -38,6 +38,8 @@ CLI::Validator oneOf(const std::string &what,
                      const std::vector<std::string> &allowed);
 /// Accepts integers from `least` to 2^31 - 1.
 CLI::Validator integerFrom(int64_t least);
+/// Accepts finite numbers from 0 on.
+CLI::Validator numberFromZero();
 
 /// Adds the positional argument for the module, and --help and --version.
 void addCommonFlags(CLI::App &app, std::string &input);

@@ -80,6 +80,103 @@ static void printMaskMod(OpAsmPrinter &printer, Operation *, Region &region) {
   printMod(printer, region, "mask_mod");
 }
 
+//===----------------------------------------------------------------------===//
+// Syntax of attributes with run-time values
+//===----------------------------------------------------------------------===//
+
+using RunTimeValues = SmallVectorImpl<OpAsmParser::UnresolvedOperand>;
+
+/// `attribute)`, and `[%a, %b]` if it takes run-time values, whose type is
+/// known.
+static ParseResult parseWithValues(OpAsmParser &parser, Attribute &attribute,
+                                   RunTimeValues &values) {
+  return failure(failed(parser.parseAttribute(attribute)) ||
+                 failed(parser.parseRParen()) ||
+                 failed(parser.parseOperandList(
+                     values, OpAsmParser::Delimiter::OptionalSquare)));
+}
+
+static void printWithValues(OpAsmPrinter &printer, Attribute attribute,
+                            OperandRange values) {
+  printer << attribute << ')';
+  if (!values.empty())
+    printer << '[' << values << ']';
+}
+
+static ParseResult parseMask(OpAsmParser &parser, MaskAttrInterface &mask,
+                             RunTimeValues &values) {
+  SMLoc loc = parser.getCurrentLocation();
+  Attribute attribute;
+  if (failed(parseWithValues(parser, attribute, values)))
+    return failure();
+  mask = dyn_cast<MaskAttrInterface>(attribute);
+  if (!mask)
+    return parser.emitError(loc)
+           << "mask takes a mask, such as #attn.causal, got " << attribute;
+  return success();
+}
+
+static void printMask(OpAsmPrinter &printer, Operation *,
+                      MaskAttrInterface mask, OperandRange values) {
+  printWithValues(printer, mask, values);
+}
+
+/// One score function or a list of them in brackets.
+static ParseResult parseScores(OpAsmParser &parser, ArrayAttr &scores,
+                               RunTimeValues &values) {
+  SMLoc loc = parser.getCurrentLocation();
+  Attribute attribute;
+  if (failed(parseWithValues(parser, attribute, values)))
+    return failure();
+  scores = dyn_cast<ArrayAttr>(attribute);
+  if (!scores)
+    scores = parser.getBuilder().getArrayAttr(attribute);
+  for (Attribute score : scores)
+    if (!isa<ScoreAttrInterface>(score))
+      return parser.emitError(loc)
+             << "score takes score functions, such as #attn.softcap<50.0>, got "
+             << score;
+  return success();
+}
+
+static void printScores(OpAsmPrinter &printer, Operation *, ArrayAttr scores,
+                        OperandRange values) {
+  printWithValues(printer, scores.size() == 1 ? scores[0] : Attribute(scores),
+                  values);
+}
+
+/// `(query, key, value) -> output` or `-> (output, lse)`.
+static ParseResult parseAttentionType(OpAsmParser &parser, Type &query,
+                                      Type &key, Type &value, Type &output,
+                                      Type &lse) {
+  FunctionType type;
+  SMLoc loc = parser.getCurrentLocation();
+  if (failed(parser.parseType(type)))
+    return failure();
+  if (type.getNumInputs() != 3 ||
+      (type.getNumResults() != 1 && type.getNumResults() != 2))
+    return parser.emitError(loc)
+           << "the type must be (query, key, value) -> output or (query, key, "
+              "value) -> (output, log-sum-exp), got "
+           << type;
+  query = type.getInput(0);
+  key = type.getInput(1);
+  value = type.getInput(2);
+  output = type.getResult(0);
+  if (type.getNumResults() == 2)
+    lse = type.getResult(1);
+  return success();
+}
+
+static void printAttentionType(OpAsmPrinter &printer, Operation *op, Type, Type,
+                               Type, Type, Type) {
+  auto attention = cast<AttentionOp>(op);
+  printer.printFunctionalType(TypeRange{attention.getQuery().getType(),
+                                        attention.getKey().getType(),
+                                        attention.getValue().getType()},
+                              op->getResultTypes());
+}
+
 #define GET_OP_CLASSES
 #include "dialect/Attn/AttnOps.cpp.inc"
 
@@ -190,6 +287,20 @@ LogicalResult AttentionOp::verify() {
       return emitOpError() << "the log-sum-exp must have type " << expectedLse
                            << ", but is " << getLse().getType();
   }
+  unsigned maskValues =
+      getMask() ? cast<MaskAttrInterface>(*getMask()).getNumRunTimeValues() : 0;
+  if (getMaskOperands().size() != maskValues)
+    return emitOpError() << "the mask has " << maskValues
+                         << " numbers that are given at run time (?), but "
+                         << getMaskOperands().size() << " values";
+  unsigned scoreValues = 0;
+  if (ArrayAttr scores = getScoreAttr())
+    for (Attribute score : scores)
+      scoreValues += cast<ScoreAttrInterface>(score).getNumRunTimeValues();
+  if (getScoreOperands().size() != scoreValues)
+    return emitOpError() << "the score functions have " << scoreValues
+                         << " numbers that are given at run time (?), but "
+                         << getScoreOperands().size() << " values";
   if (getScale() && !getScale()->isFinite())
     return emitOpError() << "scale must be finite";
   return success();

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Declares the attn dialect: its operations, mask attributes and interfaces.
+// Declares the attn dialect: its operations, attributes and interfaces.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,6 +22,13 @@
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include <limits>
+
+namespace mlir::attn {
+/// The side of a window that has no limit.
+inline constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
+} // namespace mlir::attn
 
 #include "dialect/Attn/AttnAttrInterfaces.h.inc"
 #include "dialect/Attn/AttnDialect.h.inc"

@@ -17,65 +17,7 @@ include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def Attn_Dialect : Dialect {
-  let name = "attn";
-  let cppNamespace = "::mlir::attn";
-  let summary = "Attention as mathematics: which attention is wanted";
-  let description = [{
-    The `attn` dialect says *what* is computed, on tensors with value
-    semantics, and nothing about how: no tiles, no memory layout, no device.
-
-    Logical shapes are `[batch, heads, sequence, head_dim]`. The order of
-    operations, the units of a score and the meaning of an empty row are given
-    in [the semantics page](../semantics.md).
-  }];
-  let useDefaultAttributePrinterParser = 1;
-}
-
-//===----------------------------------------------------------------------===//
-// Masks
-//===----------------------------------------------------------------------===//
-
-def Attn_MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
-  let cppNamespace = "::mlir::attn";
-  let description = [{
-    A mask that can be written as an attribute of `attn.attention`. It is sugar
-    for a `mask_mod` region: `attn-expand-variant` asks the attribute for the
-    region's operations, and no later pass sees the attribute.
-  }];
-  let methods = [
-    InterfaceMethod<
-      /*description=*/[{
-        Emits the operations that decide whether a score is kept, and returns
-        the `i1` result. `coordinates` are the `index` values batch, query
-        head, query position and key position. The insertion point is inside
-        a region of `attn.attention`, so `attn.length` may be used.
-      }],
-      /*retTy=*/"::mlir::Value",
-      /*methodName=*/"buildKeep",
-      /*args=*/(ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
-                    "::mlir::ValueRange":$coordinates)>
-  ];
-}
-
-class Attn_Attr<string name, string attrMnemonic, list<Trait> traits = []>
-    : AttrDef<Attn_Dialect, name, traits> {
-  let mnemonic = attrMnemonic;
-}
-
-def Attn_CausalAttr : Attn_Attr<"Causal", "causal", [
-    DeclareAttrInterfaceMethods<Attn_MaskAttrInterface, ["buildKeep"]>]> {
-  let summary = "Query i sees the keys up to its own position";
-  let description = [{
-    Causal masking, aligned bottom-right: the last query sees all keys. Query
-    `i` of `Sq` keeps key `j` of `Skv` if `j <= i + Skv - Sq`. With
-    `Sq > Skv` the first `Sq - Skv` queries see no key at all.
-
-    ```mlir
-    %o = attn.attention %q, %k, %v mask(#attn.causal) : ...
-    ```
-  }];
-}
+include "dialect/Attn/AttnAttrs.td"
 
 //===----------------------------------------------------------------------===//
 // Operations
@@ -85,7 +27,7 @@ class Attn_Op<string mnemonic, list<Trait> traits = []>
     : Op<Attn_Dialect, mnemonic, traits>;
 
 def Attn_AttentionOp : Attn_Op<"attention", [
-    Pure,
+    Pure, AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames",
                                                  "getAsmResultNames"]>,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
@@ -96,7 +38,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     `g = h floordiv (Hq / Hkv)`:
 
     ```
-    s[j]   = score_mod(scale * dot(query[b, h, i, :], key[b, g, j, :]))
+    s[j]   = score_mod(score(scale * dot(query[b, h, i, :], key[b, g, j, :])))
     s[j]   = -inf where mask or mask_mod does not keep (b, h, i, j)
     lse    = log(sum over j of exp(s[j]))
     output = sum over j of exp(s[j] - lse) * value[b, g, j, :]
@@ -118,13 +60,25 @@ def Attn_AttentionOp : Attn_Op<"attention", [
 
     `mask` is an attribute that implements `MaskAttrInterface`. `mask_mod` is a
     region over the coordinates of one score that yields `true` to keep it.
-    Both must keep a score for it to count. `score_mod` is a region over the
-    scaled score (natural-log units) and its coordinates. Regions hold scalar
-    operations without side effects and may use values from outside.
+    Both must keep a score for it to count. `score` is one attribute that
+    implements `ScoreAttrInterface`, or a list of them, applied in order to the
+    scaled score (natural-log units). `score_mod` is a region over the result
+    and its coordinates. Regions hold scalar operations without side effects
+    and may use values from outside.
 
-    Example, causal attention with ALiBi, 32 query heads in 8 groups:
+    A `?` in an attribute takes an operand, in brackets behind the attribute:
+    `index` values for masks, `f32` values for scores, in the order of the `?`.
+
+    Examples: a causal window whose size is known at run time, with capped
+    scores; and a bias of its own in 32 query heads in 8 groups:
 
     ```mlir
+    %o = attn.attention %q, %k, %v
+      mask(#attn.all_of<[#attn.causal, #attn.window<left = ?>]>)[%w]
+      score(#attn.softcap<50.0>)
+      : (tensor<?x16x?x256xf32>, tensor<?x8x?x256xf32>, tensor<?x8x?x256xf32>)
+     -> tensor<?x16x?x256xf32>
+
     %o, %lse = attn.attention %q, %k, %v mask(#attn.causal) scale(0.125)
       score_mod (%s, %b, %h, %i, %j) {
         %slope = tensor.extract %slopes[%h] : tensor<32xf32>
@@ -143,16 +97,23 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     AnyRankedTensor:$query,
     AnyRankedTensor:$key,
     AnyRankedTensor:$value,
+    Variadic<Index>:$mask_operands,
+    Variadic<F32>:$score_operands,
     OptionalAttr<Attn_MaskAttrInterface>:$mask,
+    OptionalAttr<Attn_ScoreArrayAttr>:$score,
     OptionalAttr<F64Attr>:$scale);
   let results = (outs AnyRankedTensor:$output, Optional<AnyRankedTensor>:$lse);
   let regions = (region AnyRegion:$score_mod, AnyRegion:$mask_mod);
   let assemblyFormat = [{
     $query `,` $key `,` $value
-    oilist(`mask` `(` $mask `)` | `scale` `(` $scale `)`)
+    oilist(`mask` `(` custom<Mask>($mask, $mask_operands)
+         | `score` `(` custom<Scores>($score, $score_operands)
+         | `scale` `(` $scale `)`)
     custom<ScoreMod>($score_mod) custom<MaskMod>($mask_mod)
-    attr-dict `:` functional-type(operands, results)
+    attr-dict `:` custom<AttentionType>(type($query), type($key), type($value),
+                                        type($output), type($lse))
   }];
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{

@@ -1,4 +1,4 @@
-//===- AttnDialect.cpp - The attn dialect and its masks -------------------===//
+//===- AttnDialect.cpp - The attn dialect ---------------------------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,14 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Registers the dialect and defines what each mask attribute expands to.
+// Registers the dialect.
 //
 //===----------------------------------------------------------------------===//
 
-#include "dialect/Attn/Attn.h"
+#include "AttrSyntax.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -35,16 +33,4 @@ void AttnDialect::initialize() {
 #define GET_OP_LIST
 #include "dialect/Attn/AttnOps.cpp.inc"
       >();
-}
-
-Value CausalAttr::buildKeep(OpBuilder &builder, Location loc,
-                            ValueRange coordinates) const {
-  Value i = coordinates[2], j = coordinates[3];
-  Type index = builder.getIndexType();
-  Value queries = LengthOp::create(builder, loc, index, LengthKind::query);
-  Value keys = LengthOp::create(builder, loc, index, LengthKind::key);
-  Value shift = arith::SubIOp::create(builder, loc, keys, queries);
-  Value last = arith::AddIOp::create(builder, loc, i, shift);
-  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sle, j,
-                               last);
 }

@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Each comparison is brought to the form `key <= sum` or `key >= sum`, where
-// the sum is monotone in the query index. Over a range of queries, the largest
-// value of an upper bound limits the keys that some query keeps, the smallest
-// value those that all keep; lower bounds the other way round.
+// Each comparison is brought to the form `key <= rest` or `key >= rest`, and
+// the values of the rest over a range of queries are enclosed in an interval.
+// The largest value of an upper bound limits the keys that some query keeps,
+// the smallest value those that all keep; lower bounds the other way round.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,13 +24,17 @@ using namespace mlir::tile;
 
 namespace {
 
-/// key * keyFactor + query * queryFactor + terms + constant, where query is
-/// row floordiv divisor.
-struct Sum {
-  int64_t keyFactor = 0, queryFactor = 0, divisor = 1, constant = 0;
-  SmallVector<std::pair<Value, int64_t>> terms;
+/// key * keyFactor + rest, where the rest lies between `least` and `most`
+/// (index values) over all rows; both are attained where only sums and
+/// quotients of the row by constants are involved.
+struct Linear {
+  int64_t keyFactor;
+  Value least, most;
+
+  bool isUniform() const { return keyFactor == 0 && least == most; }
 };
 
+/// The arithmetic is 64-bit, so that it cannot overflow.
 class BoundsBuilder {
 public:
   BoundsBuilder(OpBuilder &builder, Location loc, MapOp map, Value firstRow,
@@ -42,11 +46,43 @@ public:
   MaskBounds bounds;
 
 private:
-  std::optional<Sum> toSum(Value value);
-  void constrain(Sum sum);
-  Value emit(const Sum &sum, bool atLastRow);
+  std::optional<Linear> analyze(Value value);
+  std::optional<Linear> analyzeDivision(Value dividend, Value divisor);
+  std::optional<Linear> multiply(const Linear &a, const Linear &b);
+  Linear sum(const Linear &a, const Linear &b) {
+    Value least = add(a.least, b.least);
+    return {a.keyFactor + b.keyFactor, least,
+            isFixed(a, b) ? least : add(a.most, b.most)};
+  }
+  Linear difference(const Linear &a, const Linear &b) {
+    Value least = sub(a.least, b.most);
+    return {a.keyFactor - b.keyFactor, least,
+            isFixed(a, b) ? least : sub(a.most, b.least)};
+  }
+  /// Whether the rests are the same for all rows.
+  static bool isFixed(const Linear &a, const Linear &b) {
+    return a.least == a.most && b.least == b.most;
+  }
+  void constrain(const Linear &lhs, const Linear &rhs, bool strict);
+
+  Linear uniform(Value value) { return {0, value, value}; }
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  }
   Value add(Value a, Value b) {
-    return arith::AddIOp::create(builder, loc, a, b);
+    return builder.createOrFold<arith::AddIOp>(loc, a, b);
+  }
+  Value sub(Value a, Value b) {
+    return builder.createOrFold<arith::SubIOp>(loc, a, b);
+  }
+  Value mul(Value a, Value b) {
+    return builder.createOrFold<arith::MulIOp>(loc, a, b);
+  }
+  Value min(Value a, Value b) {
+    return builder.createOrFold<arith::MinSIOp>(loc, a, b);
+  }
+  Value max(Value a, Value b) {
+    return builder.createOrFold<arith::MaxSIOp>(loc, a, b);
   }
 
   OpBuilder &builder;
@@ -57,122 +93,118 @@ private:
 
 } // namespace
 
-static std::optional<Sum> addScaled(const Sum &a, const Sum &b,
-                                    int64_t factor) {
-  if (a.queryFactor != 0 && b.queryFactor != 0 && a.divisor != b.divisor)
+std::optional<Linear> BoundsBuilder::multiply(const Linear &a,
+                                              const Linear &b) {
+  APInt factor;
+  if (!b.isUniform() || !matchPattern(b.least, m_ConstantInt(&factor)))
     return std::nullopt;
-  Sum sum = a;
-  if (a.queryFactor == 0)
-    sum.divisor = b.divisor;
-  sum.keyFactor += factor * b.keyFactor;
-  sum.queryFactor += factor * b.queryFactor;
-  sum.constant += factor * b.constant;
-  for (auto [value, coefficient] : b.terms)
-    sum.terms.emplace_back(value, factor * coefficient);
-  return sum;
+  Value first = mul(a.least, b.least), last = mul(a.most, b.least);
+  if (factor.isNegative())
+    std::swap(first, last);
+  return Linear{a.keyFactor * factor.getSExtValue(), first, last};
 }
 
-std::optional<Sum> BoundsBuilder::toSum(Value value) {
-  Sum sum;
+/// Rounded down; the divisor is a positive constant.
+std::optional<Linear> BoundsBuilder::analyzeDivision(Value dividend,
+                                                     Value divisor) {
   APInt constant;
-  if (matchPattern(value, m_ConstantInt(&constant))) {
-    sum.constant = constant.getSExtValue();
-    return sum;
-  }
-  if (value == map.getRowIndex()) {
-    sum.queryFactor = 1;
-    return sum;
-  }
+  std::optional<Linear> rest = analyze(dividend);
+  if (!rest || rest->keyFactor != 0 ||
+      !matchPattern(divisor, m_ConstantInt(&constant)) ||
+      !constant.isStrictlyPositive())
+    return std::nullopt;
+  Value size = this->constant(constant.getSExtValue());
+  auto divide = [&](Value value) {
+    return builder.createOrFold<arith::FloorDivSIOp>(loc, value, size);
+  };
+  return Linear{0, divide(rest->least), divide(rest->most)};
+}
+
+std::optional<Linear> BoundsBuilder::analyze(Value value) {
+  APInt constant;
+  if (matchPattern(value, m_ConstantInt(&constant)))
+    return uniform(this->constant(constant.getSExtValue()));
+  if (value == map.getRowIndex())
+    return Linear{0, firstRow, lastRow};
   if (value == map.getColIndex()) {
-    sum.keyFactor = 1;
-    return sum;
+    Value zero = this->constant(0);
+    return Linear{1, zero, zero};
   }
   if (value.getParentRegion() != &map.getBody()) {
     // It must not change between the tiles of the loop.
     auto loop = map->getParentOfType<LoopLikeOpInterface>();
     if (loop && !loop.isDefinedOutsideOfLoop(value))
       return std::nullopt;
-    sum.terms.emplace_back(value, 1);
-    return sum;
-  }
-  if (auto op = value.getDefiningOp<arith::DivUIOp>()) {
-    // The row of packed heads: row / group is the query.
-    if (op.getLhs() == map.getRowIndex() &&
-        matchPattern(op.getRhs(), m_ConstantInt(&constant))) {
-      sum.queryFactor = 1;
-      sum.divisor = constant.getSExtValue();
-      return sum;
-    }
-    return std::nullopt;
+    return uniform(builder.createOrFold<arith::IndexCastOp>(
+        loc, builder.getIndexType(), value));
   }
   Operation *op = value.getDefiningOp();
-  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp>(op))
+  // Rows are not negative.
+  if (auto division = dyn_cast_or_null<arith::DivUIOp>(op))
+    return division.getLhs() == map.getRowIndex()
+               ? analyzeDivision(division.getLhs(), division.getRhs())
+               : std::nullopt;
+  if (auto division = dyn_cast_or_null<arith::FloorDivSIOp>(op))
+    return analyzeDivision(division.getLhs(), division.getRhs());
+  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::MulIOp,
+                       arith::MinSIOp, arith::MaxSIOp>(op))
     return std::nullopt;
-  std::optional<Sum> lhs = toSum(op->getOperand(0)),
-                     rhs = toSum(op->getOperand(1));
+  std::optional<Linear> lhs = analyze(op->getOperand(0)),
+                        rhs = analyze(op->getOperand(1));
   if (!lhs || !rhs)
     return std::nullopt;
-  return addScaled(*lhs, *rhs, isa<arith::AddIOp>(op) ? 1 : -1);
+  if (isa<arith::AddIOp>(op))
+    return sum(*lhs, *rhs);
+  if (isa<arith::SubIOp>(op))
+    return difference(*lhs, *rhs);
+  if (isa<arith::MulIOp>(op)) {
+    std::optional<Linear> product = multiply(*lhs, *rhs);
+    return product ? product : multiply(*rhs, *lhs);
+  }
+  if (lhs->keyFactor != 0 || rhs->keyFactor != 0)
+    return std::nullopt;
+  if (isa<arith::MinSIOp>(op))
+    return Linear{0, min(lhs->least, rhs->least), min(lhs->most, rhs->most)};
+  return Linear{0, max(lhs->least, rhs->least), max(lhs->most, rhs->most)};
 }
 
-/// The value of `sum` without its key, for the first or the last query. The
-/// arithmetic is 64-bit, so that it cannot overflow.
-Value BoundsBuilder::emit(const Sum &sum, bool atLastRow) {
-  Value result = arith::ConstantIndexOp::create(builder, loc, sum.constant);
-  auto accumulate = [&](Value value, int64_t factor) {
-    if (factor == 1) {
-      result = add(result, value);
-    } else if (factor == -1) {
-      result = arith::SubIOp::create(builder, loc, result, value);
-    } else if (factor != 0) {
-      Value f = arith::ConstantIndexOp::create(builder, loc, factor);
-      result = add(result, arith::MulIOp::create(builder, loc, value, f));
-    }
-  };
-  for (auto [value, factor] : sum.terms)
-    accumulate(
-        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value),
-        factor);
-  if (sum.queryFactor != 0) {
-    Value query = atLastRow ? lastRow : firstRow;
-    if (sum.divisor != 1)
-      query = arith::DivUIOp::create(
-          builder, loc, query,
-          arith::ConstantIndexOp::create(builder, loc, sum.divisor));
-    accumulate(query, sum.queryFactor);
-  }
-  return result;
-}
-
-/// Takes `sum <= 0` into the bounds.
-void BoundsBuilder::constrain(Sum sum) {
-  if (std::abs(sum.keyFactor) != 1) {
-    // A condition on the query alone, or a multiple of the key.
-    bounds.exact = false;
-    return;
-  }
+/// Takes `lhs <= rhs`, or `lhs < rhs`, into the bounds.
+void BoundsBuilder::constrain(const Linear &lhs, const Linear &rhs,
+                              bool strict) {
   auto raise = [&](Value &bound, Value value) {
-    bound = bound ? Value(arith::MaxSIOp::create(builder, loc, bound, value))
-                  : value;
+    bound = bound ? max(bound, value) : value;
   };
   auto lower = [&](Value &bound, Value value) {
-    bound = bound ? Value(arith::MinSIOp::create(builder, loc, bound, value))
-                  : value;
+    bound = bound ? min(bound, value) : value;
   };
-  bool isUpper = sum.keyFactor == 1;
-  sum.keyFactor = 0;
-  if (isUpper) {
-    // key <= -rest, that is key < 1 - rest
-    Sum limit = *addScaled(Sum(), sum, -1);
-    limit.constant += 1;
-    bool grows = limit.queryFactor > 0;
-    lower(bounds.kept.end, emit(limit, /*atLastRow=*/grows));
-    lower(bounds.full.end, emit(limit, /*atLastRow=*/!grows));
+  int64_t keyFactor = lhs.keyFactor - rhs.keyFactor;
+  if (keyFactor == 1) {
+    Linear end = difference(rhs, lhs);
+    if (!strict)
+      end = sum(end, uniform(constant(1)));
+    lower(bounds.kept.end, end.most);
+    lower(bounds.full.end, end.least);
+    return;
+  }
+  Linear rest = difference(lhs, rhs);
+  if (strict)
+    rest = sum(rest, uniform(constant(1)));
+  if (keyFactor == -1) {
+    raise(bounds.kept.begin, rest.least);
+    raise(bounds.full.begin, rest.most);
+  } else if (keyFactor == 0) {
+    // A condition on the queries, `rest <= 0`: all keys or none.
+    Value all = constant(std::numeric_limits<int64_t>::max());
+    Value none = constant(0);
+    auto endIf = [&](Value rest) -> Value {
+      Value holds = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::sle, rest, none);
+      return arith::SelectOp::create(builder, loc, holds, all, none);
+    };
+    lower(bounds.kept.end, endIf(rest.least));
+    lower(bounds.full.end, endIf(rest.most));
   } else {
-    // key >= rest
-    bool grows = sum.queryFactor > 0;
-    raise(bounds.kept.begin, emit(sum, /*atLastRow=*/!grows));
-    raise(bounds.full.begin, emit(sum, /*atLastRow=*/grows));
+    bounds.exact = false;
   }
 }
 
@@ -184,39 +216,32 @@ void BoundsBuilder::visit(Value condition) {
     visit(both.getRhs());
     return;
   }
+  // Only what is known not to overflow has 32 bits.
   auto compare = condition.getDefiningOp<arith::CmpIOp>();
-  if (!compare || !compare.getLhs().getType().isInteger(32)) {
+  std::optional<Linear> lhs, rhs;
+  if (compare && compare.getLhs().getType().isInteger(32)) {
+    lhs = analyze(compare.getLhs());
+    rhs = analyze(compare.getRhs());
+  }
+  if (!lhs || !rhs) {
     bounds.exact = false;
     return;
   }
-  std::optional<Sum> lhs = toSum(compare.getLhs()),
-                     rhs = toSum(compare.getRhs());
-  std::optional<Sum> difference; // of the smaller and the larger side
-  bool strict = false;
-  if (lhs && rhs) {
-    switch (compare.getPredicate()) {
-    case arith::CmpIPredicate::slt:
-      strict = true;
-      [[fallthrough]];
-    case arith::CmpIPredicate::sle:
-      difference = addScaled(*lhs, *rhs, -1);
-      break;
-    case arith::CmpIPredicate::sgt:
-      strict = true;
-      [[fallthrough]];
-    case arith::CmpIPredicate::sge:
-      difference = addScaled(*rhs, *lhs, -1);
-      break;
-    default:
-      break;
-    }
-  }
-  if (!difference) {
+  switch (compare.getPredicate()) {
+  case arith::CmpIPredicate::slt:
+    return constrain(*lhs, *rhs, /*strict=*/true);
+  case arith::CmpIPredicate::sle:
+    return constrain(*lhs, *rhs, /*strict=*/false);
+  case arith::CmpIPredicate::sgt:
+    return constrain(*rhs, *lhs, /*strict=*/true);
+  case arith::CmpIPredicate::sge:
+    return constrain(*rhs, *lhs, /*strict=*/false);
+  case arith::CmpIPredicate::eq:
+    constrain(*lhs, *rhs, /*strict=*/false);
+    return constrain(*rhs, *lhs, /*strict=*/false);
+  default:
     bounds.exact = false;
-    return;
   }
-  difference->constant += strict ? 1 : 0;
-  constrain(*difference);
 }
 
 MaskBounds mlir::tile::deriveMaskBounds(OpBuilder &builder, Location loc,

@@ -136,13 +136,21 @@ Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
   self->scale = scale ? scale.getValueAsDouble()
                       : 1 / std::sqrt(static_cast<double>(self->headDim));
 
+  self->elementType = op.getQuery().getType().getElementType();
   if (mlir::Attribute mask = op.getMaskAttr()) {
-    if (!mlir::isa<mlir::attn::CausalAttr>(mask)) {
-      std::string text;
-      llvm::raw_string_ostream(text) << mask;
-      return opError(op, "the reference does not know the mask " + text);
-    }
-    self->causal = true;
+    mlir::ValueRange values = op.getMaskOperands();
+    Expected<MaskEvaluator> evaluator =
+        MaskEvaluator::create(mask, values, environment);
+    if (!evaluator)
+      return evaluator.takeError();
+    self->maskAttribute = std::move(*evaluator);
+  }
+  if (options.needsData) {
+    Expected<ScoreEvaluator> evaluator =
+        ScoreEvaluator::create(op, environment);
+    if (!evaluator)
+      return evaluator.takeError();
+    self->scoreAttributes = std::move(*evaluator);
   }
   if (options.needsData && !op.getScoreMod().empty()) {
     auto region = RegionInterpreter::create(op.getScoreMod(), environment);
@@ -172,23 +180,22 @@ Frames::Frames(const Problem &problem, int64_t keys) {
 
 bool Problem::mask(Frames &frames, int64_t b, int64_t h, int64_t i,
                    uint8_t *keep, KeyRange &range) const {
-  int64_t end = sizes.keys;
-  if (causal)
-    end = std::clamp<int64_t>(i + sizes.keys - sizes.queries + 1, 0, end);
-  int64_t begin = 0;
+  int64_t begin = 0, end = sizes.keys;
   std::fill(keep, keep + end, 1);
-  std::fill(keep + end, keep + sizes.keys, 0);
+  if (maskAttribute)
+    for (int64_t j = 0; j < end; ++j)
+      keep[j] = maskAttribute->keeps(i + sizes.keys - sizes.queries, j);
   if (maskMod && end > 0) {
     if (!maskMod->run(frames.maskMod, b, h, i, 0, end, /*score=*/nullptr,
-                      /*active=*/nullptr))
+                      /*active=*/keep))
       return false;
     for (int64_t j = 0; j < end; ++j)
-      keep[j] = maskMod->keeps(frames.maskMod, j);
-    while (end > 0 && !keep[end - 1])
-      --end;
-    while (begin < end && !keep[begin])
-      ++begin;
+      keep[j] = keep[j] && maskMod->keeps(frames.maskMod, j);
   }
+  while (end > 0 && !keep[end - 1])
+    --end;
+  while (begin < end && !keep[begin])
+    ++begin;
   range = {begin, end};
   return true;
 }

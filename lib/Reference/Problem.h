@@ -14,7 +14,7 @@
 #ifndef ATTN_LIB_REFERENCE_PROBLEM_H
 #define ATTN_LIB_REFERENCE_PROBLEM_H
 
-#include "RegionInterpreter.h"
+#include "Attributes.h"
 #include <mutex>
 
 namespace attn::reference {
@@ -56,7 +56,10 @@ struct Problem {
   Geometry sizes;
   int64_t headDim, valueDim;
   double scale;
-  bool causal = false;
+  /// Of query, key, value and output.
+  mlir::Type elementType;
+  std::optional<MaskEvaluator> maskAttribute;
+  ScoreEvaluator scoreAttributes;
   /// Null where the op has none; scoreMod also when no data are needed.
   std::unique_ptr<RegionInterpreter> scoreMod, maskMod;
 };

@@ -168,6 +168,12 @@ bool Attention<T>::softmax(Scratch &scratch, int64_t b, int64_t h, int64_t i,
   T scale = static_cast<T>(problem.scale);
   for (int64_t j = range.begin; j < range.end; ++j)
     scores[j] *= scale;
+  if (!problem.scoreAttributes.empty()) {
+    int64_t position = i + sizes.keys - sizes.queries;
+    for (int64_t j = range.begin; j < range.end; ++j)
+      scores[j] = problem.scoreAttributes.apply(scores[j], h,
+                                                std::abs(position - j));
+  }
   if (problem.scoreMod && range.begin < range.end) {
     std::copy(scores + range.begin, scores + range.end,
               scratch.modified.begin());

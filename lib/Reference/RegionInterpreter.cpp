@@ -295,6 +295,20 @@ RegionInterpreter::create(mlir::Region &region,
   return self;
 }
 
+Expected<Scalar> RegionInterpreter::evaluate(Value value,
+                                             const Environment &environment) {
+  RegionInterpreter interpreter(environment);
+  Expected<unsigned> slot = interpreter.slotOf(value);
+  if (!slot)
+    return slot.takeError();
+  Frame frame = interpreter.makeFrame(/*capacity=*/1);
+  if (frame.failure)
+    return opError(frame.failedOp, frame.failure);
+  if (interpreter.slots[*slot].isFloat)
+    return Scalar{frame.floats[*slot][0], 0};
+  return Scalar{0, frame.ints[*slot][0]};
+}
+
 //===----------------------------------------------------------------------===//
 // Execution
 //===----------------------------------------------------------------------===//

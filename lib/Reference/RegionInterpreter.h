@@ -16,6 +16,7 @@
 #define ATTN_LIB_REFERENCE_REGIONINTERPRETER_H
 
 #include "attn/Reference/Reference.h"
+#include "dialect/Attn/Attn.h"
 #include "mlir/IR/Region.h"
 #include "llvm/ADT/DenseMap.h"
 #include <functional>
@@ -45,6 +46,12 @@ struct Environment {
 llvm::Expected<const Array *>
 resolveTensor(mlir::Value tensor, const Environment &environment,
               std::vector<std::unique_ptr<Array>> &constants);
+
+/// A value: `real` of a float type, `integer` of another one.
+struct Scalar {
+  double real = 0;
+  int64_t integer = 0;
+};
 
 /// A region translated to a list of row instructions.  Immutable once created;
 /// every thread brings its own Frame.
@@ -94,6 +101,10 @@ public:
   /// Translates `region`, whose arguments are [f32 score,] b, h, i, j.
   static llvm::Expected<std::unique_ptr<RegionInterpreter>>
   create(mlir::Region &region, const Environment &environment);
+
+  /// The value of a scalar outside of regions.
+  static llvm::Expected<Scalar> evaluate(mlir::Value value,
+                                         const Environment &environment);
 
   /// Dependence flags of the yielded value.
   unsigned dependsOn() const { return slots[result].dependsOn; }

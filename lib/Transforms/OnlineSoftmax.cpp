@@ -117,8 +117,11 @@ static std::optional<SoftmaxLoops> matchLoops(scf::ForOp maxLoop) {
   // The first loop moves to the place of the second.
   for (Operation *op = maxLoop; op != loops.sumLoop->getNextNode();
        op = op->getNextNode()) {
+    // A map is pure: its region may read captured tables, which nobody writes.
     bool writes =
-        op->walk([](Operation *nested) {
+        op->walk<WalkOrder::PreOrder>([](Operation *nested) {
+            if (isa<MapOp>(nested))
+              return WalkResult::skip();
             bool pure =
                 isa<LoadOp>(nested) ||
                 nested->hasTrait<OpTrait::HasRecursiveMemoryEffects>() ||

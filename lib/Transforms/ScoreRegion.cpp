@@ -67,16 +67,21 @@ mlir::tile::collectCaptures(attn::AttentionOp op) {
 // Width of integers
 //===----------------------------------------------------------------------===//
 
-/// Coordinates and lengths have a magnitude below 2^29.
-static constexpr unsigned kCoordinateBits = 29;
+/// Coordinates and lengths are smaller.
+static constexpr int64_t kCoordinateLimit = int64_t(1) << 29;
 
 namespace {
-/// What is known of an index value: |value| < 2^bits. A captured value may be
-/// anything, for example "unlimited"; it is saturated to the range of
-/// coordinates, which comparisons with coordinates do not notice.
-struct Magnitude {
-  unsigned bits = 64;
+/// The values that an index value can have, both ends included. A captured
+/// value may be anything, for example "unlimited"; it is saturated to the range
+/// of coordinates, which comparisons with coordinates do not notice.
+struct IndexRange {
+  int64_t least, most;
   bool saturated = false;
+
+  bool fitsInI32() const {
+    return least >= std::numeric_limits<int32_t>::min() &&
+           most <= std::numeric_limits<int32_t>::max();
+  }
 };
 
 /// Decides whether 32-bit arithmetic gives the results of 64-bit arithmetic.
@@ -86,69 +91,104 @@ public:
     if (region.empty())
       return true;
     for (BlockArgument argument : region.getArguments())
-      known[argument] = {kCoordinateBits, false};
+      known.insert({argument, coordinate()});
     return llvm::all_of(region.front().without_terminator(),
                         [&](Operation &op) { return visit(op); });
   }
 
 private:
-  Magnitude get(Value value) {
+  static IndexRange coordinate() { return {0, kCoordinateLimit - 1}; }
+
+  IndexRange get(Value value) {
     if (auto it = known.find(value); it != known.end())
       return it->second;
     APInt constant;
     if (matchPattern(value, m_ConstantInt(&constant)))
-      return {constant.getSignificantBits() - 1, false};
-    return {kCoordinateBits, true}; // a capture
+      return {constant.getSExtValue(), constant.getSExtValue()};
+    return {1 - kCoordinateLimit, kCoordinateLimit - 1, true}; // a capture
   }
+
+  /// The range of `op`, whose operands fit in 32 bits; none if it is unknown.
+  std::optional<IndexRange> compute(Operation &op, ArrayRef<IndexRange> in);
 
   bool visit(Operation &op) {
     auto isIndex = [](Type type) { return type.isIndex(); };
     if (llvm::none_of(op.getOperandTypes(), isIndex) &&
         llvm::none_of(op.getResultTypes(), isIndex))
       return true;
-    SmallVector<Magnitude> operands;
+    SmallVector<IndexRange> operands;
     for (Value operand : op.getOperands())
       operands.push_back(get(operand));
-    bool saturated =
-        llvm::any_of(operands, [](const Magnitude &m) { return m.saturated; });
-    Magnitude result;
-    if (isa<attn::LengthOp, tensor::DimOp>(op)) {
-      result = {kCoordinateBits, false};
-    } else if (isa<arith::ConstantOp>(op)) {
-      result = get(op.getResult(0));
-    } else if (isa<arith::AddIOp, arith::SubIOp>(op)) {
-      if (operands[0].saturated && operands[1].saturated)
-        return false;
-      result = {std::max(operands[0].bits, operands[1].bits) + 1, saturated};
-    } else if (isa<arith::MinSIOp, arith::MaxSIOp>(op)) {
-      result = {std::max(operands[0].bits, operands[1].bits), saturated};
-    } else if (isa<arith::SelectOp>(op)) {
-      result = {std::max(operands[1].bits, operands[2].bits),
-                operands[1].saturated || operands[2].saturated};
-    } else if (isa<arith::DivSIOp, arith::RemSIOp, arith::FloorDivSIOp,
-                   arith::CeilDivSIOp>(op)) {
-      if (saturated)
-        return false;
-      result = {std::max(operands[0].bits, operands[1].bits), false};
-    } else if (isa<arith::IndexCastOp>(op)) {
-      if (op.getResult(0).getType().isIndex())
-        result.bits = op.getOperand(0).getType().getIntOrFloatBitWidth() - 1;
-      else
-        return !saturated;
-    } else if (isa<arith::CmpIOp>(op)) {
+    if (isa<arith::CmpIOp>(op))
       return true;
-    } else if (isa<tensor::ExtractOp>(op)) {
+    if (isa<tensor::ExtractOp>(op))
       return !op.getResult(0).getType().isIndex();
-    } else {
+    if (isa<arith::IndexCastOp>(op) && !op.getResult(0).getType().isIndex())
+      return !operands[0].saturated;
+    std::optional<IndexRange> result = compute(op, operands);
+    if (!result || !result->fitsInI32())
       return false;
-    }
-    known[op.getResult(0)] = result;
-    return result.bits <= 31;
+    known.insert({op.getResult(0), *result});
+    return true;
   }
 
-  llvm::DenseMap<Value, Magnitude> known;
+  llvm::DenseMap<Value, IndexRange> known;
 };
 } // namespace
+
+std::optional<IndexRange> WidthAnalysis::compute(Operation &op,
+                                                 ArrayRef<IndexRange> in) {
+  if (isa<attn::LengthOp, tensor::DimOp>(op))
+    return coordinate();
+  if (isa<arith::ConstantOp>(op))
+    return get(op.getResult(0));
+  if (isa<arith::IndexCastOp>(op)) {
+    unsigned width = op.getOperand(0).getType().getIntOrFloatBitWidth();
+    if (width > 32)
+      return std::nullopt;
+    return IndexRange{llvm::minIntN(width), llvm::maxIntN(width)};
+  }
+  if (isa<arith::SelectOp>(op))
+    return IndexRange{std::min(in[1].least, in[2].least),
+                      std::max(in[1].most, in[2].most),
+                      in[1].saturated || in[2].saturated};
+  if (op.getNumOperands() != 2)
+    return std::nullopt;
+  IndexRange a = in[0], b = in[1];
+  // A sum with one saturated term stays beyond all coordinates.
+  bool saturated = a.saturated || b.saturated;
+  if (isa<arith::MinSIOp>(op))
+    return IndexRange{std::min(a.least, b.least), std::min(a.most, b.most),
+                      saturated};
+  if (isa<arith::MaxSIOp>(op))
+    return IndexRange{std::max(a.least, b.least), std::max(a.most, b.most),
+                      saturated};
+  if (a.saturated && b.saturated)
+    return std::nullopt;
+  if (isa<arith::AddIOp>(op))
+    return IndexRange{a.least + b.least, a.most + b.most, saturated};
+  if (isa<arith::SubIOp>(op))
+    return IndexRange{a.least - b.most, a.most - b.least, saturated};
+  if (saturated)
+    return std::nullopt;
+  if (isa<arith::MulIOp>(op)) {
+    // A quotient times its divisor is the dividend or less.
+    auto quotient = op.getOperand(0).getDefiningOp<arith::FloorDivSIOp>();
+    if (quotient && quotient.getRhs() == op.getOperand(1) && b.least > 0)
+      return IndexRange{get(quotient.getLhs()).least - b.most,
+                        get(quotient.getLhs()).most};
+    auto ends = {a.least * b.least, a.least * b.most, a.most * b.least,
+                 a.most * b.most};
+    return IndexRange{std::min(ends), std::max(ends)};
+  }
+  if (isa<arith::DivSIOp, arith::RemSIOp, arith::FloorDivSIOp,
+          arith::CeilDivSIOp>(op)) {
+    int64_t largest = std::max({std::abs(a.least), std::abs(a.most),
+                                std::abs(b.least), std::abs(b.most)});
+    return IndexRange{-largest, largest};
+  }
+  return std::nullopt;
+}
 
 static unsigned chooseWidth(attn::AttentionOp op) {
   return WidthAnalysis().fitsInI32(op.getScoreMod()) &&
@@ -196,7 +236,7 @@ Value ScoreRegion::castCapture(OpBuilder &builder, Location loc, Value value) {
     auto limit = [&](int64_t bound) -> Value {
       return arith::ConstantIndexOp::create(builder, loc, bound);
     };
-    constexpr int64_t bound = (int64_t(1) << kCoordinateBits) - 1;
+    constexpr int64_t bound = kCoordinateLimit - 1;
     value = arith::MaxSIOp::create(builder, loc, value, limit(-bound));
     value = arith::MinSIOp::create(builder, loc, value, limit(bound));
   }

@@ -75,10 +75,10 @@ LogicalResult EntryBuilder::checkFunction() {
     return op.emitOpError() << "has elements of type "
                             << op.getQuery().getType().getElementType()
                             << "; attn-tile supports f32";
-  if (op.getMaskAttr())
-    return op.emitOpError()
-           << "still has a mask attribute; run attn-expand-variant first";
-  for (Value operand : op->getOperands())
+  if (op.getMaskAttr() || op.getScoreAttr())
+    return op.emitOpError() << "still has a mask or score attribute; run "
+                               "attn-expand-variant first";
+  for (Value operand : {op.getQuery(), op.getKey(), op.getValue()})
     if (!isa<BlockArgument>(operand))
       return op.emitOpError() << "query, key and value must be arguments of "
                                  "the function";

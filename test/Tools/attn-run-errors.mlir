@@ -99,6 +99,19 @@
 // RUN: %{output}/none/a.npy | FileCheck %s --check-prefix=UNWRITABLE
 // UNWRITABLE: cannot create '{{.*}}none/a.npy': No such file or directory
 
+// What results should be.
+// DEFINE: %{expect} = %{fails} %t/good.mlir --function=one --inputs=ones:1x2x8x32,%t/kv.npy,%t/kv.npy --expect=%t
+// RUN: %{expect}/kv.npy,b.npy | FileCheck %s --check-prefix=EXPECTS
+// EXPECTS: --expect has 2 items, but 'one' has 1 result
+// RUN: %{expect}/none.npy | FileCheck %s --check-prefix=EXPECTFILE
+// EXPECTFILE: --expect, result 1 'output' of 'one': cannot open '{{.*}}none.npy': No such file or directory
+// RUN: %{expect}/kv.npy | FileCheck %s --check-prefix=EXPECTSHAPE
+// EXPECTSHAPE: --expect, result 1 'output' of 'one': '{{.*}}kv.npy' has the shape [1, 1, 8, 32], but the result has [1, 2, 8, 32]
+// RUN: %{expect}/kv.npy --tolerance=-1 | FileCheck %s --check-prefix=TOLERANCE
+// TOLERANCE: --tolerance: '-1' is not allowed; allowed are numbers from 0 on, such as 1e-5
+// RUN: %{one} --tolerance=1e-3 | FileCheck %s --check-prefix=ALONE
+// ALONE: --tolerance requires --expect
+
 //--- good.mlir
 func.func @one(%q: tensor<?x2x?x32xf32>, %k: tensor<?x1x?x32xf32>,
                %v: tensor<?x1x?x32xf32>) -> tensor<?x2x?x32xf32> {

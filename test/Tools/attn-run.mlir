@@ -72,10 +72,35 @@
 // RUN: not attn-run %s %{large} --check --json | FileCheck %s --check-prefix=JSONFAIL
 // JSONFAIL: "check":{"passed":false,"max_abs_error":null,"max_row_relative_error":null,"lse_error":null}
 
+// Results that are given in advance, here by the first run of this test.
+// DEFINE: %{tiled} = attn-run %s --repeat=1 --tile-q=64 --tile-kv=64
+// RUN: %{tiled} %{inputs} --expect=%t/o.npy,%t/lse.npy --tolerance=0 \
+// RUN:   | FileCheck %s --check-prefix=EXPECT
+//      EXPECT: expect PASS: output, max abs difference 0; allowed 0
+// EXPECT-NEXT: expect PASS: lse, max abs difference 0; allowed 0
+
+// With other values, and with an empty name that skips a result.
+// DEFINE: %{others} = --inputs=random:1x4x100x32:7,random:1x2x100x32,random:1x2x100x32
+// RUN: not %{tiled} %{others} --expect=,%t/lse.npy 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=UNEXPECTED --implicit-check-not="expect PASS"
+// UNEXPECTED-DAG: expect {{FAIL}}: lse, max abs difference {{[0-9.]+}}; allowed 1e-05
+// UNEXPECTED-DAG: attn-run: error: a result differs from what --expect gives by more than the tolerance
+// RUN: %{tiled} %{others} --expect=,%t/lse.npy --tolerance=1e3 --json \
+// RUN:   | FileCheck %s --check-prefix=EXPECTJSON
+// EXPECTJSON: "expect":[{"result":"lse","passed":true,"max_abs_difference":{{[0-9.]+}},"tolerance":1000.0}]
+
+// Infinities and NaNs are no numbers that a tolerance could cover.
+// RUN: %{npy} write %t/ones.npy 1x4x8x32 1
+// RUN: not attn-run %s %{large} --repeat=1 --expect=%t/ones.npy \
+// RUN:   --tolerance=1e300 2>&1 | FileCheck %s --check-prefix=INFINITE
+// INFINITE: expect {{FAIL}}: output, max abs difference inf; allowed 1e+300
+
 // RUN: attn-run --help | FileCheck %s --check-prefix=HELP
 // HELP: attn-run [OPTIONS] input
 // HELP-DAG: --device NAME
 // HELP-DAG: --inputs LIST
+// HELP-DAG: --expect LIST
+// HELP-DAG: --tolerance X=1e-05
 // HELP: Example:
 // HELP-NEXT: attn-run examples/bert.mlir
 

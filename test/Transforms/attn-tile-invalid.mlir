@@ -31,7 +31,7 @@ func.func @f(%q: !t) -> !t {
 !t = tensor<?x4x?x16xf32>
 
 func.func @f(%q: !t) -> !t {
-  // expected-error@+1 {{still has a mask attribute; run attn-expand-variant first}}
+  // expected-error@+1 {{still has a mask or score attribute; run attn-expand-variant first}}
   %o = attn.attention %q, %q, %q mask(#attn.causal) : (!t, !t, !t) -> !t
   return %o : !t
 }

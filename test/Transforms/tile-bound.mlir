@@ -32,9 +32,10 @@
 // CHECK: %[[ENDROW:.*]] = arith.minsi %[[NEXT]], %[[ROWS]]
 // CHECK: %[[LASTROW:.*]] = arith.subi %[[ENDROW]], %[[C1]]
 // CHECK: %[[S:.*]] = arith.index_cast %[[SHIFT]] : i32 to index
-// CHECK: %[[S1:.*]] = arith.addi %[[S]], %[[C1]]
-// CHECK: %[[KEPTEND:.*]] = arith.addi %[[S1]], %[[LASTROW]]
-// CHECK: %[[FULLEND:.*]] = arith.addi %[[S1]], %[[R0]]
+// CHECK: %[[FIRSTKEY:.*]] = arith.addi %[[R0]], %[[S]]
+// CHECK: %[[LASTKEY:.*]] = arith.addi %[[LASTROW]], %[[S]]
+// CHECK: %[[FULLEND:.*]] = arith.addi %[[FIRSTKEY]], %[[C1]]
+// CHECK: %[[KEPTEND:.*]] = arith.addi %[[LASTKEY]], %[[C1]]
 // Kept tiles are rounded outwards, full tiles inwards.
 // CHECK: %[[KEPTTILES:.*]] = arith.ceildivsi %[[KEPTEND]], %[[C8]]
 // CHECK: %[[LAST:.*]] = arith.minsi %[[N]], %[[KEPTTILES]]
@@ -177,10 +178,10 @@ tile.kernel @window(%r0: index, %x: memref<?x?xf32>, %n: index) {
 // CHECK: %[[ROWS:.*]] = arith.muli %[[QUERIES]], %[[C4]]
 // CHECK: %[[ENDROW:.*]] = arith.minsi %{{.*}}, %[[ROWS]]
 // CHECK: %[[LASTROW:.*]] = arith.subi %[[ENDROW]], %[[C1]]
-// CHECK: %[[LASTQUERY:.*]] = arith.divui %[[LASTROW]], %[[C4]]
-// CHECK: %[[KEPTEND:.*]] = arith.addi %[[LASTQUERY]], %[[C1]]
-// CHECK: %[[FIRSTQUERY:.*]] = arith.divui %[[R0]], %[[C4]]
+// CHECK: %[[FIRSTQUERY:.*]] = arith.floordivsi %[[R0]], %[[C4]]
+// CHECK: %[[LASTQUERY:.*]] = arith.floordivsi %[[LASTROW]], %[[C4]]
 // CHECK: %[[FULLEND:.*]] = arith.addi %[[FIRSTQUERY]], %[[C1]]
+// CHECK: %[[KEPTEND:.*]] = arith.addi %[[LASTQUERY]], %[[C1]]
 // CHECK: arith.ceildivsi %[[KEPTEND]]
 // CHECK: arith.floordivsi %[[FULLEND]]
 tile.kernel @packed(%r0: index, %x: memref<4x?x?xf32>, %n: index) {
@@ -303,13 +304,27 @@ tile.kernel @opaque(%r0: index, %x: memref<?x?xf32>, %n: index, %table: memref<?
 !row = !tile.tile<16x1xf32>
 !score = !tile.tile<16x8xf32>
 
-// A condition on the query alone bounds no key.
+// A condition on the query alone keeps all keys or none: tiles are empty if it
+// holds for no row, and full if it holds for all.
 
-// REMARK: remark: [Missed] tile-bound | Category:attn.bound{{.*}}part of the mask is not a comparison
+// REMARK: remark: [Passed] tile-bound | Category:attn.bound{{.*}}empty key tiles are skipped; full ones run without the mask
 // CHECK-LABEL: tile.kernel @query_only(
-// CHECK: scf.for
+// CHECK-SAME: %[[R0:[^:]*]]: index, %{{[^:]*}}: memref<?x?xf32>, %[[N:[^:]*]]: index, %[[LIMIT:[^:]*]]: i32)
+// CHECK-DAG: %[[ALL:.*]] = arith.constant 9223372036854775807 : index
+// CHECK: %[[LASTROW:.*]] = arith.subi %{{.*}}, %{{.*}}
+// CHECK: %[[L:.*]] = arith.index_cast %[[LIMIT]]
+// CHECK: %[[LEAST:.*]] = arith.subi %[[L]], %[[LASTROW]]
+// CHECK: %[[MOST:.*]] = arith.subi %[[L]], %[[R0]]
+// CHECK: %[[LEAST1:.*]] = arith.addi %[[LEAST]]
+// CHECK: %[[MOST1:.*]] = arith.addi %[[MOST]]
+// CHECK: %[[SOME:.*]] = arith.cmpi sle, %[[LEAST1]], %{{.*}}
+// CHECK: %[[KEPT:.*]] = arith.select %[[SOME]], %[[ALL]], %{{.*}}
+// CHECK: %[[EACH:.*]] = arith.cmpi sle, %[[MOST1]], %{{.*}}
+// CHECK: %[[FULL:.*]] = arith.select %[[EACH]], %[[ALL]], %{{.*}}
+// CHECK: arith.ceildivsi %[[KEPT]]
+// CHECK: arith.floordivsi %[[FULL]]
 // CHECK: } {tile.visit = "partial"}
-// CHECK-NOT: scf.for
+// CHECK: } {tile.visit = "full"}
 tile.kernel @query_only(%r0: index, %x: memref<?x?xf32>, %n: index, %keys: i32) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -773,6 +788,58 @@ tile.kernel @online(%r0: index, %x: memref<?x?xf32>, %n: index) {
   }
   tile.store %sum, %X[%r0, %c0] : !row, !view
   tile.store %out, %X[%r0, %c0] : !row, !view
+  tile.store %max, %X[%r0, %c0] : !row, !view
+  tile.return
+}
+
+// -----
+
+!view = !tile.view<f32>
+!row = !tile.tile<16x1xf32>
+!score = !tile.tile<16x8xf32>
+
+// Chunks: a quotient of the row is monotone, so that its ends bound it.
+
+// REMARK: remark: [Passed] tile-bound | Category:attn.bound{{.*}}empty key tiles are skipped; full ones run without the mask
+// CHECK-LABEL: tile.kernel @chunk(
+// CHECK-SAME: %[[R0:[^:]*]]: index
+// CHECK-DAG: %[[C100:.*]] = arith.constant 100 : index
+// CHECK: %[[LASTROW:.*]] = arith.subi
+// CHECK: %[[FIRST:.*]] = arith.floordivsi %[[R0]], %[[C100]]
+// CHECK: %[[LAST:.*]] = arith.floordivsi %[[LASTROW]], %[[C100]]
+// CHECK: %[[BEGIN:.*]] = arith.muli %[[FIRST]], %[[C100]]
+// CHECK: %[[FULLBEGIN:.*]] = arith.muli %[[LAST]], %[[C100]]
+// CHECK: %[[FULLEND:.*]] = arith.addi %{{.*}}, %[[C100]]
+// CHECK: %[[END:.*]] = arith.addi %{{.*}}, %[[C100]]
+// CHECK: arith.floordivsi %[[BEGIN]], %[[C8:.*]] : index
+// CHECK: arith.ceildivsi %[[END]], %[[C8]]
+// CHECK: arith.ceildivsi %[[FULLBEGIN]], %[[C8]]
+// CHECK: arith.floordivsi %[[FULLEND]], %[[C8]]
+tile.kernel @chunk(%r0: index, %x: memref<?x?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %c100 = arith.constant 100 : i32
+  %lowest = arith.constant 0xFF7FFFFF : f32
+  %empty = arith.constant 0xFF800000 : f32
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
+  %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
+    %j0 = arith.muli %t, %c8 : index
+    %s = tile.load %X[%r0, %j0] : !view -> !score
+    %masked = tile.map(%a = %s) at(%i = %r0, %j = %j0) : (!score) -> !score {
+      %chunk = arith.floordivsi %i, %c100 : i32
+      %begin = arith.muli %chunk, %c100 : i32
+      %end = arith.addi %begin, %c100 : i32
+      %after = arith.cmpi sle, %begin, %j : i32
+      %before = arith.cmpi slt, %j, %end : i32
+      %keep = arith.andi %after, %before : i1
+      %r = arith.select %keep, %a, %empty : f32
+      tile.yield %r : f32
+    }
+    %m1 = tile.reduce max rows %masked, %m : (!score, !row) -> !row
+    scf.yield %m1 : !row
+  }
   tile.store %max, %X[%r0, %c0] : !row, !view
   tile.return
 }

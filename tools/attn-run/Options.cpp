@@ -70,6 +70,21 @@ void addRunFlags(CLI::App &app, RunOptions &options) {
           /*validator_desc=*/""))
       ->type_name("B:Sq:Skv");
   addValueFlag(app, options.values);
+  CLI::Option *expect =
+      app.add_option_function<std::string>(
+             "--expect",
+             [&options](const std::string &text) {
+               options.expected = splitList(text);
+             },
+             "Files to compare the results with, in their order:\n"
+             "o.npy,lse.npy")
+          ->type_name("LIST");
+  app.add_option("--tolerance", options.tolerance,
+                 "Largest absolute difference that --expect allows")
+      ->check(numberFromZero())
+      ->needs(expect)
+      ->type_name("X")
+      ->capture_default_str();
   app.add_option("--repeat", options.repeat, "Timed runs, after one untimed")
       ->check(integerFrom(1))
       ->type_name("N")

@@ -34,6 +34,10 @@ struct RunOptions {
   std::optional<Lengths> shape;
   /// Scalars that belong to `shape`.
   NamedValues values;
+  /// Likewise what the results should be: see loadExpected.
+  std::vector<std::string> expected;
+  /// The largest absolute difference from `expected` that passes.
+  double tolerance = 1e-5;
   CompileOptions compile;
   int repeat = 5;
   /// 0: all cores.

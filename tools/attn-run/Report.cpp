@@ -86,6 +86,11 @@ std::string Report::toText() const {
       os << ", LSE error " << llvm::format("%.2g", check->errors.lseError);
     os << "; allowed " << llvm::format("%g", Check::limit) << "\n";
   }
+  for (const Difference &difference : differences)
+    os << "  expect   " << (difference.passed() ? "PASS" : "FAIL") << ": "
+       << difference.name << ", max abs difference "
+       << llvm::format("%.2g", difference.maxAbs) << "; allowed "
+       << llvm::format("%g", difference.tolerance) << "\n";
   return text;
 }
 
@@ -122,6 +127,11 @@ std::string Report::toJson() const {
     if (check->hasLse)
       json["check"]["lse_error"] = check->errors.lseError;
   }
+  for (const Difference &difference : differences)
+    json["expect"].push_back({{"result", difference.name},
+                              {"passed", difference.passed()},
+                              {"max_abs_difference", difference.maxAbs},
+                              {"tolerance", difference.tolerance}});
   // Names may hold bytes that are not UTF-8.
   return json.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false,
                    nlohmann::json::error_handler_t::replace) +

@@ -13,6 +13,7 @@
 #ifndef ATTN_TOOLS_RUN_REPORT_H
 #define ATTN_TOOLS_RUN_REPORT_H
 
+#include "tools/attn-run/Expected.h"
 #include "tools/attn-run/Workload.h"
 
 #include <optional>
@@ -45,6 +46,8 @@ struct Report {
   RunStats stats;
   int64_t totalTiles = 0;
   std::optional<Check> check;
+  /// One for each result that --expect gives.
+  std::vector<Difference> differences;
 
   double medianSeconds() const;
   double minSeconds() const;

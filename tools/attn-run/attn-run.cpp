@@ -11,15 +11,17 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/attn-run/Expected.h"
 #include "tools/attn-run/Host.h"
 #include "tools/attn-run/Inputs.h"
-#include "tools/attn-run/MaskPlot.h"
 #include "tools/attn-run/Options.h"
+#include "tools/attn-run/PlotCommand.h"
 #include "tools/attn-run/Report.h"
 #include "tools/attn-run/Workload.h"
 
 #include "attn/Runtime/Npy.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -90,71 +92,17 @@ static Status print(const std::string &text) {
   return Status::success();
 }
 
-/// Draws the mask into a file. The picture is written even if it shows an
-/// error of the kernel, which is then reported too.
-static Status plot(const RunOptions &options, Variant &variant,
-                   const std::vector<reference::Array> &inputs) {
-  Result<MaskPlot> plot = plotMask(variant, options.compile, inputs);
-  if (!plot)
-    return plot.takeFailure();
-  if (Status status = writeFile(options.plotMask, plot->svg); !status)
-    return status;
-  const MaskFindings &found = plot->findings;
-  auto count = [](int64_t number) { return std::to_string(number); };
-  if (found.isWrong())
-    return failure("the kernel does not visit what the mask keeps: " +
-                   count(found.missing) + " tiles are missing, " +
-                   count(found.unmasked) + " lack the mask, " +
-                   count(found.repeated) + " are visited twice; see '" +
-                   options.plotMask + "'");
-  return print("tiles       " + count(found.total) + ": " + count(found.empty) +
-               " empty, " + count(found.partial) + " partial, " +
-               count(found.full) + " full\n" + "visited     " +
-               count(found.visitedPartial) + " with mask code, " +
-               count(found.visitedFull) + " without\n" +
-               (found.isTight() ? ""
-                                : "not tight   " + count(found.wasted) +
-                                      " empty tiles are visited, " +
-                                      count(found.maskedFull) +
-                                      " full ones have mask code\n"));
-}
-
-/// Draws the mask for the lengths given by --shape.
-static Status plotShape(const RunOptions &options, const std::string &text) {
-  Result<std::unique_ptr<Variant>> variant =
-      Variant::create(text, options.module, options.function);
-  if (!variant)
-    return variant.takeFailure();
-  Result<std::vector<reference::Array>> inputs =
-      (*variant)->inputsFor(*options.shape, options.values);
-  if (!inputs)
-    return inputs.takeFailure();
-  return plot(options, **variant, *inputs);
-}
-
-static Status plotInputs(const RunOptions &options, const std::string &text,
-                         const ManifestEntry &entry,
-                         const std::vector<Value> &values) {
-  Result<std::unique_ptr<Variant>> variant =
-      Variant::create(text, options.module, entry.name);
-  if (!variant)
-    return variant.takeFailure();
-  std::vector<reference::Array> inputs;
-  for (const Value &value : values)
-    inputs.push_back(value.toArray(/*withData=*/true));
-  return plot(options, **variant, inputs);
-}
-
-static Status checkPlotFlags(const RunOptions &options) {
-  if (options.plotMask.empty())
-    return options.shape ? failure("--shape gives the lengths of --plot-mask; "
-                                   "to run a kernel, give --inputs")
-                         : Status::success();
-  if (options.shape && !options.inputs.empty())
-    return failure("--shape and --inputs both give lengths; give one of them");
-  if (!options.shape && options.inputs.empty())
-    return failure("--plot-mask needs lengths: --shape=B:Sq:Skv or --inputs");
-  return Status::success();
+/// An error if `flag` names more files than the entry has results.
+static Status checkCount(const std::string &flag,
+                         const std::vector<std::string> &files,
+                         const ManifestEntry &entry) {
+  size_t results = static_cast<size_t>(entry.numOutputs());
+  if (files.size() <= results)
+    return Status::success();
+  return failure(flag + " has " + std::to_string(files.size()) +
+                 " items, but '" + entry.name + "' has " +
+                 std::to_string(results) +
+                 (results == 1 ? " result" : " results"));
 }
 
 static Status run(const RunOptions &options) {
@@ -184,21 +132,23 @@ static Status run(const RunOptions &options) {
     return chosen.takeFailure();
   const ManifestEntry &entry = **chosen;
 
-  size_t numOutputs = static_cast<size_t>(entry.numOutputs());
-  if (options.outputs.size() > numOutputs)
-    return failure("--outputs has " + std::to_string(options.outputs.size()) +
-                   " items, but '" + entry.name + "' has " +
-                   std::to_string(numOutputs) +
-                   (numOutputs == 1 ? " result" : " results"));
+  if (Status status = checkCount("--outputs", options.outputs, entry); !status)
+    return status;
+  if (Status status = checkCount("--expect", options.expected, entry); !status)
+    return status;
   Result<std::vector<Value>> inputs = makeInputs(entry, options.inputs);
   if (!inputs)
     return inputs.takeFailure();
   if (!options.plotMask.empty())
-    return plotInputs(options, *text, entry, *inputs);
+    return plotInputs(options, *text, entry.name, *inputs);
   Result<std::vector<Value>> outputs =
       makeOutputs(module, entry, argumentsOf(*inputs));
   if (!outputs)
     return outputs.takeFailure();
+  Result<std::vector<Expected>> expected =
+      loadExpected(entry, *outputs, options.expected);
+  if (!expected)
+    return expected.takeFailure();
   std::vector<Tensor> results;
   for (const Value &output : *outputs)
     results.push_back(*output.tensor());
@@ -247,12 +197,20 @@ static Status run(const RunOptions &options) {
       return check.takeFailure();
     report.check = *check;
   }
+  report.differences = differences(*outputs, *expected, options.tolerance);
   if (Status status = print(options.json ? report.toJson() : report.toText());
       !status)
     return status;
   if (report.check && !report.check->passed())
     return failure("the result differs from the reference by more than the "
                    "criterion allows");
+  auto passed = [](const Difference &difference) {
+    return difference.passed();
+  };
+  if (!std::all_of(report.differences.begin(), report.differences.end(),
+                   passed))
+    return failure("a result differs from what --expect gives by more than "
+                   "the tolerance");
   return Status::success();
 }
 

@@ -22,13 +22,21 @@ using namespace attn::testing;
 //===----------------------------------------------------------------------===//
 
 /// The first `coveredMasks` and `coveredScores` meet all other parameters; the
-/// rest are for cases listed by hand.  A score function maps 0 to 0, with its
-/// captures set to 0 or not, so that keys can be counted.
-static const int coveredMasks = 7, coveredScores = 4;
+/// rest are for cases listed by hand.
+static const int coveredMasks = 10, coveredScores = 5;
 
 static const RegionKind masks[] = {
     {"full", "", "", {}},
     {"causal", "#attn.causal", "", {}},
+    {"sliding",
+     "#attn.all_of<[#attn.causal, #attn.window<left = ?>]>)[%window]",
+     "",
+     {"window"}},
+    {"longformer",
+     "#attn.any_of<[#attn.window<left = 40, right = 40>, #attn.global<3>]>",
+     "",
+     {}},
+    {"chunked", "#attn.all_of<[#attn.causal, #attn.chunk<50>]>", "", {}},
     // The last `window` keys up to the query's own position.
     {"window",
      "",
@@ -150,6 +158,18 @@ static const RegionKind masks[] = {
       %keep = arith.cmpi ne, %rest, %c0 : index
       attn.yield %keep : i1)",
      {}},
+    {"dilation",
+     "#attn.all_of<[#attn.window<left = 90, right = 60>, #attn.dilated<3>]>",
+     "",
+     {}},
+    {"prefixlm",
+     "#attn.any_of<[#attn.prefix<?>, #attn.causal]>)[%prefix]",
+     "",
+     {"prefix"}},
+    {"forward", "#attn.window<right = 30>", "", {}},
+    {"notself", "#attn.not<#attn.window<left = 0, right = 0>>", "", {}},
+    {"prefixonly", "#attn.prefix<70>", "", {}},
+    {"chunks", "#attn.chunk<?>)[%window]", "", {"window"}},
     // The mirror image of causal: queries see the keys from their own on.
     {"anticausal",
      "",
@@ -161,6 +181,11 @@ static const RegionKind masks[] = {
 
 static const RegionKind scores[] = {
     {"plain", "", "", {}},
+    {"softcapalibi",
+     "[#attn.softcap<?>, #attn.alibi])[%cap]",
+     "",
+     {"cap"},
+     /*keepsZero=*/false},
     {"alibi",
      "",
      R"(
@@ -205,6 +230,8 @@ static const RegionKind scores[] = {
       %r = arith.select %drop, %inf, %s : f32
       attn.yield %r : f32)",
      {}},
+    {"cap50", "#attn.softcap<50.0>", "", {}},
+    {"slopes", "#attn.alibi", "", {}, /*keepsZero=*/false},
     {"square",
      "",
      R"(
@@ -355,8 +382,14 @@ std::string attn::testing::moduleText(const Case &c) {
   text += ") -> (" + results + ") {\n";
   const char *names = c.withLse ? "%o, %lse" : "%o";
   text += std::string("  ") + names + " = attn.attention %query, %key, %value";
-  if (*c.mask->attribute)
-    text += std::string(" mask(") + c.mask->attribute + ")";
+  auto attribute = [](const char *keyword, const RegionKind &kind) {
+    std::string text = kind.attribute;
+    if (text.empty())
+      return text;
+    return std::string(" ") + keyword + "(" + text +
+           (text.back() == ']' && text.find(")[") != text.npos ? "" : ")");
+  };
+  text += attribute("mask", *c.mask) + attribute("score", *c.score);
   if (c.scale) {
     char digits[64];
     std::snprintf(digits, sizeof(digits), " scale(%.17e)", *c.scale);
@@ -546,6 +579,14 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
   add("window", "minusinf", 113, 257);
   add("full", "minusinf", 97, 97);
   add("full", "square", 97, 203);
+  add("dilation", "plain", 203, 257);
+  add("prefixlm", "plain", 257, 203);
+  add("forward", "slopes", 203, 239);
+  add("forward", "plain", 239, 97);
+  add("notself", "plain", 97, 97);
+  add("prefixonly", "cap50", 97, 257);
+  add("chunks", "plain", 257, 257);
+  add("sliding", "slopes", 113, 203).queryHeads = 6; // no power of two
   // Scales that are no factor between 0 and 1.
   add("causal", "plain", 113, 113).scale = -0.3;
   add("full", "plain", 97, 113).scale = 0.0;

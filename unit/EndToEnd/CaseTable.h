@@ -27,13 +27,16 @@ namespace attn::testing {
 struct RegionKind {
   /// Part of the name of a case.
   const char *name;
-  /// A mask attribute, or empty.
+  /// An attribute, or empty. Values that it takes at run time follow it, as in
+  /// "#attn.prefix<?>)[%prefix".
   const char *attribute;
   /// Operations of the region, or empty.  Values from outside are named like
   /// the captures; $H stands for the number of query heads.
   const char *body;
   /// Names of the captures, see captures().
   std::vector<const char *> captures;
+  /// Of a score function: maps 0 to 0, if captured slopes are 0.
+  bool keepsZero = true;
 };
 
 /// Where the elements of a [B, H, S, D] tensor lie.

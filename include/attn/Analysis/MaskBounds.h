@@ -35,11 +35,13 @@ struct MaskBounds {
 /// Derives what the condition `keep`, an i1 in the region of `map`, says about
 /// the rows `firstRow .. lastRow` (index values, inclusive).
 ///
-/// Understood are conjunctions of signed comparisons between sums of the key
-/// index, the query index (the row, or the row divided by a constant, where
-/// heads are packed) and values from outside of the region, with coefficients
-/// -1, 0 and 1. For those, both intervals are exact. Any other condition only
-/// makes the answer less tight: `kept` wider, `full` empty.
+/// Understood are conjunctions of signed comparisons and equalities between
+/// sums of the key index (with coefficient -1, 0 or 1) and expressions of the
+/// query index (the row, or the row divided by a constant, where heads are
+/// packed) and of values from outside of the region: sums, products and
+/// quotients with constants, minima and maxima. Both intervals are exact where
+/// the query index occurs once in a comparison. Any other condition only makes
+/// the answer less tight: `kept` wider, `full` smaller or empty.
 ///
 /// The bounds are emitted at the insertion point of `builder`.
 MaskBounds deriveMaskBounds(OpBuilder &builder, Location loc, MapOp map,

@@ -12,11 +12,13 @@
 include "mlir/Pass/PassBase.td"
 
 def AttnExpandVariantPass : Pass<"attn-expand-variant"> {
-  let summary = "Write mask attributes as mask_mod regions";
+  let summary = "Write mask and score attributes as regions";
   let description = [{
     Replaces the `mask` attribute of every `attn.attention` by operations in
-    its `mask_mod` region, ANDed with the region that is already there. After
-    this pass a variant is described by regions only.
+    its `mask_mod` region, ANDed with the region that is already there, and the
+    `score` attributes by operations at the beginning of its `score_mod` region.
+    Values of a `?` become values from outside of the region. After this pass a
+    variant is described by regions only.
 
     Before:
     ```mlir
@@ -36,7 +38,8 @@ def AttnExpandVariantPass : Pass<"attn-expand-variant"> {
 
     Preconditions: none. Numerics: exact.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
 }
 
 def AttnTilePass : Pass<"attn-tile", "::mlir::ModuleOp"> {

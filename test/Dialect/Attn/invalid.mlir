@@ -324,7 +324,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %x: f32) {
 
 // An attribute that is no mask.
 func.func @f(%q: tensor<?x4x?x16xf32>) {
-  // expected-error@+1 {{'attn.attention' op attribute 'mask' failed to satisfy constraint: MaskAttrInterface instance}}
+  // expected-error@+1 {{mask takes a mask, such as #attn.causal, got "causal"}}
   attn.attention %q, %q, %q mask("causal")
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
      -> tensor<?x4x?x16xf32>
@@ -335,8 +335,8 @@ func.func @f(%q: tensor<?x4x?x16xf32>) {
 
 // A mask that does not exist.
 func.func @f(%q: tensor<?x4x?x16xf32>) {
-  // expected-error@+1 {{unknown attribute `window` in dialect `attn`}}
-  attn.attention %q, %q, %q mask(#attn.window)
+  // expected-error@+1 {{unknown attribute `diagonal` in dialect `attn`}}
+  attn.attention %q, %q, %q mask(#attn.diagonal)
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
      -> tensor<?x4x?x16xf32>
   return
@@ -396,7 +396,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
   "attn.attention"(%q, %q, %q) ({}, {
   ^bb0(%b: index, %h: index, %i: index, %j: i32):
     attn.yield %x : i1
-  })
+  }) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>}
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
      -> tensor<?x4x?x16xf32>
   return
@@ -615,4 +615,202 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
 func.func @f(%x: f32) {
   // expected-error@+1 {{'attn.yield' op expects parent op 'attn.attention'}}
   attn.yield %x : f32
+}
+
+// -----
+
+// Numbers of masks.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the left side of a window is -1; allowed are 0 to 536870911 and ?}}
+  attn.attention %q, %q, %q mask(#attn.window<left = -1>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// The largest number is 2^29 - 1.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the right side of a window is 536870912; allowed are 0 to 536870911 and ?}}
+  attn.attention %q, %q, %q mask(#attn.window<left = 3, right = 536870912>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A side that does not exist.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{a window has the sides left and right, got up}}
+  attn.attention %q, %q, %q mask(#attn.window<up = 3>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// The order of sides.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{left comes first, and each side once at most}}
+  attn.attention %q, %q, %q mask(#attn.window<right = 3, left = 3>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A negative prefix.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the length of a prefix is -2; allowed are 0 to 536870911 and ?}}
+  attn.attention %q, %q, %q mask(#attn.prefix<-2>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A negative number of global positions.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the number of global positions is -2; allowed are 0 to 536870911 and ?}}
+  attn.attention %q, %q, %q mask(#attn.global<-2>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Dilation by 0.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the dilation is 0; allowed are 1 to 536870911 and ?}}
+  attn.attention %q, %q, %q mask(#attn.dilated<0>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Chunks of no keys.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the size of a chunk is 0; allowed are 1 to 536870911 and ?}}
+  attn.attention %q, %q, %q mask(#attn.chunk<0>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Members that are no masks.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{all_of takes masks, such as #attn.causal, got 1 : i32}}
+  attn.attention %q, %q, %q mask(#attn.all_of<[1 : i32]>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A score among masks.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{any_of takes masks, such as #attn.causal, got #attn.alibi}}
+  attn.attention %q, %q, %q mask(#attn.any_of<[#attn.alibi]>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// What is negated is no mask.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{not takes masks, such as #attn.causal, got "causal"}}
+  attn.attention %q, %q, %q mask(#attn.not<"causal">)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A missing run-time value.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the mask has 1 numbers that are given at run time (?), but 0 values}}
+  attn.attention %q, %q, %q mask(#attn.window<left = ?>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A run-time value too many.
+func.func @f(%q: tensor<?x4x?x16xf32>, %n: index) {
+  // expected-error@+1 {{the mask has 0 numbers that are given at run time (?), but 1 values}}
+  attn.attention %q, %q, %q mask(#attn.causal)[%n]
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A missing run-time value of a score.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the score functions have 1 numbers that are given at run time (?), but 0 values}}
+  attn.attention %q, %q, %q score(#attn.softcap<?>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A cap of 0.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the cap is 0.000000e+00; allowed are 1e-30 to 1e30 and ?}}
+  attn.attention %q, %q, %q score(#attn.softcap<0.0>)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A mask among scores.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{score takes score functions, such as #attn.softcap<50.0>, got #attn.causal}}
+  attn.attention %q, %q, %q score([#attn.alibi, #attn.causal])
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A run-time value of another type.
+func.func @f(%q: tensor<?x4x?x16xf32>, %n: i32) {
+  // expected-error@+2 {{expects different type than prior uses: 'index' vs 'i32'}}
+  // expected-note@-2 {{prior use here}}
+  attn.attention %q, %q, %q mask(#attn.prefix<?>)[%n]
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// The type.
+func.func @f(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+2 {{the type must be (query, key, value) -> output or (query, key, value) -> (output, log-sum-exp), got '(tensor<?x4x?x16xf32>) -> tensor<?x4x?x16xf32>'}}
+  attn.attention %q, %q, %q
+      : (tensor<?x4x?x16xf32>) -> tensor<?x4x?x16xf32>
+  return
 }
