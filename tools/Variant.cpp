@@ -158,10 +158,16 @@ Result<std::unique_ptr<Variant>> Variant::create(const std::string &text,
 
 /// The name that an argument has in a manifest.
 static std::string nameOf(mlir::func::FuncOp function,
+                          mlir::attn::AttentionOp op,
                           mlir::BlockArgument argument) {
   unsigned number = argument.getArgNumber();
   auto name = function.getArgAttrOfType<mlir::StringAttr>(number, "attn.name");
-  return name ? name.str() : "arg" + std::to_string(number);
+  if (name)
+    return name.str();
+  return argument == op.getQuery()   ? "query"
+         : argument == op.getKey()   ? "key"
+         : argument == op.getValue() ? "value"
+                                     : "arg" + std::to_string(number);
 }
 
 Result<std::vector<reference::Array>>
@@ -170,7 +176,7 @@ Variant::inputsFor(const Lengths &lengths, const NamedValues &values) {
   NamedValues unused = values;
   std::vector<std::string> scalars;
   for (mlir::BlockArgument argument : function.getArguments()) {
-    std::string argumentName = nameOf(function, argument);
+    std::string argumentName = nameOf(function, op, argument);
     reference::Array array;
     auto tensor = mlir::dyn_cast<mlir::RankedTensorType>(argument.getType());
     if (!tensor) {
@@ -218,7 +224,7 @@ Variant::plan(const CompileOptions &options,
     return lowered.takeFailure();
   Diagnostics diagnostics(&context);
   auto tiles = mlir::parseSourceString<mlir::ModuleOp>(
-      *lowered, mlir::ParserConfig(&context), name + " (tile)");
+      *lowered, mlir::ParserConfig(&context), name + ".tile.mlir");
   auto entry = tiles
                    ? tiles->lookupSymbol<mlir::func::FuncOp>(function.getName())
                    : mlir::func::FuncOp();

@@ -42,12 +42,12 @@
 // The kernel's own counters, from a run, say the same.
 // RUN: attn-run %examples/llama3-8b.mlir --plot-mask=%t/llama.svg --shape=1:200:300 \
 // RUN:   --cpu=x86-64-v3 | FileCheck %s --check-prefix=LLAMA
-// LLAMA: tiles       520: 156 empty, 104 partial, 260 full
-// LLAMA: visited     104 with mask code, 260 without
+// LLAMA: tiles       520: 120 empty, 128 partial, 272 full
+// LLAMA: visited     128 with mask code, 272 without
 // RUN: attn-run %examples/llama3-8b.mlir --json --repeat=1 --cpu=x86-64-v3 \
 // RUN:   --inputs=random:1x32x200x128,random:1x8x300x128,random:1x8x300x128 \
 // RUN:   | FileCheck %s --check-prefix=COUNTERS
-// COUNTERS: "tiles":{"visited":364,"partial":104,"full":260,"total":520}
+// COUNTERS: "tiles":{"visited":400,"partial":128,"full":272,"total":520}
 
 // A mask that the analysis does not know is visited everywhere: correct, but
 // not tight. Heads with other masks have panels of their own.
@@ -103,7 +103,7 @@
 // RUN: %{fails} %t/window.mlir --plot-mask=%t/x.svg --shape=1:1000000:1000000 --value=window=3 | FileCheck %s --check-prefix=HUGE
 // HUGE: choose shorter
 // RUN: %{fails} %t/static.mlir --plot-mask=%t/x.svg --shape=1:9:9 | FileCheck %s --check-prefix=STATIC
-// STATIC: argument 'arg0' has the static size 64 in dimension 2, but the lengths 1:9:9 ask for 9
+// STATIC: argument 'query' has the static size 64 in dimension 2, but the lengths 1:9:9 ask for 9
 // RUN: %{fails} %t/static.mlir --plot-mask=%t/x.svg --shape=1:64:64 --function=g | FileCheck %s --check-prefix=FUNCTION
 // FUNCTION: there is no function 'g'; '{{.*}}static.mlir' has 'static'
 // RUN: not ls %t/x.svg

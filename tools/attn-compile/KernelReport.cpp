@@ -199,11 +199,14 @@ Result<std::string> reportKernels(const std::string &text,
       << "libcalls           none\n";
   for (const auto &[function, counts] : assembly.functions) {
     out << "\n@" << function << "\n";
-    out << "  code             " << sizes->lookup(function) << " bytes, "
-        << counts.instructions << " instructions\n";
     auto shape = llvm::find_if(*shapes, [&](const FunctionShape &item) {
       return item.name == function;
     });
+    if (shape != shapes->end() && shape->tileQ != 0)
+      out << "  tiles            " << shape->tileQ << " rows x "
+          << shape->tileKv << " keys\n";
+    out << "  code             " << sizes->lookup(function) << " bytes, "
+        << counts.instructions << " instructions\n";
     if (shape != shapes->end()) {
       out << "  arena            " << shape->arenaBytes << " bytes a worker\n";
       if (shape->accumulators != 0)

@@ -42,7 +42,19 @@ inspectThreadLevel(const std::string &text, const std::string &name,
         mlir::tile::kArenaBytesAttrName);
     if (!arena)
       continue;
-    FunctionShape shape{function.getName().str(), arena.getInt()};
+    FunctionShape shape;
+    shape.name = function.getName().str();
+    shape.arenaBytes = arena.getInt();
+    // The entry that launches a kernel knows the tiles; its name is the
+    // kernel's without what follows the last underscore.
+    auto entry = module->lookupSymbol<mlir::func::FuncOp>(
+        llvm::StringRef(shape.name).rsplit('_').first);
+    for (auto [attribute, size] : {std::pair{"attn.tile_q", &shape.tileQ},
+                                   std::pair{"attn.tile_kv", &shape.tileKv}})
+      if (auto value = entry
+                           ? entry->getAttrOfType<mlir::IntegerAttr>(attribute)
+                           : mlir::IntegerAttr())
+        *size = value.getInt();
     function.walk([&](mlir::vector::FMAOp fma) {
       auto loop = fma->getParentOfType<mlir::scf::ForOp>();
       if (!loop)

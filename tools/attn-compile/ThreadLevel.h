@@ -20,6 +20,8 @@ namespace attn::tool {
 /// A kernel's function.
 struct FunctionShape {
   std::string name;
+  /// Rows of its query and key tiles; 0 if they are not known.
+  int64_t tileQ = 0, tileKv = 0;
   /// Scratch of a worker.
   int64_t arenaBytes = 0;
   /// The most vectors that a loop with multiply-adds carries, and their lanes.
