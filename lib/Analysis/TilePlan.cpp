@@ -13,6 +13,7 @@
 #include "attn/Analysis/TilePlan.h"
 
 #include "IndexEvaluator.h"
+#include "TileMeeting.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -26,97 +27,6 @@ using namespace mlir::tile;
 
 static constexpr int64_t kMaxPairs = int64_t(1) << 26;
 static constexpr int64_t kMaxIterations = int64_t(1) << 30;
-
-//===----------------------------------------------------------------------===//
-// Results
-//===----------------------------------------------------------------------===//
-
-Visit Sweep::at(int64_t batch, int64_t kvHead, int64_t queryTile,
-                int64_t keyTile) const {
-  if (batch >= batches || kvHead >= kvHeads || queryTile >= queryTiles ||
-      keyTile >= keyTiles)
-    return Visit::none;
-  return visits[((batch * kvHeads + kvHead) * queryTiles + queryTile) *
-                    keyTiles +
-                keyTile];
-}
-
-int64_t Sweep::count(Visit visit) const {
-  return std::count(visits.begin(), visits.end(), visit);
-}
-
-template <typename Items, typename Fn>
-static int64_t sumOf(const Items &items, Fn fn) {
-  int64_t sum = 0;
-  for (const auto &item : items)
-    sum += fn(item);
-  return sum;
-}
-
-int64_t TilePlan::flops() const {
-  return sumOf(launches, [](const LaunchPlan &l) { return l.flops; });
-}
-int64_t TilePlan::exponentials() const {
-  return sumOf(launches, [](const LaunchPlan &l) { return l.exponentials; });
-}
-int64_t TilePlan::movedBytes() const {
-  return sumOf(tensors, [](const TensorTraffic &t) { return t.movedBytes(); });
-}
-
-//===----------------------------------------------------------------------===//
-// Where tiles come from
-//===----------------------------------------------------------------------===//
-
-/// The value of a group's result is computed by an operation inside.
-static Value lookThroughGroup(Value tile) {
-  if (auto group = tile.getDefiningOp<GroupOp>()) {
-    auto yield = cast<YieldOp>(group.getBody().front().getTerminator());
-    return yield.getValues()[cast<OpResult>(tile).getResultNumber()];
-  }
-  return tile;
-}
-
-/// The load that the rows of a tile stem from, through elementwise operations
-/// and first operands of products.
-static LoadOp findRowLoad(Value tile) {
-  tile = lookThroughGroup(tile);
-  int64_t rows = cast<TileType>(tile.getType()).getRows();
-  Operation *op = tile.getDefiningOp();
-  if (auto load = dyn_cast_or_null<LoadOp>(op))
-    return load;
-  if (auto dot = dyn_cast_or_null<DotOp>(op))
-    return dot.getTransposeA() ? LoadOp() : findRowLoad(dot.getA());
-  if (auto map = dyn_cast_or_null<MapOp>(op))
-    for (Value input : map.getInputs())
-      if (cast<TileType>(input.getType()).getRows() == rows)
-        if (LoadOp load = findRowLoad(input))
-          return load;
-  return {};
-}
-
-namespace {
-/// A pair of tiles meets in an iteration of a loop: the loads that their rows
-/// stem from.
-struct Meeting {
-  LoadOp query, key;
-};
-} // namespace
-
-/// The first product in the body of `loop` whose second operand is loaded
-/// there.
-static std::optional<Meeting> findMeeting(scf::ForOp loop) {
-  std::optional<Meeting> found;
-  loop.getBody()->walk([&](DotOp dot) {
-    if (dot->getParentOfType<scf::ForOp>() != loop)
-      return WalkResult::advance();
-    LoadOp key = findRowLoad(dot.getB()), query = findRowLoad(dot.getA());
-    if (!key || !query || key->getParentOfType<scf::ForOp>() != loop)
-      return WalkResult::advance();
-    found = {query, key};
-    return WalkResult::interrupt();
-  });
-  return found;
-}
 
 //===----------------------------------------------------------------------===//
 // Programs
