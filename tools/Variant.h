@@ -62,8 +62,8 @@ public:
   /// Arguments of these lengths, without data but for the scalars in `values`.
   /// An error for a static size that does not fit, a dynamic size that lengths
   /// do not give, and a value for no argument.
-  Result<std::vector<reference::Array>>
-  inputsFor(const Lengths &lengths, const NamedValues &values);
+  Result<std::vector<reference::Array>> inputsFor(const Lengths &lengths,
+                                                  const NamedValues &values);
 
   /// Lowers the module to tiles and plans the entry.
   Result<PlannedEntry> plan(const CompileOptions &options,
