@@ -221,6 +221,9 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
     ```mlir
     %k = tile.load %K[%j, %c0] : !tile.view<f32> -> !tile.tile<64x128xf32>
     ```
+
+    A view may hold a narrower floating-point type than the tile; its elements
+    are extended.
   }];
   let arguments = (ins Tile_ViewType:$view, Index:$row, Index:$col);
   let results = (outs Tile_TileType:$tile);
@@ -237,6 +240,9 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
     ```mlir
     tile.store %o, %O[%r, %c0] : !tile.tile<64x128xf32>, !tile.view<f32>
     ```
+
+    A view may hold a narrower floating-point type than the tile; elements are
+    rounded to nearest, ties to even.
   }];
   let arguments = (ins Tile_TileType:$tile, Tile_ViewType:$view, Index:$row,
                        Index:$col);

@@ -173,11 +173,15 @@ std::optional<int64_t> ViewOp::getStaticNumCols() {
 }
 
 static LogicalResult verifyAccess(Operation *op, ViewType view, TileType tile) {
-  if (view.getElementType() != tile.getElementType())
-    return op->emitOpError()
-           << "the tile has elements of type " << tile.getElementType()
-           << ", the view of type " << view.getElementType();
-  return success();
+  Type inMemory = view.getElementType(), inTile = tile.getElementType();
+  if (inMemory == inTile ||
+      (isa<FloatType>(inMemory) && isa<FloatType>(inTile) &&
+       inMemory.getIntOrFloatBitWidth() < inTile.getIntOrFloatBitWidth()))
+    return success();
+  return op->emitOpError() << "the tile has elements of type " << inTile
+                           << ", the view of type " << inMemory
+                           << "; they must be equal, or the view's a narrower "
+                              "floating-point type";
 }
 
 LogicalResult LoadOp::verify() {

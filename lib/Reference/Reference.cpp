@@ -157,6 +157,22 @@ void Attention<T>::pack() {
   });
 }
 
+/// Rounds to the element type, if that is narrower than float.
+static void roundNarrow(llvm::MutableArrayRef<float> values, mlir::Type type) {
+  for (float &value : values) {
+    if (type.isF16()) {
+      value = static_cast<float>(static_cast<_Float16>(value));
+    } else if (type.isBF16() && !std::isnan(value)) {
+      uint32_t bits;
+      std::memcpy(&bits, &value, sizeof(bits));
+      // To nearest, ties to even.
+      bits += 0x7fff + (bits >> 16 & 1);
+      bits &= 0xffff0000;
+      std::memcpy(&value, &bits, sizeof(value));
+    }
+  }
+}
+
 /// Turns row r of the scores into probabilities, in place.
 template <typename T>
 bool Attention<T>::softmax(Scratch &scratch, int64_t b, int64_t h, int64_t i,
@@ -171,8 +187,8 @@ bool Attention<T>::softmax(Scratch &scratch, int64_t b, int64_t h, int64_t i,
   if (!problem.scoreAttributes.empty()) {
     int64_t position = i + sizes.keys - sizes.queries;
     for (int64_t j = range.begin; j < range.end; ++j)
-      scores[j] = problem.scoreAttributes.apply(scores[j], h,
-                                                std::abs(position - j));
+      scores[j] =
+          problem.scoreAttributes.apply(scores[j], h, std::abs(position - j));
   }
   if (problem.scoreMod && range.begin < range.end) {
     std::copy(scores + range.begin, scores + range.end,
@@ -211,6 +227,9 @@ bool Attention<T>::softmax(Scratch &scratch, int64_t b, int64_t h, int64_t i,
   }
   for (int64_t j = range.begin; j < range.end; ++j)
     scores[j] /= sum;
+  if constexpr (std::is_same_v<T, float>)
+    roundNarrow(llvm::MutableArrayRef(scores + range.begin, scores + range.end),
+                problem.elementType);
   lse = largest + std::log(sum);
   return true;
 }
@@ -319,6 +338,7 @@ Expected<std::vector<float>> plainAttention(mlir::func::FuncOp entry,
   Attention<float> attention(**problem);
   if (Error error = attention.run())
     return error;
+  roundNarrow(attention.output, (*problem)->elementType);
   return std::move(attention.output);
 }
 
@@ -340,7 +360,7 @@ Comparison compare(const Result &reference, ArrayRef<float> output,
   const std::vector<double> &expected = reference.output.data;
   if (output.size() != expected.size() ||
       (!lse.empty() && lse.size() != reference.lse.data.size()))
-    return {infinity, infinity, infinity};
+    return {infinity, infinity, infinity, infinity};
 
   Comparison result;
   size_t columns = reference.output.shape.back();
@@ -361,6 +381,7 @@ Comparison compare(const Result &reference, ArrayRef<float> output,
   }
   for (auto [actual, exact] : llvm::zip(lse, reference.lse.data)) {
     double error = difference(actual, exact);
+    result.lseAbsError = std::max(result.lseAbsError, error);
     if (std::isfinite(exact))
       error /= std::max(1.0, std::fabs(exact));
     result.lseError = std::max(result.lseError, error);

@@ -88,6 +88,32 @@ TileType KernelBuilder::tileType(int64_t rows, int64_t cols) {
                        Float32Type::get(op.getContext()));
 }
 
+/// A tile of query, key or value, whose element type it has.
+Value KernelBuilder::loadInput(OpBuilder &builder, Location loc, Value view,
+                               int64_t rows, int64_t cols, Value firstRow) {
+  auto type = TileType::get(op.getContext(), rows, cols,
+                            op.getQuery().getType().getElementType());
+  return LoadOp::create(builder, loc, type, view, firstRow,
+                        constantIndex(builder, loc, 0));
+}
+
+/// Stores an f32 tile, rounded to the element type of the output.
+void KernelBuilder::storeOutput(OpBuilder &builder, Location loc, Value tile,
+                                Value view, Value firstRow) {
+  Type element = op.getOutput().getType().getElementType();
+  auto type = cast<TileType>(tile.getType());
+  if (type.getElementType() != element)
+    tile = MapOp::create(
+        builder, loc,
+        TileType::get(op.getContext(), type.getRows(), type.getCols(), element),
+        {tile}, ValueRange(),
+        [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+          return arith::TruncFOp::create(b, l, element, args[0]);
+        });
+  StoreOp::create(builder, loc, tile, view, firstRow,
+                  constantIndex(builder, loc, 0));
+}
+
 //===----------------------------------------------------------------------===//
 // Frame of a kernel
 //===----------------------------------------------------------------------===//
@@ -172,8 +198,9 @@ Value KernelBuilder::viewQueries(OpBuilder &builder, Frame &frame,
 }
 
 Value KernelBuilder::viewKeys(OpBuilder &builder, Frame &frame, Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
   return ViewOp::create(builder, op.getLoc(),
-                        ViewType::get(op.getContext(), builder.getF32Type()),
+                        ViewType::get(op.getContext(), type.getElementType()),
                         memref, ValueRange{frame.batch, frame.kvHead},
                         builder.getI64IntegerAttr(2),
                         builder.getI64IntegerAttr(3), IntegerAttr(),
@@ -203,8 +230,8 @@ Value KernelBuilder::buildMaskedScores(OpBuilder &builder, Location loc,
                                        Frame &frame, ScoreRegion &region,
                                        Value query, Value keyView,
                                        Value firstKey) {
-  Value key = LoadOp::create(builder, loc, tileType(tileKv, op.getHeadDim()),
-                             keyView, firstKey, frame.zero);
+  Value key =
+      loadInput(builder, loc, keyView, tileKv, op.getHeadDim(), firstKey);
   TileType type = tileType(tileQ, tileKv);
   Value dot = DotOp::create(builder, loc, type, query, key, Value(),
                             /*transpose_a=*/false, /*transpose_b=*/true);
@@ -254,8 +281,8 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
   Value keyView = viewKeys(builder, frame, frame.data.key);
   Value valueView = viewKeys(builder, frame, frame.data.value);
   Value outputView = viewQueries(builder, frame, frame.data.output);
-  Value query = LoadOp::create(builder, loc, tileType(tileQ, op.getHeadDim()),
-                               queryView, frame.firstRow, frame.zero);
+  Value query = loadInput(builder, loc, queryView, tileQ, op.getHeadDim(),
+                          frame.firstRow);
 
   TileType column = tileType(tileQ, 1),
            outputType = tileType(tileQ, op.getValueDim());
@@ -280,8 +307,8 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
         Value p = exp2Difference(b, l, tileType(tileQ, tileKv), scores, max);
         Value sum = ReduceOp::create(b, l, column, ReduceKind::add,
                                      ReduceAxis::rows, p, carried[1]);
-        Value value = LoadOp::create(b, l, tileType(tileKv, op.getValueDim()),
-                                     valueView, firstKey, frame.zero);
+        Value value =
+            loadInput(b, l, valueView, tileKv, op.getValueDim(), firstKey);
         Value output = DotOp::create(b, l, outputType, p, value, carried[0],
                                      /*transpose_a=*/false,
                                      /*transpose_b=*/false);
@@ -290,7 +317,7 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
 
   Value inverse = reciprocalOrZero(builder, loc, sums[1]);
   Value output = multiply(builder, loc, sums[0], inverse);
-  StoreOp::create(builder, loc, output, outputView, frame.firstRow, frame.zero);
+  storeOutput(builder, loc, output, outputView, frame.firstRow);
   buildLse(builder, frame, max, sums[1]);
   ReturnOp::create(builder, loc);
   return frame.kernel;
@@ -307,8 +334,8 @@ KernelOp KernelBuilder::buildScores(OpBuilder &builder, StringRef name,
   Value queryView = viewQueries(builder, frame, frame.data.query);
   Value keyView = viewKeys(builder, frame, frame.data.key);
   Value scoresView = viewScores(builder, frame);
-  Value query = LoadOp::create(builder, loc, tileType(tileQ, op.getHeadDim()),
-                               queryView, frame.firstRow, frame.zero);
+  Value query = loadInput(builder, loc, queryView, tileQ, op.getHeadDim(),
+                          frame.firstRow);
   buildKeyLoop(
       builder, frame, {},
       [&](OpBuilder &b, Location l, Value firstKey, ValueRange) {
@@ -394,14 +421,14 @@ KernelOp KernelBuilder::buildValues(OpBuilder &builder, StringRef name,
       [&](OpBuilder &b, Location l, Value firstKey, ValueRange carried) {
         Value p = LoadOp::create(b, l, tileType(tileQ, tileKv), scoresView,
                                  frame.firstRow, firstKey);
-        Value value = LoadOp::create(b, l, tileType(tileKv, op.getValueDim()),
-                                     valueView, firstKey, frame.zero);
+        Value value =
+            loadInput(b, l, valueView, tileKv, op.getValueDim(), firstKey);
         Value sum = DotOp::create(b, l, outputType, p, value, carried[0],
                                   /*transpose_a=*/false,
                                   /*transpose_b=*/false);
         return SmallVector<Value>{sum};
       })[0];
-  StoreOp::create(builder, loc, output, outputView, frame.firstRow, frame.zero);
+  storeOutput(builder, loc, output, outputView, frame.firstRow);
   ReturnOp::create(builder, loc);
   return frame.kernel;
 }

@@ -84,6 +84,10 @@ private:
   Value viewKeys(OpBuilder &builder, Frame &frame, Value memref);
   Value viewScores(OpBuilder &builder, Frame &frame);
   TileType tileType(int64_t rows, int64_t cols);
+  Value loadInput(OpBuilder &builder, Location loc, Value view, int64_t rows,
+                  int64_t cols, Value firstRow);
+  void storeOutput(OpBuilder &builder, Location loc, Value tile, Value view,
+                   Value firstRow);
 
   attn::AttentionOp op;
   ArrayRef<BlockArgument> captures;

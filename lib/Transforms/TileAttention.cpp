@@ -71,10 +71,6 @@ private:
 
 /// The function must be nothing but the attention and what its regions use.
 LogicalResult EntryBuilder::checkFunction() {
-  if (!op.getQuery().getType().getElementType().isF32())
-    return op.emitOpError() << "has elements of type "
-                            << op.getQuery().getType().getElementType()
-                            << "; attn-tile supports f32";
   if (op.getMaskAttr() || op.getScoreAttr())
     return op.emitOpError() << "still has a mask or score attribute; run "
                                "attn-expand-variant first";

@@ -18,16 +18,6 @@
 // TILE-LIMIT: error: tile sizes must be between 1 and 4096, got tile-q=4097 tile-kv=64
 // OPTION: no such option tile-k
 
-!t = tensor<?x4x?x16xf16>
-
-func.func @f(%q: !t) -> !t {
-  // expected-error@+1 {{has elements of type 'f16'; attn-tile supports f32}}
-  %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
-  return %o : !t
-}
-
-// -----
-
 !t = tensor<?x4x?x16xf32>
 
 func.func @f(%q: !t) -> !t {

@@ -84,7 +84,13 @@ std::string Report::toText() const {
        << llvm::format("%.2g", check->errors.maxRowRelativeError);
     if (check->hasLse)
       os << ", LSE error " << llvm::format("%.2g", check->errors.lseError);
-    os << "; allowed " << llvm::format("%g", Check::limit) << "\n";
+    if (check->narrowLimit)
+      os << "; allowed " << llvm::format("%.2g", *check->narrowLimit)
+         << " in the output (twice plain attention's, and "
+         << llvm::format("%g", Check::limit) << "), "
+         << llvm::format("%g", Check::narrowLseLimit) << " in the LSE\n";
+    else
+      os << "; allowed " << llvm::format("%g", Check::limit) << "\n";
   }
   for (const Difference &difference : differences)
     os << "  expect   " << (difference.passed() ? "PASS" : "FAIL") << ": "

@@ -92,15 +92,12 @@ int64_t Workload::totalTiles(const std::vector<Value> &inputs, int64_t tileQ,
 Result<Check> Workload::check(const std::vector<Value> &inputs,
                               const ManifestEntry &entry,
                               const std::vector<Value> &outputs) {
-  llvm::ArrayRef<float> output, lse;
+  std::vector<float> output, lse;
   for (auto [i, value] : llvm::enumerate(outputs)) {
     const ManifestArgument &argument = entry.arguments[inputs.size() + i];
-    if (argument.type != ElementType::f32)
-      return failure("--check compares results of type f32; '" + argument.name +
-                     "' is " + elementTypeName(argument.type));
-    const Tensor &tensor = *value.tensor();
-    (argument.name == "lse" ? lse : output) = llvm::ArrayRef(
-        static_cast<const float *>(tensor.data), value.bytes() / sizeof(float));
+    reference::Array array = value.toArray(/*withData=*/true);
+    (argument.name == "lse" ? lse : output)
+        .assign(array.data.begin(), array.data.end());
   }
 
   std::vector<reference::Array> arrays;
@@ -110,7 +107,16 @@ Result<Check> Workload::check(const std::vector<Value> &inputs,
       reference::evaluate(function, arrays);
   if (!expected)
     return failure(llvm::toString(expected.takeError()));
-  return Check{reference::compare(*expected, output, lse), !lse.empty()};
+  Check check{reference::compare(*expected, output, lse), !lse.empty(), {}};
+  if (!op.getOutput().getType().getElementType().isF32()) {
+    llvm::Expected<std::vector<float>> plain =
+        reference::plainAttention(function, arrays);
+    if (!plain)
+      return failure(llvm::toString(plain.takeError()));
+    check.narrowLimit =
+        2 * reference::compare(*expected, *plain).maxAbsError + Check::limit;
+  }
+  return check;
 }
 
 } // namespace attn::tool

@@ -335,6 +335,7 @@ std::string Case::name() const {
     text += number("v", valueDim);
   text += std::string("_") + mask->name + "_" + score->name;
   text += withLse ? "_lse" : "";
+  text += type == "f32" ? "" : "_" + type;
   text += isa == Isa::avx2 ? "_avx2" : "";
   if (scale) {
     char digits[32];
@@ -365,7 +366,8 @@ std::string attn::testing::moduleText(const Case &c) {
   };
   auto tensor = [&](int64_t heads, int64_t length, int64_t dim) {
     return "tensor<" + size(c.batch) + "x" + std::to_string(heads) + "x" +
-           size(length) + (dim ? "x" + std::to_string(dim) : "") + "xf32>";
+           size(length) +
+           (dim ? "x" + std::to_string(dim) + "x" + c.type : "xf32") + ">";
   };
   std::string query = tensor(c.queryHeads, c.queries, c.headDim),
               key = tensor(c.kvHeads, c.keys, c.headDim),
@@ -443,6 +445,7 @@ static const int64_t headDims[][2] = {{32, 32},   {40, 40},   {64, 64},
                                       {192, 192}, {256, 256}, {192, 128}};
 static const int64_t lengths[] = {1,   3,   97,  113,  203,
                                   239, 257, 799, 1023, 1025};
+static const char *const types[] = {"f32", "bf16", "f16"};
 static const int64_t batches[] = {1, 3};
 static const Layout layouts[] = {Layout::contiguous, Layout::bshd,
                                  Layout::padded, Layout::packed};
@@ -456,6 +459,7 @@ enum Parameter {
   scoreParameter,
   lseParameter,
   isaParameter,
+  typeParameter,
   kernelParameters,
   queriesParameter = kernelParameters,
   keysParameter,
@@ -485,6 +489,7 @@ static Case caseOf(const Row &row) {
   c.score = &scores[value(scoreParameter)];
   c.withLse = value(lseParameter) == 0;
   c.isa = value(isaParameter) == 0 ? Isa::host : Isa::avx2;
+  c.type = types[value(typeParameter)];
   c.queries = lengths[value(queriesParameter)];
   c.keys = lengths[value(keysParameter)];
   c.batch = batches[value(batchParameter)];
@@ -502,7 +507,8 @@ static std::vector<Case> coveringCases(int strength, double maxWork) {
                     coveredMasks,
                     coveredScores,
                     2,
-                    2};
+                    2,
+                    count(types)};
   kernels.strength = strength;
   kernels.feasible = [](const Row &) { return true; };
 
@@ -608,6 +614,13 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
     Case &c = add("full", "plain", 97, 113);
     c.headDim = 1;
     c.valueDim = 16;
+  }
+  {
+    Case &c = add("causal", "plain", 97, 113);
+    c.headDim = 33;
+    c.valueDim = 7;
+    c.type = "bf16";
+    c.layout = Layout::padded;
   }
   // Sizes in the types.
   {

@@ -69,6 +69,8 @@ struct Case {
   const RegionKind *score = nullptr;
   bool withLse = true;
   Isa isa = Isa::host;
+  /// Of query, key, value and output: f32, bf16 or f16.
+  std::string type = "f32";
   std::optional<double> scale;
   /// Batch and lengths are in the types.
   bool staticShapes = false;

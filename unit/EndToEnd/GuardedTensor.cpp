@@ -9,6 +9,7 @@
 #include "GuardedTensor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -129,21 +130,18 @@ void GuardedBuffer::fill() {
 }
 
 std::string GuardedBuffer::damage(const std::vector<bool> &used) const {
-  uint32_t expected, found;
-  std::memcpy(&expected, pattern, sizeof(expected));
-  int64_t words = used.size(), count = 0, first = 0;
-  for (int64_t n = 0; n < innerBytes; n += 4) {
-    int64_t word = (n - (start - inner)) / 4;
-    if (n >= start - inner && (word < words ? used[word] : word * 4 < bytes))
+  int64_t halves = used.size(), count = 0, first = 0;
+  for (int64_t n = 0; n < innerBytes; n += 2) {
+    int64_t half = (n - (start - inner)) / 2;
+    if (n >= start - inner && (half < halves ? used[half] : half * 2 < bytes))
       continue;
-    std::memcpy(&found, inner + n, sizeof(found));
-    if (found == expected)
+    if (std::memcmp(inner + n, pattern + n % 4, 2) == 0)
       continue;
     first = count++ ? first : n - (start - inner);
   }
   if (count == 0)
     return "";
-  return std::to_string(count) + " words beside the elements of '" + name +
+  return std::to_string(count) + " half words beside the elements of '" + name +
          "' were overwritten, the first at byte " + std::to_string(first) +
          " of " + std::to_string(bytes);
 }
@@ -200,12 +198,28 @@ static void store(char *at, double value) {
   std::memcpy(at, &converted, sizeof(T));
 }
 
+/// The bits of a number that bf16 can hold.
+static uint16_t toBf16(double value) {
+  float single = static_cast<float>(value);
+  uint32_t bits;
+  std::memcpy(&bits, &single, sizeof(bits));
+  if (!std::isnan(single) && bits & 0xffff) {
+    std::fprintf(stderr, "%g is not a bf16\n", value);
+    std::abort();
+  }
+  return bits >> 16;
+}
+
 void GuardedTensor::write(const std::vector<double> &values) {
   forEach([&](int64_t n, int64_t offset) {
     char *at = buffer.data() + offset;
     switch (type) {
     case ElementType::f32:
       return store<float>(at, values[n]);
+    case ElementType::f16:
+      return store<_Float16>(at, values[n]);
+    case ElementType::bf16:
+      return store<uint16_t>(at, toBf16(values[n]));
     case ElementType::i32:
       return store<int32_t>(at, values[n]);
     case ElementType::i64:
@@ -222,18 +236,28 @@ void GuardedTensor::write(const std::vector<double> &values) {
 std::vector<float> GuardedTensor::read() const {
   std::vector<float> values;
   forEach([&](int64_t, int64_t offset) {
-    float value;
-    std::memcpy(&value, buffer.data() + offset, sizeof(value));
+    const char *at = buffer.data() + offset;
+    if (type == ElementType::f16) {
+      _Float16 half;
+      std::memcpy(&half, at, sizeof(half));
+      values.push_back(half);
+      return;
+    }
+    // A bf16 is the upper half of an f32.
+    float value = 0;
+    bool isHalf = type == ElementType::bf16;
+    std::memcpy(reinterpret_cast<char *>(&value) + (isHalf ? 2 : 0), at,
+                elementBytes(type));
     values.push_back(value);
   });
   return values;
 }
 
 std::string GuardedTensor::damage() const {
-  std::vector<bool> used(buffer.size() / 4);
-  int64_t words = elementBytes(type) / 4;
+  std::vector<bool> used(buffer.size() / 2);
+  int64_t halves = elementBytes(type) / 2;
   forEach([&](int64_t, int64_t offset) {
-    std::fill_n(used.begin() + offset / 4, words, true);
+    std::fill_n(used.begin() + offset / 2, halves, true);
   });
   return buffer.damage(used);
 }

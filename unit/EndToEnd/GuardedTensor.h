@@ -46,9 +46,9 @@ public:
   void fill();
   /// What was written outside of data() ... data() + size(); empty if nothing.
   std::string damage() const {
-    return damage(std::vector<bool>(size() / 4, true));
+    return damage(std::vector<bool>(size() / 2, true));
   }
-  /// The same, also for the 4-byte words inside for which `used` is false.
+  /// The same, also for the 2-byte words inside for which `used` is false.
   std::string damage(const std::vector<bool> &used) const;
 
 private:
@@ -70,9 +70,9 @@ public:
 
   /// A view for the runtime.
   Tensor view() const;
-  /// Elements in row-major order, converted to the element type.
+  /// Elements in row-major order, which the element type can hold.
   void write(const std::vector<double> &values);
-  /// Elements of type f32 in row-major order.
+  /// Elements of type f32, f16 or bf16 in row-major order.
   std::vector<float> read() const;
   /// What was written beside the elements; empty if nothing was.
   std::string damage() const;

@@ -12,6 +12,7 @@
 #include "attn/InitAll.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -112,13 +113,23 @@ static void fillRandom(Array &array, uint64_t seed) {
   }
 }
 
+/// A number that the element type can hold, also if it is multiplied by 8. Not
+/// the nearest one: that does not matter for a random number.
+static double roundTo(const std::string &type, double value) {
+  double step = type == "f32" ? 0x1p-24 : type == "f16" ? 0x1p-8 : 0x1p-5;
+  return type == "f32" ? value : std::round(value / step) * step;
+}
+
 std::vector<Array> attn::testing::makeInputs(const Case &c) {
   std::vector<Array> inputs = {
       {{c.batch, c.queryHeads, c.queries, c.headDim}, {}},
       {{c.batch, c.kvHeads, c.keys, c.headDim}, {}},
       {{c.batch, c.kvHeads, c.keys, c.valueDim}, {}}};
-  for (size_t n = 0; n < inputs.size(); ++n)
+  for (size_t n = 0; n < inputs.size(); ++n) {
     fillRandom(inputs[n], 1000 * (n + 1) + c.headDim);
+    for (double &value : inputs[n].data)
+      value = roundTo(c.type, value);
+  }
   for (Capture &capture : captures(c))
     inputs.push_back({capture.shape, capture.values});
   return inputs;
@@ -203,9 +214,9 @@ Result<Outcome> attn::testing::run(const Case &c,
   std::vector<int64_t> rows = {c.batch, c.queryHeads, c.queries};
   std::vector<int64_t> outputShape = rows;
   outputShape.push_back(c.valueDim);
-  GuardedTensor output("output", ElementType::f32, outputShape,
-                       strides(c, c.queryHeads, c.queries, c.valueDim),
-                       options.placement);
+  GuardedTensor output(
+      "output", entry->arguments[inputs.size()].type, outputShape,
+      strides(c, c.queryHeads, c.queries, c.valueDim), options.placement);
   GuardedTensor lse("lse", ElementType::f32, rows, lseStrides(c),
                     options.placement);
   std::vector<Tensor> outputs = {output.view()};
@@ -247,6 +258,8 @@ Result<int64_t> attn::testing::workspaceBytes(const Case &c) {
   Result<std::shared_ptr<const Module>> module = compiled(c);
   if (!module)
     return module.takeFailure();
+  if (c.type != "f32")
+    return failure("the size of a workspace is asked for f32 only");
   static float element;
   auto tensor = [&](std::vector<int64_t> shape) {
     return Tensor(&element, ElementType::f32, std::move(shape));

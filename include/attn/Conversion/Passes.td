@@ -11,6 +11,32 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CpuWidenTilesPass : Pass<"cpu-widen-tiles", "::mlir::tile::KernelOp"> {
+  let summary = "Compute in f32 what is stored in 16 bits";
+  let description = [{
+    Loads of bf16 and f16 tiles that are only multiplied extend their elements
+    to f32, and stores round f32 tiles, so that everything between is f32.
+
+    Before:
+    ```mlir
+    %k = tile.load %K[%j, %c0] : !tile.view<bf16> -> !tile.tile<64x128xbf16>
+    %s = tile.dot %q, %k transpose_b
+    %n = tile.map(%a = %o) { arith.truncf %a : f32 to bf16 }
+    tile.store %n, %O[%r, %c0] : !tile.tile<64x128xbf16>, !tile.view<bf16>
+    ```
+    After:
+    ```mlir
+    %k = tile.load %K[%j, %c0] : !tile.view<bf16> -> !tile.tile<64x128xf32>
+    %s = tile.dot %q, %k transpose_b
+    tile.store %o, %O[%r, %c0] : !tile.tile<64x128xf32>, !tile.view<bf16>
+    ```
+
+    Preconditions: none; other uses of 16-bit tiles are left alone. Numerics:
+    exact.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def CpuGroupTilesPass : Pass<"cpu-group-tiles", "::mlir::tile::KernelOp"> {
   let summary = "Say which tile operations share a loop nest on a CPU";
   let description = [{
@@ -51,7 +77,8 @@ def ConvertTileToCpuPass : Pass<"convert-tile-to-cpu", "::mlir::ModuleOp"> {
     operation. In a product the first operand is read as vectors of rows; the
     second is read in its natural layout, one element broadcast at a time,
     straight from the tensor, with the lines that come next prefetched. A tile
-    that reaches beyond its tensor is first copied to the arena with zeros.
+    that reaches beyond its tensor is first copied to the arena with zeros, and
+    so is one that is narrower in memory.
 
     `vector-width` is the number of f32 lanes. A register tile of a product is
     `row-vectors` vectors of rows (fewer if the tile has fewer) times as many

@@ -54,9 +54,10 @@ struct Result {
 llvm::Expected<Result> evaluate(mlir::func::FuncOp entry,
                                 llvm::ArrayRef<Array> inputs);
 
-/// Plain attention in f32, the yardstick of the error criterion: scores, the
-/// results of score_mod, softmax and P V are all computed in float, the whole
-/// score row at once.  Returns the output, [B, Hq, Sq, Dv].  Errors as above.
+/// Plain attention, the yardstick of the error criterion: scores, the results
+/// of score functions, softmax and P V are all computed in float, the whole
+/// score row at once; if the element type is narrower, P and the output are
+/// rounded to it.  Returns the output, [B, Hq, Sq, Dv].  Errors as above.
 llvm::Expected<std::vector<float>> plainAttention(mlir::func::FuncOp entry,
                                                   llvm::ArrayRef<Array> inputs);
 
@@ -138,6 +139,8 @@ struct Comparison {
   /// Largest |actual - reference| / max(1, |reference|) of the LSE; a reference
   /// of -inf demands -inf.
   double lseError = 0;
+  /// Largest |actual - reference| of the LSE.
+  double lseAbsError = 0;
 };
 
 /// Compares `output` [B, Hq, Sq, Dv] and `lse` [B, Hq, Sq] with `reference`.

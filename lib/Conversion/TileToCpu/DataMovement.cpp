@@ -101,6 +101,43 @@ public:
     });
   }
 
+  /// Element type of the tensor.
+  Type inMemory() {
+    return cast<MemRefType>(view.getSource().getType()).getElementType();
+  }
+  bool isNarrowInMemory() { return inMemory() != type.getElementType(); }
+
+  /// A vector or element of the tensor as one of the tile, and back.
+  Value extend(Value value) {
+    if (!isNarrowInMemory())
+      return value;
+    return arith::ExtFOp::create(
+        builder, loc, cloneWithElementType(value, type.getElementType()),
+        value);
+  }
+  Value round(Value value) {
+    if (!isNarrowInMemory())
+      return value;
+    return arith::TruncFOp::create(
+        builder, loc, cloneWithElementType(value, inMemory()), value);
+  }
+  static Type cloneWithElementType(Value value, Type element) {
+    auto vector = dyn_cast<VectorType>(value.getType());
+    return vector ? vector.clone(element) : element;
+  }
+
+  /// A vector of a row, extended.
+  Value loadVector(Value row, Value col) {
+    Value vector =
+        vector::LoadOp::create(builder, loc, kernel.vectorOf(inMemory()),
+                               view.getSource(), indices(row, col));
+    return extend(vector);
+  }
+  void storeVector(Value vector, Value row, Value col) {
+    vector::StoreOp::create(builder, loc, round(vector), view.getSource(),
+                            indices(row, col));
+  }
+
   /// The element, or 0 outside of the view.
   Value loadElement(Value row, Value col, Value inside) {
     auto result = scf::IfOp::create(
@@ -109,7 +146,7 @@ public:
           Value element = memref::LoadOp::create(
               b, l, view.getSource(),
               indices(addTo(firstRow, row), addTo(firstCol, col)));
-          scf::YieldOp::create(b, l, element);
+          scf::YieldOp::create(b, l, extend(element));
         },
         [&](OpBuilder &b, Location l) {
           Value zero = arith::ConstantOp::create(
@@ -120,6 +157,7 @@ public:
   }
 
   void storeElement(Value element, Value row, Value col, Value inside) {
+    element = round(element);
     scf::IfOp::create(builder, loc, inside, [&](OpBuilder &b, Location l) {
       memref::StoreOp::create(
           b, l, element, view.getSource(),
@@ -215,9 +253,8 @@ LogicalResult mlir::tile::emitPack(KernelEmitter &kernel, LoadOp load) {
         for (int64_t n = 0; n < access.width; ++n) {
           Value row =
               access.addTo(access.firstRow, kernel.add(loc, beginRow, n));
-          vectors.push_back(vector::LoadOp::create(
-              builder, loc, vector, access.view.getSource(),
-              access.indices(row, access.addTo(access.firstCol, beginCol))));
+          vectors.push_back(
+              access.loadVector(row, access.addTo(access.firstCol, beginCol)));
         }
         for (auto [n, column] :
              llvm::enumerate(transpose(builder, loc, vectors)))
@@ -255,9 +292,8 @@ LogicalResult mlir::tile::emitUnpack(KernelEmitter &kernel, StoreOp store) {
              llvm::enumerate(transpose(builder, loc, columns))) {
           Value row =
               access.addTo(access.firstRow, kernel.add(loc, beginRow, n));
-          vector::StoreOp::create(
-              builder, loc, lanes, access.view.getSource(),
-              access.indices(row, access.addTo(access.firstCol, beginCol)));
+          access.storeVector(lanes, row,
+                             access.addTo(access.firstCol, beginCol));
         }
       },
       [&](Value row, Value col, Value inside) {
@@ -266,6 +302,30 @@ LogicalResult mlir::tile::emitUnpack(KernelEmitter &kernel, StoreOp store) {
         access.storeElement(element, row, col, inside);
       });
   return success();
+}
+
+/// Copies a tile to `buffer`, `[rows][cols]`, by vectors if all of it is inside
+/// of the view, else by `otherwise`.
+static void copyVectors(Access &access, Value buffer,
+                        function_ref<void()> otherwise) {
+  OpBuilder &builder = access.builder;
+  Location loc = access.loc;
+  KernelEmitter &kernel = access.kernel;
+  auto branch = scf::IfOp::create(
+      builder, loc, access.isInside(access.firstRow, access.type.getRows()),
+      /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  kernel.forEach(loc, access.type.getRows(), 1, [&](Value row) {
+    forEachSquare(access, [&](Value col) {
+      Value vector = access.loadVector(access.addTo(access.firstRow, row),
+                                       access.addTo(access.firstCol, col));
+      vector::StoreOp::create(builder, loc, vector, buffer,
+                              ValueRange{row, col});
+    });
+  });
+  builder.setInsertionPointToStart(branch.elseBlock());
+  otherwise();
 }
 
 LogicalResult mlir::tile::emitWindow(KernelEmitter &kernel, LoadOp load) {
@@ -285,18 +345,34 @@ LogicalResult mlir::tile::emitWindow(KernelEmitter &kernel, LoadOp load) {
   // The buffer holds the tile as it lies in the tensor.
   Value transposed = kernel.buffer(load.getTile());
   auto bufferType = MemRefType::get({rows, cols}, type.getElementType());
-  auto copy = [&](OpBuilder &b, Location l) -> Value {
-    Value buffer = memref::ReinterpretCastOp::create(
-        b, l, bufferType, transposed, /*offset=*/0, ArrayRef{rows, cols},
-        ArrayRef{cols, int64_t(1)});
+  auto makeBuffer = [&](OpBuilder &b, Location l) -> Value {
+    return memref::ReinterpretCastOp::create(b, l, bufferType, transposed,
+                                             /*offset=*/0, ArrayRef{rows, cols},
+                                             ArrayRef{cols, int64_t(1)});
+  };
+  auto copyElements = [&](OpBuilder &b, Location l, Value buffer) {
     access.forEachElement(
         kernel.index(l, 0), rows, [&](Value row, Value col, Value inside) {
           memref::StoreOp::create(b, l, access.loadElement(row, col, inside),
                                   buffer, ValueRange{row, col});
         });
+  };
+  auto copy = [&](OpBuilder &b, Location l) -> Value {
+    Value buffer = makeBuffer(b, l);
+    copyElements(b, l, buffer);
     return memref::CastOp::create(b, l, windowType, buffer);
   };
-  if (access.view.getGroup() != 1 || !access.hasContiguousRows()) {
+  bool canCopyVectors = access.view.getGroup() == 1 &&
+                        access.hasContiguousRows() && cols >= access.width;
+  if (access.isNarrowInMemory() && canCopyVectors) {
+    Value buffer = makeBuffer(builder, loc);
+    copyVectors(access, buffer, [&] { copyElements(builder, loc, buffer); });
+    kernel.windows[load.getTile()] =
+        memref::CastOp::create(builder, loc, windowType, buffer);
+    return success();
+  }
+  if (access.isNarrowInMemory() || access.view.getGroup() != 1 ||
+      !access.hasContiguousRows()) {
     kernel.windows[load.getTile()] = copy(builder, loc);
     return success();
   }

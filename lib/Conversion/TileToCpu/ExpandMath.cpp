@@ -153,9 +153,8 @@ Value Arithmetic::scaleByPowerOfTwo(Value mantissa, Value exponent) {
 /// rounding of the evaluation).
 static Value exp2Fraction(Arithmetic &a, Value f) {
   Value p = a.constant(0.0018669525161385536);
-  for (double coefficient :
-       {0.009017480537295341, 0.055799514055252075, 0.2401645928621292,
-        0.6931512951850891, 1.0})
+  for (double coefficient : {0.009017480537295341, 0.055799514055252075,
+                             0.2401645928621292, 0.6931512951850891, 1.0})
     p = a.fma(p, f, a.constant(coefficient));
   return p;
 }

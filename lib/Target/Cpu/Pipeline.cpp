@@ -52,6 +52,9 @@ void attn::buildTileStage(OpPassManager &pm,
 
 void attn::buildThreadStage(OpPassManager &pm,
                             const CpuPipelineOptions &options) {
+  pm.addNestedPass<KernelOp>(createCpuWidenTilesPass());
+  pm.addNestedPass<KernelOp>(createTileHoistScalePass());
+  addCleanUp(pm);
   pm.addNestedPass<KernelOp>(createCpuGroupTilesPass());
   pm.addPass(createConvertTileToCpuPass({options.target.vectorWidth,
                                          options.target.rowVectors,
@@ -63,7 +66,10 @@ void attn::buildLlvmStage(OpPassManager &pm,
                           const CpuPipelineOptions &options) {
   pm.addPass(createCpuExpandMathPass({options.target.avx512Math}));
   pm.addPass(createCpuLowerLaunchPass());
-  pm.addPass(arith::createArithExpandOpsPass());
+  // CPUs round to bf16 by themselves only with AVX-512 BF16.
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
