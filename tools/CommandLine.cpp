@@ -13,7 +13,9 @@
 
 #include "tools/CommandLine.h"
 
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ToolOutputFile.h"
 
 #include <algorithm>
 #include <charconv>
@@ -144,6 +146,22 @@ Result<std::string> readModule(const std::string &path) {
     return failure("cannot read '" + path +
                    "': " + buffer.getError().message());
   return (*buffer)->getBuffer().str();
+}
+
+Status writeFile(const std::string &path, const std::string &bytes) {
+  std::error_code error;
+  llvm::ToolOutputFile file(path, error, llvm::sys::fs::OF_None);
+  if (!error) {
+    file.os() << bytes;
+    file.os().flush();
+    error = file.os().error();
+    // An error that nobody has cleared ends the process in the destructor.
+    file.os().clear_error();
+  }
+  if (error)
+    return failure("cannot write '" + path + "': " + error.message());
+  file.keep();
+  return Status::success();
 }
 
 int runBody(const CLI::App &app, const std::function<Status()> &body) {

@@ -54,6 +54,10 @@ std::optional<int> parse(CLI::App &app, int argc, char **argv);
 /// The contents of a file; "-" is standard input.
 Result<std::string> readModule(const std::string &path);
 
+/// Writes to a file, which is removed again if that fails, or to "-", standard
+/// output.
+Status writeFile(const std::string &path, const std::string &bytes);
+
 /// Runs the body of a tool and returns its exit code.  An error that the body
 /// returns, or an exception that it throws, is printed.
 int runBody(const CLI::App &app, const std::function<Status()> &body);

@@ -10,11 +10,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/CommandLine.h"
+#include "tools/attn-compile/Explain.h"
+#include "tools/attn-compile/KernelReport.h"
 
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/ToolOutputFile.h"
-
+#include <cstring>
 #include <map>
 
 using namespace attn;
@@ -26,6 +25,11 @@ struct Options {
   std::string target = "cpu";
   std::string emit = "object";
   CompileOptions compile;
+  /// B:Sq:Skv, or kDefaultLengths; empty: do not explain.
+  std::string explain;
+  tool::NamedValues values;
+  tool::DeviceOptions device;
+  bool report = false;
 };
 } // namespace
 
@@ -35,25 +39,40 @@ static const std::map<std::string, Emit> emits = {{"tile", Emit::tile},
                                                   {"object", Emit::object},
                                                   {"package", Emit::package}};
 
-/// Writes to a file, which is removed again if that fails, or to "-", standard
-/// output.
-static Status write(const std::string &path, const std::string &bytes) {
-  std::error_code error;
-  llvm::ToolOutputFile file(path, error, llvm::sys::fs::OF_None);
-  if (!error) {
-    file.os() << bytes;
-    file.os().flush();
-    error = file.os().error();
-    // An error that nobody has cleared ends the process in the destructor.
-    file.os().clear_error();
+/// What --explain without lengths stands for.
+static constexpr const char *kDefaultLengths = "default";
+
+/// Prints tables instead of code.
+static Status describe(const Options &options, const std::string &text) {
+  std::string result;
+  if (!options.explain.empty()) {
+    std::optional<tool::Lengths> lengths;
+    if (options.explain != kDefaultLengths)
+      lengths = *tool::parseLengths(options.explain);
+    Result<tool::DeviceModel> device = tool::chooseDevice(options.device);
+    if (!device)
+      return device.takeFailure();
+    Result<std::string> explained = tool::explain(
+        text, options.input, options.compile, lengths, options.values, *device);
+    if (!explained)
+      return explained.takeFailure();
+    result += *explained;
   }
-  if (error)
-    return failure("cannot write '" + path + "': " + error.message());
-  file.keep();
-  return Status::success();
+  if (options.report) {
+    Result<std::string> report =
+        tool::reportKernels(text, options.input, options.compile);
+    if (!report)
+      return report.takeFailure();
+    result += (result.empty() ? "" : "\n") + *report;
+  }
+  return tool::writeFile(options.output, result);
 }
 
 static Status run(const Options &options) {
+  if (!options.explain.empty() || options.report) {
+    Result<std::string> text = tool::readModule(options.input);
+    return text ? describe(options, *text) : text.takeFailure();
+  }
   Emit emit = emits.at(options.emit);
   if ((emit == Emit::object || emit == Emit::package) && options.output == "-")
     return failure("--emit=" + options.emit +
@@ -66,7 +85,7 @@ static Status run(const Options &options) {
       compile(*text, options.input, options.compile, emit);
   if (!result)
     return result.takeFailure();
-  return write(options.output, *result);
+  return tool::writeFile(options.output, *result);
 }
 
 int main(int argc, char **argv) {
@@ -86,9 +105,33 @@ int main(int argc, char **argv) {
   app.add_option("-o", options.output, "Where to; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();
+  app.add_option("--explain", options.explain,
+                 "Instead of code, print what each algorithm computes,\n"
+                 "moves and needs at these lengths: --explain or\n"
+                 "--explain=B:Sq:Skv")
+      ->check(CLI::Validator(
+          [](const std::string &lengths) -> std::string {
+            if (lengths == kDefaultLengths)
+              return "";
+            Result<tool::Lengths> parsed = tool::parseLengths(lengths);
+            return parsed ? "" : parsed.error();
+          },
+          /*validator_desc=*/""))
+      ->type_name("[=B:Sq:Skv]");
+  tool::addValueFlag(app, options.values);
+  tool::addDeviceFlags(app, options.device);
+  app.add_flag("--report", options.report,
+               "Instead of code, print its size, scratch memory,\n"
+               "registers, spills and calls");
   tool::addCompileFlags(app, options.target, options.compile);
   app.footer("Example:\n"
              "  attn-compile examples/bert.mlir --target=cpu --emit=tile -o -");
+  // An option of CLI11 that may go without a value would take the next
+  // argument for it.
+  std::string explainDefault = std::string("--explain=") + kDefaultLengths;
+  for (int i = 1; i < argc; ++i)
+    if (std::strcmp(argv[i], "--explain") == 0)
+      argv[i] = explainDefault.data();
   if (std::optional<int> exitCode = tool::parse(app, argc, argv))
     return *exitCode;
   return tool::runBody(app, [&] { return run(options); });

@@ -55,6 +55,24 @@ void addRunFlags(CLI::App &app, RunOptions &options) {
          },
          "Files for the results, in their order: o.npy,lse.npy")
       ->type_name("LIST");
+  app.add_option("--plot-mask", options.plotMask,
+                 "Draw the mask and the tiles that the kernel visits\n"
+                 "instead of running it: an SVG picture")
+      ->type_name("FILE.svg");
+  app.add_option_function<std::string>(
+         "--shape",
+         [&options](const std::string &text) {
+           options.shape = *parseLengths(text);
+         },
+         "Batch and lengths for --plot-mask without --inputs")
+      ->check(CLI::Validator(
+          [](const std::string &text) -> std::string {
+            Result<Lengths> lengths = parseLengths(text);
+            return lengths ? "" : lengths.error();
+          },
+          /*validator_desc=*/""))
+      ->type_name("B:Sq:Skv");
+  addValueFlag(app, options.values);
   CLI::Option *expect =
       app.add_option_function<std::string>(
              "--expect",

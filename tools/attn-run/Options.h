@@ -13,7 +13,7 @@
 #ifndef ATTN_TOOLS_RUN_OPTIONS_H
 #define ATTN_TOOLS_RUN_OPTIONS_H
 
-#include "tools/CommandLine.h"
+#include "tools/Variant.h"
 
 namespace attn::tool {
 
@@ -27,6 +27,13 @@ struct RunOptions {
   std::vector<std::string> inputs;
   /// Names of .npy files for the first results; an empty name skips a result.
   std::vector<std::string> outputs;
+  /// File for a picture of the mask, which is drawn instead of running; empty:
+  /// none.
+  std::string plotMask;
+  /// Lengths of the picture, if there are no inputs.
+  std::optional<Lengths> shape;
+  /// Scalars that belong to `shape`.
+  NamedValues values;
   /// Likewise what the results should be: see loadExpected.
   std::vector<std::string> expected;
   /// The largest absolute difference from `expected` that passes.

@@ -14,6 +14,7 @@
 #include "tools/attn-run/Expected.h"
 #include "tools/attn-run/Inputs.h"
 #include "tools/attn-run/Options.h"
+#include "tools/attn-run/PlotCommand.h"
 #include "tools/attn-run/Report.h"
 #include "tools/attn-run/Workload.h"
 
@@ -160,6 +161,10 @@ static Status run(const RunOptions &options) {
   Result<std::string> text = readModule(options.module);
   if (!text)
     return text.takeFailure();
+  if (Status status = checkPlotFlags(options); !status)
+    return status;
+  if (options.shape)
+    return plotShape(options, *text);
   bool isPackage = llvm::StringRef(*text).starts_with(packageMagic);
   Result<LoadedModule> loaded =
       isPackage ? loadPackage(*text, options) : load(*text, options);
@@ -179,6 +184,8 @@ static Status run(const RunOptions &options) {
   Result<std::vector<Value>> inputs = makeInputs(entry, options.inputs);
   if (!inputs)
     return inputs.takeFailure();
+  if (!options.plotMask.empty())
+    return plotInputs(options, *text, entry.name, *inputs);
   Result<std::vector<Value>> outputs =
       makeOutputs(module, entry, argumentsOf(*inputs));
   if (!outputs)

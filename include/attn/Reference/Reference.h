@@ -94,6 +94,39 @@ llvm::Expected<TileCounts> visitedTiles(mlir::func::FuncOp entry,
                                         llvm::ArrayRef<Array> inputs,
                                         int64_t tileQ, int64_t tileKv);
 
+/// What the mask leaves of a tile.
+enum class TileKind : uint8_t { empty, partial, full };
+
+/// What the mask leaves of every tile, from looking at every score.
+struct TileMap {
+  int64_t batches = 0, kvHeads = 0, queryTiles = 0, keyTiles = 0;
+  /// [batch][KV head][query tile][key tile].  A tile is full if every score of
+  /// its rows is kept and it ends within Skv.
+  std::vector<TileKind> kinds;
+
+  TileKind at(int64_t batch, int64_t kvHead, int64_t queryTile,
+              int64_t keyTile) const {
+    return kinds[((batch * kvHeads + kvHead) * queryTiles + queryTile) *
+                     keyTiles +
+                 keyTile];
+  }
+  int64_t count(TileKind kind) const;
+};
+
+/// Classifies the tiles of the attention op of `entry`; inputs as for
+/// keptCounts, rows packed as for visitedTiles.  An error too for more than
+/// 2^26 pairs of tiles.
+llvm::Expected<TileMap> classifyTiles(mlir::func::FuncOp entry,
+                                      llvm::ArrayRef<Array> inputs,
+                                      int64_t tileQ, int64_t tileKv);
+
+/// Calls `row` with the mask of each packed row of one KV head, Skv flags, in
+/// the order of the rows.  Errors as for keptCounts.
+llvm::Error forEachMaskRow(
+    mlir::func::FuncOp entry, llvm::ArrayRef<Array> inputs, int64_t batch,
+    int64_t kvHead,
+    llvm::function_ref<void(int64_t row, llvm::ArrayRef<uint8_t> keep)> row);
+
 /// Errors of a computed result; +infinity where a NaN or an infinity is on one
 /// side only, where a row that must be exactly zero is not, or where the number
 /// of elements differs.
