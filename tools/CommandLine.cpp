@@ -92,8 +92,9 @@ void addCompileFlags(CLI::App &app, std::string &target,
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--algorithm", options.algorithm,
-                 "standard, memory-efficient or flash")
-      ->check(oneOf("algorithm", {"standard", "memory-efficient", "flash"}))
+                 "standard, memory-efficient, flash or flash-decoding (split-KV)")
+      ->check(oneOf("algorithm", {"standard", "memory-efficient", "flash",
+                                  "flash-decoding"}))
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--cpu", options.cpu, "LLVM's name of a CPU (this machine's)")

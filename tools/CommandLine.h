@@ -33,7 +33,7 @@ namespace attn::tool {
 std::string listOf(const std::vector<std::string> &names);
 
 /// Accepts the values listed.  A message calls them by `what`: "unknown
-/// algorithm 'fast'; allowed are standard, memory-efficient and flash".
+/// algorithm 'fast'; allowed are standard, memory-efficient, flash and flash-decoding".
 CLI::Validator oneOf(const std::string &what,
                      const std::vector<std::string> &allowed);
 /// Accepts integers from `least` to 2^31 - 1.

@@ -199,7 +199,8 @@ typedef struct attn_compile_options {
   size_t size;
   const char *name;      /* what locations call the text; default "<kernel>" */
   const char *entry;     /* the function; default: the only one */
-  const char *algorithm; /* standard, memory-efficient, flash (default) */
+  const char *algorithm; /* standard, memory-efficient, flash (default),
+                            flash-decoding */
   const char *cpu;       /* LLVM's name of a CPU; default: the host */
   const char *features;  /* LLVM's features, "+a,-b", added to the CPU's */
   int64_t tile_q;        /* rows of a query tile; 0: chosen for the target */

@@ -77,10 +77,10 @@ static Result<Request> makeRequest(const char *text, size_t size,
   request.tileKv = options.tile_kv;
   std::string_view algorithm = request.algorithm;
   if (algorithm != "standard" && algorithm != "memory-efficient" &&
-      algorithm != "flash")
+      algorithm != "flash" && algorithm != "flash-decoding")
     return failure("there is no algorithm '" + std::string(algorithm) +
-                       "'; allowed are 'standard', 'memory-efficient' and "
-                       "'flash'",
+                       "'; allowed are 'standard', 'memory-efficient', "
+                       "'flash' and 'flash-decoding'",
                    ATTN_ERROR_ARGUMENTS);
   return request;
 }

@@ -8,7 +8,7 @@
 // RUN: %{fails} %t/good.mlir --emit=ptx | FileCheck %s --check-prefix=EMIT
 // EMIT: --emit: unknown kind 'ptx'; allowed are tile, thread, llvm, object and package
 // RUN: %{fails} %t/good.mlir --emit=llvm --algorithm=fast | FileCheck %s --check-prefix=ALGORITHM
-// ALGORITHM: --algorithm: unknown algorithm 'fast'; allowed are standard, memory-efficient and flash
+// ALGORITHM: --algorithm: unknown algorithm 'fast'; allowed are standard, memory-efficient, flash and flash-decoding
 // RUN: %{fails} %t/good.mlir --emit=llvm --fast | FileCheck %s --check-prefix=FLAG
 // FLAG: unexpected argument '--fast'; see attn-compile --help
 // RUN: %{fails} | FileCheck %s --check-prefix=NOTHING

@@ -16,7 +16,7 @@
 // RUN: %{fails} %t/good.mlir --target=sm_90a | FileCheck %s --check-prefix=TARGET
 // TARGET: --target: unknown target 'sm_90a'; allowed is cpu
 // RUN: %{fails} %t/good.mlir --algorithm=fast | FileCheck %s --check-prefix=ALGORITHM
-// ALGORITHM: --algorithm: unknown algorithm 'fast'; allowed are standard, memory-efficient and flash
+// ALGORITHM: --algorithm: unknown algorithm 'fast'; allowed are standard, memory-efficient, flash and flash-decoding
 // RUN: %{fails} %t/good.mlir --fast | FileCheck %s --check-prefix=FLAG
 // FLAG: unexpected argument '--fast'; see attn-run --help
 // RUN: %{fails} %t/good.mlir --repeat=many | FileCheck %s --check-prefix=REPEAT

@@ -34,8 +34,7 @@ TEST(ErrorTest, parse) {
 
 TEST(ErrorTest, parseOfAnEmptyText) {
   EXPECT_EQ(compileError("").kind(), ErrorClass::unsupported);
-  EXPECT_EQ(compileError(std::string(3, '\0')).kind(),
-            ErrorClass::unsupported);
+  EXPECT_EQ(compileError(std::string(3, '\0')).kind(), ErrorClass::unsupported);
 }
 
 TEST(ErrorTest, verify) {
@@ -80,8 +79,9 @@ TEST(ErrorTest, options) {
   options.algorithm = "fast";
   Error error = compileError(*text, options);
   EXPECT_EQ(error.kind(), ErrorClass::arguments);
-  EXPECT_EQ(error.message(), "there is no algorithm 'fast'; allowed are "
-                             "'standard', 'memory-efficient' and 'flash'");
+  EXPECT_EQ(error.message(),
+            "there is no algorithm 'fast'; allowed are "
+            "'standard', 'memory-efficient', 'flash' and 'flash-decoding'");
   options = CompileOptions();
   options.entry = "g";
   EXPECT_EQ(compileError(*text, options).message(),

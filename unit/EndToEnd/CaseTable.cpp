@@ -436,7 +436,7 @@ std::vector<int64_t> attn::testing::strides(const Case &c, int64_t heads,
 //===----------------------------------------------------------------------===//
 
 static const char *const algorithms[] = {"flash", "memory-efficient",
-                                         "standard"};
+                                         "standard", "flash-decoding"};
 /// MHA, groups of 3, 4, 7 and 8, and one KV head for all.
 static const int64_t headCounts[][2] = {{3, 3}, {6, 2}, {4, 1},
                                         {7, 1}, {8, 1}, {5, 1}};

@@ -26,7 +26,7 @@ namespace attn {
 
 /// How to compile.
 struct CompileOptions {
-  /// standard, memory-efficient or flash.
+  /// standard, memory-efficient, flash or flash-decoding.
   std::string algorithm = "flash";
   /// LLVM's name of a CPU; empty means the host.
   std::string cpu;

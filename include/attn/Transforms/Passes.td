@@ -214,4 +214,43 @@ def TileBoundPass : Pass<"tile-bound", "::mlir::tile::KernelOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def TileSplitKvPass : Pass<"tile-split-kv", "::mlir::ModuleOp"> {
+  let summary = "Let several tasks share the keys of a query tile";
+  let description = [{
+    With few query tiles, as in decoding, there are too few tasks to keep all
+    cores busy. Each task becomes several, its splits, which each visit a part
+    of the key tiles and leave the row maxima, sums and products with V in the
+    workspace; a second kernel combines them (Flash-Decoding, Dao et al. 2023).
+
+    The number of splits follows from the sizes at run time, and not from the
+    number of threads, so that results do not depend on that: as many as give
+    `min-tasks` tasks, but no more than leave `min-tiles` key tiles of all keys
+    to each. Splits share the tiles that the mask leaves, evenly.
+
+    Before:
+    ```mlir
+    tile.launch @f_attention[%n](%query, ...)
+    ```
+    After:
+    ```mlir
+    %count = arith.muli %n, %splits
+    %m = memref.view %workspace[...]  ...
+    tile.launch @f_attention_split[%count](%query, ..., %splits, %m, %acc, %l)
+    tile.launch @f_attention_combine[%n](%query, ..., %splits, %m, %acc, %l)
+    ```
+
+    Preconditions: kernels as `tile-online-softmax` leaves them, before or after
+    `tile-bound`; other kernels are left alone with a remark. Numerics:
+    reassociates the sums.
+  }];
+  let options = [
+    Option<"minTasks", "min-tasks", "int64_t", /*default=*/"64",
+           "tasks that are wanted at least">,
+    Option<"minTiles", "min-tiles", "int64_t", /*default=*/"4",
+           "key tiles of a split, at least">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 #endif // ATTN_TRANSFORMS_PASSES_TD

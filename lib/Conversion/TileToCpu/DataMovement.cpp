@@ -245,7 +245,6 @@ LogicalResult mlir::tile::emitPack(KernelEmitter &kernel, LoadOp load) {
   OpBuilder &builder = kernel.builder;
   Location loc = load.getLoc();
   Value buffer = kernel.buffer(load.getTile());
-  VectorType vector = kernel.vectorOf(type.getElementType());
   moveTransposed(
       access,
       [&](Value beginRow, Value beginCol) {

@@ -41,13 +41,18 @@ static void addCleanUp(OpPassManager &pm) {
 void attn::buildTileStage(OpPassManager &pm,
                           const CpuPipelineOptions &options) {
   pm.addPass(createAttnExpandVariantPass());
-  pm.addPass(createAttnTilePass({options.algorithm, options.target.tileQ,
-                                 options.target.tileKv,
+  bool splits = options.algorithm == "flash-decoding";
+  pm.addPass(createAttnTilePass({splits ? "flash" : options.algorithm,
+                                 options.target.tileQ, options.target.tileKv,
                                  options.target.unmaskedTileKv}));
   pm.addNestedPass<KernelOp>(createTileHoistScalePass());
   addCleanUp(pm);
   pm.addNestedPass<KernelOp>(createTileBoundPass());
   addCleanUp(pm);
+  if (splits) {
+    pm.addPass(createTileSplitKvPass());
+    addCleanUp(pm);
+  }
 }
 
 void attn::buildThreadStage(OpPassManager &pm,
@@ -98,7 +103,8 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
       llvm::cl::values(clEnumValN(Isa::avx512, "avx512", "16 lanes"),
                        clEnumValN(Isa::avx2, "avx2", "8 lanes"))};
   Option<std::string> algorithm{
-      *this, "algorithm", llvm::cl::desc("standard, memory-efficient or flash"),
+      *this, "algorithm",
+      llvm::cl::desc("standard, memory-efficient, flash or flash-decoding"),
       llvm::cl::init("flash")};
 };
 } // namespace
