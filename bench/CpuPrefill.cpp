@@ -187,6 +187,9 @@ int run(int argc, char **argv) {
   app.add_option("--peak", peakName,
                  "what the share refers to: fma, or dot (AVX-512 BF16)")
       ->check(CLI::IsMember({"fma", "dot"}));
+  app.add_option("--cpu", options.cpu, "LLVM's name of a CPU to compile for");
+  app.add_option("--cpu-features", options.features,
+                 "LLVM's features, \"+a,-b\"");
   app.add_option("--window", window,
                  "keys that a causal case sees, the query's own included")
       ->check(CLI::Range(1, 1 << 20));
@@ -231,7 +234,7 @@ int run(int argc, char **argv) {
                                causal ? window : 0,
                                options};
           if (isa == Isa::avx2 && isaSupported(Isa::avx512))
-            config.options.features = "-avx512f";
+            config.options.features += ",-avx512f";
           Result<Measurement> result = measure(config, samples);
           if (!result) {
             std::fprintf(stderr, "attn-bench-cpu: %s\n",

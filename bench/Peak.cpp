@@ -59,8 +59,8 @@ static double seconds(Clock::duration duration) {
   M("0")                                                                       \
   M("1")                                                                       \
   M("2")                                                                       \
-  M("3") M("4") M("5") M("6") M("7") M("8") M("9") M("10") M("11") M("12")     \
-      M("13")
+  M("3")                                                                       \
+  M("4") M("5") M("6") M("7") M("8") M("9") M("10") M("11") M("12") M("13")
 // A link of the clock loop. FMAs run beside it, so that the clock is that of a
 // core under vector load.
 #define ATTN_CHAIN_LINK "imul %[p], %[p]\n\t"

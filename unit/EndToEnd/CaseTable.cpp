@@ -336,7 +336,7 @@ std::string Case::name() const {
   text += std::string("_") + mask->name + "_" + score->name;
   text += withLse ? "_lse" : "";
   text += type == "f32" ? "" : "_" + type;
-  text += isa == Isa::avx2 ? "_avx2" : "";
+  text += isa == Isa::avx2 ? "_avx2" : isa == Isa::bf16dot ? "_bf16dot" : "";
   if (scale) {
     char digits[32];
     std::snprintf(digits, sizeof(digits), "%g", std::fabs(*scale));
@@ -357,7 +357,12 @@ std::ostream &attn::testing::operator<<(std::ostream &stream, const Case &c) {
 }
 
 std::string attn::testing::featuresOf(Isa isa) {
-  return isa == Isa::avx2 ? "-avx512f" : "";
+  // AMD's own instructions are not needed.
+  return isa == Isa::avx2 ? "-avx512f" : isa == Isa::bf16dot ? "-sse4a" : "";
+}
+
+std::string attn::testing::cpuOf(Isa isa) {
+  return isa == Isa::bf16dot ? "znver4" : "";
 }
 
 std::string attn::testing::moduleText(const Case &c) {
@@ -446,6 +451,7 @@ static const int64_t headDims[][2] = {{32, 32},   {40, 40},   {64, 64},
 static const int64_t lengths[] = {1,   3,   97,  113,  203,
                                   239, 257, 799, 1023, 1025};
 static const char *const types[] = {"f32", "bf16", "f16"};
+static const Isa isas[] = {Isa::host, Isa::avx2, Isa::bf16dot};
 static const int64_t batches[] = {1, 3};
 static const Layout layouts[] = {Layout::contiguous, Layout::bshd,
                                  Layout::padded, Layout::packed};
@@ -488,7 +494,7 @@ static Case caseOf(const Row &row) {
   c.mask = &masks[value(maskParameter)];
   c.score = &scores[value(scoreParameter)];
   c.withLse = value(lseParameter) == 0;
-  c.isa = value(isaParameter) == 0 ? Isa::host : Isa::avx2;
+  c.isa = isas[value(isaParameter)];
   c.type = types[value(typeParameter)];
   c.queries = lengths[value(queriesParameter)];
   c.keys = lengths[value(keysParameter)];
@@ -501,14 +507,9 @@ static Case caseOf(const Row &row) {
 /// computes in reasonable time.
 static std::vector<Case> coveringCases(int strength, double maxWork) {
   CoveringProblem kernels;
-  kernels.levels = {count(algorithms),
-                    count(headCounts),
-                    count(headDims),
-                    coveredMasks,
-                    coveredScores,
-                    2,
-                    2,
-                    count(types)};
+  kernels.levels = {count(algorithms), count(headCounts), count(headDims),
+                    coveredMasks,      coveredScores,     2,
+                    count(isas),       count(types)};
   kernels.strength = strength;
   kernels.feasible = [](const Row &) { return true; };
 
@@ -620,6 +621,15 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
     c.headDim = 33;
     c.valueDim = 7;
     c.type = "bf16";
+    c.layout = Layout::padded;
+  }
+  // Dot products of pairs, where pairs do not fit.
+  for (int64_t dim : {18, 33, 40}) {
+    Case &c = add("causal", "plain", 97, 113);
+    c.headDim = dim;
+    c.valueDim = dim + 1;
+    c.type = "bf16";
+    c.isa = Isa::bf16dot;
     c.layout = Layout::padded;
   }
   // Sizes in the types.

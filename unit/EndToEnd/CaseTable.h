@@ -47,8 +47,10 @@ enum class Layout {
   packed,     ///< the slice of a tensor that holds Q, K and V of a token
 };
 
-/// The vector instructions that the kernel may use.
-enum class Isa { host, avx2 };
+/// The vector instructions that the kernel may use: all of the host, those
+/// without AVX-512, or those of a CPU whose dot products of bf16 pairs are
+/// worth using (Zen 4).
+enum class Isa { host, avx2, bf16dot };
 
 /// Something that a region takes from outside: an argument of the entry.
 struct Capture {
@@ -94,7 +96,8 @@ std::ostream &operator<<(std::ostream &stream, const Case &c);
 const RegionKind *findMask(const std::string &name);
 const RegionKind *findScore(const std::string &name);
 
-/// LLVM's features for the instruction set: what CompileOptions takes.
+/// LLVM's CPU and features for the instruction set: what CompileOptions takes.
+std::string cpuOf(Isa isa);
 std::string featuresOf(Isa isa);
 
 /// What the regions of the case take from outside, in the order of the entry's

@@ -164,7 +164,8 @@ class EndToEnd : public ::testing::TestWithParam<Case> {
 protected:
   void SetUp() override {
     if (!isSupported(GetParam()))
-      GTEST_SKIP() << "this machine has no AVX-512 to be left out";
+      GTEST_SKIP() << "this machine lacks the instructions, or has no "
+                      "AVX-512 to be left out";
   }
 };
 

@@ -28,6 +28,11 @@ using reference::Array;
 bool attn::testing::isSupported(const Case &c) {
 #if defined(__x86_64__)
   // Without AVX-512, leaving it out changes nothing: the host's form is tested.
+  if (c.isa == Isa::bf16dot)
+    return __builtin_cpu_supports("avx512bf16") &&
+           __builtin_cpu_supports("avx512vbmi2") &&
+           __builtin_cpu_supports("avx512vpopcntdq") &&
+           __builtin_cpu_supports("gfni");
   return c.isa == Isa::host || __builtin_cpu_supports("avx512f");
 #else
   return c.isa == Isa::host;
@@ -44,6 +49,7 @@ static Kernels &kernels() {
 static Result<std::shared_ptr<const Module>> compileAnew(const Case &c) {
   CompileOptions options;
   options.algorithm = c.algorithm;
+  options.cpu = cpuOf(c.isa);
   options.features = featuresOf(c.isa);
   options.tileQ = c.tileQ;
   options.tileKv = c.tileKv;
@@ -56,9 +62,9 @@ static Result<std::shared_ptr<const Module>> compileAnew(const Case &c) {
 }
 
 Result<std::shared_ptr<const Module>> attn::testing::compiled(const Case &c) {
-  std::string key = c.algorithm + " " + featuresOf(c.isa) + " " +
-                    std::to_string(c.tileQ) + " " + std::to_string(c.tileKv) +
-                    "\n" + moduleText(c);
+  std::string key = c.algorithm + " " + cpuOf(c.isa) + " " + featuresOf(c.isa) +
+                    " " + std::to_string(c.tileQ) + " " +
+                    std::to_string(c.tileKv) + "\n" + moduleText(c);
   auto found = kernels().find(key);
   if (found == kernels().end())
     found = kernels().emplace(key, compileAnew(c)).first;

@@ -17,6 +17,10 @@ def CpuWidenTilesPass : Pass<"cpu-widen-tiles", "::mlir::tile::KernelOp"> {
     Loads of bf16 and f16 tiles that are only multiplied extend their elements
     to f32, and stores round f32 tiles, so that everything between is f32.
 
+    With `bf16-dot=true` products stay where the CPU has an instruction for
+    them: of bf16 tiles whose inner size is even. An f32 first operand, the
+    probabilities, is rounded to bf16.
+
     Before:
     ```mlir
     %k = tile.load %K[%j, %c0] : !tile.view<bf16> -> !tile.tile<64x128xbf16>
@@ -32,8 +36,11 @@ def CpuWidenTilesPass : Pass<"cpu-widen-tiles", "::mlir::tile::KernelOp"> {
     ```
 
     Preconditions: none; other uses of 16-bit tiles are left alone. Numerics:
-    exact.
+    exact; with `bf16-dot` probabilities are rounded to bf16.
   }];
+  let options = [
+    Option<"bf16Dot", "bf16-dot", "bool", /*default=*/"false",
+           "leave products of bf16 tiles to dot instructions">];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
@@ -80,6 +87,11 @@ def ConvertTileToCpuPass : Pass<"convert-tile-to-cpu", "::mlir::ModuleOp"> {
     that reaches beyond its tensor is first copied to the arena with zeros, and
     so is one that is narrower in memory.
 
+    Products of two bf16 tiles use AVX-512's dot products of pairs. Pairs lie
+    along the inner dimension: tiles of bf16 are held as
+    `[columns / 2][rows][2]`, and a second operand that is not transposed is
+    first copied as `[rows / 2][columns][2]`.
+
     `vector-width` is the number of f32 lanes. A register tile of a product is
     `row-vectors` vectors of rows (fewer if the tile has fewer) times as many
     columns as fit into `registers` vector registers.
@@ -117,7 +129,8 @@ def ConvertTileToCpuPass : Pass<"convert-tile-to-cpu", "::mlir::ModuleOp"> {
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+    "::mlir::x86vector::X86VectorDialect"];
 }
 
 def CpuExpandMathPass : Pass<"cpu-expand-math"> {

@@ -126,6 +126,13 @@ public:
     return vector ? vector.clone(element) : element;
   }
 
+  /// Two vectors of a row in one.
+  Value loadPairs(Value row, Value col) {
+    auto type = VectorType::get(2 * width, inMemory());
+    return vector::LoadOp::create(builder, loc, type, view.getSource(),
+                                  indices(row, col));
+  }
+
   /// A vector of a row, extended.
   Value loadVector(Value row, Value col) {
     Value vector =
@@ -203,23 +210,23 @@ static SmallVector<Value> transpose(OpBuilder &builder, Location loc,
 
 /// Calls `body` with the first column of each square of `width` columns; the
 /// last square overlaps the one before if the columns are no multiple.
-static void forEachSquare(Access &access, function_ref<void(Value)> body) {
-  int64_t cols = access.type.getCols(), width = access.width;
+static void forEachSquare(Access &access, int64_t cols,
+                          function_ref<void(Value)> body) {
+  int64_t width = access.width;
   access.kernel.forEach(access.loc, cols / width * width, width, body);
   if (cols % width != 0)
     body(access.kernel.index(access.loc, cols - width));
 }
 
-/// Moves the tile in squares of vectors where all of it is inside of the view,
-/// else element by element.
+/// Moves the tile, `cols` columns of elements or pairs, in squares of vectors
+/// where all of it is inside of the view, else element by element.
 static void
-moveTransposed(Access &access,
+moveTransposed(Access &access, int64_t cols,
                function_ref<void(Value beginRow, Value beginCol)> square,
                function_ref<void(Value row, Value col, Value inside)> element) {
   OpBuilder &builder = access.builder;
   int64_t rows = access.type.getRows(), width = access.width;
-  bool fits = access.hasContiguousRows() && rows % width == 0 &&
-              access.type.getCols() >= width;
+  bool fits = access.hasContiguousRows() && rows % width == 0 && cols >= width;
   if (!fits)
     return access.forEachElement(access.kernel.index(access.loc, 0), rows,
                                  element);
@@ -230,7 +237,8 @@ moveTransposed(Access &access,
                                     /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(branch.thenBlock());
-    forEachSquare(access, [&](Value beginCol) { square(beginRow, beginCol); });
+    forEachSquare(access, cols,
+                  [&](Value beginCol) { square(beginRow, beginCol); });
     builder.setInsertionPointToStart(branch.elseBlock());
     access.forEachElement(beginRow, width, element);
   });
@@ -246,7 +254,7 @@ LogicalResult mlir::tile::emitPack(KernelEmitter &kernel, LoadOp load) {
   Location loc = load.getLoc();
   Value buffer = kernel.buffer(load.getTile());
   moveTransposed(
-      access,
+      access, type.getCols(),
       [&](Value beginRow, Value beginCol) {
         SmallVector<Value> vectors;
         for (int64_t n = 0; n < access.width; ++n) {
@@ -269,6 +277,107 @@ LogicalResult mlir::tile::emitPack(KernelEmitter &kernel, LoadOp load) {
   return success();
 }
 
+LogicalResult mlir::tile::emitPackPairs(KernelEmitter &kernel, LoadOp load) {
+  TileType type = load.getTile().getType();
+  Access access(kernel, load, load.getView(), load.getRow(), load.getCol(),
+                type);
+  if (failed(access.check()))
+    return failure();
+  OpBuilder &builder = kernel.builder;
+  Location loc = load.getLoc();
+  Value buffer = kernel.buffer(load.getTile());
+  Value two = kernel.index(loc, 2);
+  auto twice = [&](Value value) -> Value {
+    return arith::MulIOp::create(builder, loc, value, two);
+  };
+  // A pair is a 32-bit integer; squares of them are transposed.
+  VectorType pairs = kernel.vectorOf(builder.getI32Type());
+  auto elements = VectorType::get(2 * access.width, type.getElementType());
+  moveTransposed(
+      access, type.getCols() / 2,
+      [&](Value beginRow, Value beginPair) {
+        SmallVector<Value> vectors;
+        for (int64_t n = 0; n < access.width; ++n) {
+          Value row =
+              access.addTo(access.firstRow, kernel.add(loc, beginRow, n));
+          Value loaded = access.loadPairs(
+              row, access.addTo(access.firstCol, twice(beginPair)));
+          vectors.push_back(
+              vector::BitCastOp::create(builder, loc, pairs, loaded));
+        }
+        for (auto [n, column] :
+             llvm::enumerate(transpose(builder, loc, vectors)))
+          vector::StoreOp::create(
+              builder, loc,
+              vector::BitCastOp::create(builder, loc, elements, column), buffer,
+              ValueRange{kernel.add(loc, beginPair, n), twice(beginRow)});
+      },
+      [&](Value row, Value col, Value inside) {
+        Value pair = arith::DivUIOp::create(builder, loc, col, two);
+        Value half = arith::RemUIOp::create(builder, loc, col, two);
+        memref::StoreOp::create(
+            builder, loc, access.loadElement(row, col, inside), buffer,
+            ValueRange{pair, access.addTo(twice(row), half)});
+      });
+  return success();
+}
+
+LogicalResult mlir::tile::emitPairWindow(KernelEmitter &kernel, LoadOp load) {
+  TileType type = load.getTile().getType();
+  Access access(kernel, load, load.getView(), load.getRow(), load.getCol(),
+                type);
+  if (failed(access.check()))
+    return failure();
+  OpBuilder &builder = kernel.builder;
+  Location loc = load.getLoc();
+  int64_t rows = type.getRows(), cols = type.getCols(), width = access.width;
+  Value buffer = memref::ReinterpretCastOp::create(
+      builder, loc,
+      MemRefType::get({rows / 2, 2 * cols}, type.getElementType()),
+      kernel.buffer(load.getTile()), /*offset=*/0, ArrayRef{rows / 2, 2 * cols},
+      ArrayRef{2 * cols, int64_t(1)});
+  kernel.windows[load.getTile()] = buffer;
+  Value two = kernel.index(loc, 2);
+  auto copyElements = [&] {
+    access.forEachElement(
+        kernel.index(loc, 0), rows, [&](Value row, Value col, Value inside) {
+          Value pair = arith::DivUIOp::create(builder, loc, row, two);
+          Value half = arith::RemUIOp::create(builder, loc, row, two);
+          Value place = arith::MulIOp::create(builder, loc, col, two);
+          memref::StoreOp::create(builder, loc,
+                                  access.loadElement(row, col, inside), buffer,
+                                  ValueRange{pair, access.addTo(place, half)});
+        });
+  };
+  if (access.view.getGroup() != 1 || !access.hasContiguousRows() ||
+      cols < width) {
+    copyElements();
+    return success();
+  }
+  auto branch =
+      scf::IfOp::create(builder, loc, access.isInside(access.firstRow, rows),
+                        /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  kernel.forEach(loc, rows / 2, 1, [&](Value pair) {
+    Value row = access.addTo(access.firstRow,
+                             arith::MulIOp::create(builder, loc, pair, two));
+    Value next = kernel.add(loc, row, 1);
+    forEachSquare(access, cols, [&](Value col) {
+      Value at = access.addTo(access.firstCol, col);
+      Value both =
+          vector::InterleaveOp::create(builder, loc, access.loadVector(row, at),
+                                       access.loadVector(next, at));
+      vector::StoreOp::create(
+          builder, loc, both, buffer,
+          ValueRange{pair, arith::MulIOp::create(builder, loc, col, two)});
+    });
+  });
+  builder.setInsertionPointToStart(branch.elseBlock());
+  copyElements();
+  return success();
+}
+
 LogicalResult mlir::tile::emitUnpack(KernelEmitter &kernel, StoreOp store) {
   TileType type = store.getTile().getType();
   Access access(kernel, store, store.getView(), store.getRow(), store.getCol(),
@@ -280,7 +389,7 @@ LogicalResult mlir::tile::emitUnpack(KernelEmitter &kernel, StoreOp store) {
   Value buffer = kernel.buffer(store.getTile());
   VectorType vector = kernel.vectorOf(type.getElementType());
   moveTransposed(
-      access,
+      access, type.getCols(),
       [&](Value beginRow, Value beginCol) {
         SmallVector<Value> columns;
         for (int64_t n = 0; n < access.width; ++n)
@@ -316,7 +425,7 @@ static void copyVectors(Access &access, Value buffer,
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(branch.thenBlock());
   kernel.forEach(loc, access.type.getRows(), 1, [&](Value row) {
-    forEachSquare(access, [&](Value col) {
+    forEachSquare(access, access.type.getCols(), [&](Value col) {
       Value vector = access.loadVector(access.addTo(access.firstRow, row),
                                        access.addTo(access.firstCol, col));
       vector::StoreOp::create(builder, loc, vector, buffer,

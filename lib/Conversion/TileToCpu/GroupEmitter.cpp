@@ -42,12 +42,16 @@ private:
   SmallVector<Vectors> emitStep(Value firstCol, int64_t cols,
                                 ArrayRef<Vectors> carried);
   Vectors emitProduct(DotOp dot, Value firstCol, int64_t cols, Vectors init);
+  Value loadRowPairs(Value memref, Value k, int64_t vector);
+  Value repeatPair(Value memref, ArrayRef<Value> place);
   Vectors emitMap(MapOp map, Value firstCol, int64_t cols);
   void emitRowMaps(bool needReduction);
   Vectors getElements(Value tile, Value firstCol, int64_t cols);
   void loadRowValue(Value tile);
   void storeResult(Value tile, Value firstCol, int64_t cols,
                    ArrayRef<Value> vectors);
+  void storePairs(Value memref, Value firstCol, int64_t cols,
+                  ArrayRef<Value> vectors);
   int64_t getColsPerStep();
   Value combine(ReduceKind kind, Value a, Value b);
   Value getRow(Value firstRow, int64_t vector) {
@@ -67,6 +71,8 @@ private:
   int64_t rows = 0, domain = 1, rowVectors = 1;
   SmallVector<ReduceOp> reductions;
   DotOp product;
+  /// Whether a result is held in pairs of columns.
+  bool makesPairs = false;
   llvm::DenseMap<Value, Value> results;   // inner value -> result of the group
   llvm::DenseSet<Operation *> afterSweep; // row maps that need a reduction
   // In the current block of rows:
@@ -109,9 +115,19 @@ LogicalResult GroupEmitter::check() {
                << "must have a first operand that is not transposed and a "
                   "second operand that is loaded from memory";
     }
-    if (!type.getElementType().isF32())
-      return op.emitOpError()
-             << "computes " << type << "; convert-tile-to-cpu supports f32";
+    bool rounds = isa<MapOp>(op) && isPaired(type) && type.getCols() % 2 == 0;
+    if (!type.getElementType().isF32() && !rounds)
+      return op.emitOpError() << "computes " << type
+                              << "; convert-tile-to-cpu supports f32, and maps "
+                                 "to an even number "
+                                 "of columns of bf16";
+    if (isa<MapOp, ReduceOp>(op))
+      for (Value operand : op.getOperands())
+        if (auto tile = dyn_cast<TileType>(operand.getType()))
+          if (!tile.getElementType().isF32())
+            return op.emitOpError()
+                   << "reads " << tile << "; convert-tile-to-cpu supports f32";
+    makesPairs |= rounds;
     for (Value operand : op.getOperands())
       if (auto tile = dyn_cast<TileType>(operand.getType()))
         if (!isa<DotOp>(op) && tile.getRows() != swept.getRows())
@@ -188,12 +204,31 @@ void GroupEmitter::storeResult(Value tile, Value firstCol, int64_t cols,
   if (!result)
     return;
   Value memref = kernel.buffer(result);
+  if (isPaired(typeOf(tile)))
+    return storePairs(memref, firstCol, cols, vectors);
   for (int64_t c = 0; c < cols; ++c) {
     Value col = kernel.add(loc, firstCol, c);
     for (int64_t v = 0; v < rowVectors; ++v)
       vector::StoreOp::create(builder, loc, vectors[c * rowVectors + v], memref,
                               ValueRange{col, rowIndices[v]});
   }
+}
+
+/// Stores an even number of columns as `[columns / 2][rows][2]`.
+void GroupEmitter::storePairs(Value memref, Value firstCol, int64_t cols,
+                              ArrayRef<Value> vectors) {
+  Value two = kernel.index(loc, 2);
+  Value firstPair = arith::DivUIOp::create(builder, loc, firstCol, two);
+  for (int64_t c = 0; c < cols; c += 2)
+    for (int64_t v = 0; v < rowVectors; ++v) {
+      Value both = vector::InterleaveOp::create(
+          builder, loc, vectors[c * rowVectors + v],
+          vectors[(c + 1) * rowVectors + v]);
+      Value row = arith::MulIOp::create(builder, loc, rowIndices[v], two);
+      vector::StoreOp::create(
+          builder, loc, both, memref,
+          ValueRange{kernel.add(loc, firstPair, c / 2), row});
+    }
 }
 
 /// One instruction each on x86: a comparison and a select become vmaxps or
@@ -253,6 +288,29 @@ void GroupEmitter::emitRowMaps(bool needReduction) {
   }
 }
 
+/// The pairs number `k` of a vector of rows.
+Value GroupEmitter::loadRowPairs(Value memref, Value k, int64_t vector) {
+  Value two = kernel.index(loc, 2);
+  Value row = arith::MulIOp::create(builder, loc, rowIndices[vector], two);
+  return vector::LoadOp::create(
+      builder, loc, VectorType::get(2 * width, builder.getBF16Type()), memref,
+      ValueRange{k, row});
+}
+
+/// The pair at `place` in all lanes.
+Value GroupEmitter::repeatPair(Value memref, ArrayRef<Value> place) {
+  Type bf16 = builder.getBF16Type(), i32 = builder.getI32Type();
+  Value pair = vector::LoadOp::create(builder, loc, VectorType::get(2, bf16),
+                                      memref, place);
+  Value word =
+      vector::BitCastOp::create(builder, loc, VectorType::get(1, i32), pair);
+  Value scalar = vector::ExtractOp::create(builder, loc, word, 0);
+  Value words = vector::BroadcastOp::create(
+      builder, loc, VectorType::get(width, i32), scalar);
+  return vector::BitCastOp::create(builder, loc,
+                                   VectorType::get(2 * width, bf16), words);
+}
+
 /// The register tile of a product: `cols` columns times `rowVectors` vectors
 /// of rows, accumulated over the inner dimension.
 Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
@@ -271,36 +329,56 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
   // The next register tiles read the rows below (transposed), or further on in
   // each row. Every element is read once and alone, so that a miss would hold
   // up all accumulators.
-  constexpr int64_t line = 64 / sizeof(float);
-  Value next = kernel.add(loc, firstCol, dot.getTransposeB() ? cols : line);
-  auto prefetch = [&](ArrayRef<Value> at) {
-    memref::PrefetchOp::create(builder, loc, b, at, /*isWrite=*/false,
+  bool paired = isPaired(dot.getA().getType());
+  int64_t line = 64 / (paired ? 2 : 4); // elements
+  // Position of an element, or of a pair along the inner dimension.
+  auto at = [&](Value k, Value col) -> SmallVector<Value> {
+    if (!paired)
+      return dot.getTransposeB() ? SmallVector<Value>{col, k}
+                                 : SmallVector<Value>{k, col};
+    Value two = kernel.index(loc, 2);
+    Value pair = dot.getTransposeB() ? k : col;
+    Value first = arith::MulIOp::create(builder, loc, pair, two);
+    return dot.getTransposeB() ? SmallVector<Value>{col, first}
+                               : SmallVector<Value>{k, first};
+  };
+  Value next = kernel.add(loc, firstCol,
+                          dot.getTransposeB() ? cols : line / (paired ? 2 : 1));
+  auto prefetch = [&](ArrayRef<Value> place) {
+    memref::PrefetchOp::create(builder, loc, b, place, /*isWrite=*/false,
                                /*localityHint=*/3, /*isDataCache=*/true);
   };
   auto emitOne = [&](Value k, const Vectors &accumulators) {
     Vectors lanes, sums;
     if (!dot.getTransposeB())
-      prefetch({k, next});
+      prefetch(at(k, next));
     for (int64_t v = 0; v < rowVectors; ++v)
-      lanes.push_back(vector::LoadOp::create(builder, loc, vector, a,
-                                             ValueRange{k, rowIndices[v]}));
+      lanes.push_back(
+          paired ? loadRowPairs(a, k, v)
+                 : vector::LoadOp::create(builder, loc, vector, a,
+                                          ValueRange{k, rowIndices[v]}));
     for (int64_t c = 0; c < cols; ++c) {
-      SmallVector<Value> at = {k, colIndices[c]};
-      if (dot.getTransposeB())
-        std::swap(at[0], at[1]);
-      Value element = memref::LoadOp::create(builder, loc, b, at);
+      SmallVector<Value> place = at(k, colIndices[c]);
       Value repeated =
-          vector::BroadcastOp::create(builder, loc, vector, element);
-      for (int64_t v = 0; v < rowVectors; ++v)
-        sums.push_back(vector::FMAOp::create(builder, loc, lanes[v], repeated,
-                                             accumulators[c * rowVectors + v]));
+          paired ? repeatPair(b, place)
+                 : vector::BroadcastOp::create(
+                       builder, loc, vector,
+                       memref::LoadOp::create(builder, loc, b, place));
+      for (int64_t v = 0; v < rowVectors; ++v) {
+        Value sum = accumulators[c * rowVectors + v];
+        sums.push_back(paired
+                           ? Value(x86vector::DotBF16Op::create(
+                                 builder, loc, vector, sum, lanes[v], repeated))
+                           : Value(vector::FMAOp::create(builder, loc, lanes[v],
+                                                         repeated, sum)));
+      }
     }
     return sums;
   };
 
   // Branch predictors foresee the end of a loop of few iterations, and the
   // next register tile can begin before this one has ended.
-  int64_t inner = typeOf(dot.getA()).getCols(), unroll = 4;
+  int64_t inner = typeOf(dot.getA()).getCols() / (paired ? 2 : 1), unroll = 4;
   while (inner % unroll != 0)
     unroll /= 2;
   auto loop = scf::ForOp::create(builder, loc, kernel.index(loc, 0),
@@ -311,7 +389,7 @@ Vectors GroupEmitter::emitProduct(DotOp dot, Value firstCol, int64_t cols,
   Value firstK = loop.getInductionVar();
   if (dot.getTransposeB()) {
     // One line in each iteration; a row of the operand has `lines` of them.
-    int64_t lines = llvm::divideCeil(inner, line);
+    int64_t lines = llvm::divideCeil(typeOf(dot.getA()).getCols(), line);
     Value count =
         arith::DivUIOp::create(builder, loc, firstK, kernel.index(loc, unroll));
     Value below =
@@ -420,7 +498,9 @@ void GroupEmitter::emitRowBlock(Value firstRow) {
   }
   if (sweeps) {
     // Elementwise sweeps have enough parallelism in one column.
-    int64_t step = product ? std::min(getColsPerStep(), domain) : 1;
+    int64_t step = makesPairs ? 2 : 1;
+    if (product)
+      step = std::min(std::max(getColsPerStep() / step * step, step), domain);
     int64_t main = domain / step * step;
     SmallVector<Value> init;
     for (Vectors &vectors : reduced)

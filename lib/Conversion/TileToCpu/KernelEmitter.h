@@ -50,7 +50,7 @@ public:
   VectorType vectorOf(Type type) {
     return VectorType::get(schedule.vectorWidth, type);
   }
-  /// The memref `[cols][rows]` of a tile.
+  /// The memref `[cols][rows]` of a tile, or `[cols / 2][2 * rows]` of pairs.
   Value buffer(Value tile);
   /// for i in begin .. end step step; no loop if there is one iteration.
   void forEach(Location loc, int64_t end, int64_t step,
@@ -75,6 +75,14 @@ LogicalResult emitPack(KernelEmitter &kernel, LoadOp load);
 /// Emits a streamed load: the tile in its natural layout, in the tensor or, if
 /// it reaches beyond the tensor, copied with zeros.
 LogicalResult emitWindow(KernelEmitter &kernel, LoadOp load);
+
+/// Whether the elements of a tile are held in pairs along its columns.
+inline bool isPaired(TileType type) { return type.getElementType().isBF16(); }
+
+/// The same two for a tile that is held in pairs: the buffer is
+/// `[columns / 2][rows][2]`, the window `[rows / 2][columns][2]`.
+LogicalResult emitPackPairs(KernelEmitter &kernel, LoadOp load);
+LogicalResult emitPairWindow(KernelEmitter &kernel, LoadOp load);
 
 /// Emits a store that transposes a tile out of its buffer.
 LogicalResult emitUnpack(KernelEmitter &kernel, StoreOp store);

@@ -31,10 +31,12 @@ Value KernelEmitter::buffer(Value tile) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfterValue(arena);
   Location loc = kernel.getLoc();
+  SmallVector<int64_t> shape = {type.getCols(), type.getRows()};
+  if (isPaired(type))
+    shape = {llvm::divideCeil(type.getCols(), 2), 2 * type.getRows()};
   view = memref::ViewOp::create(
-      builder, loc,
-      MemRefType::get({type.getCols(), type.getRows()}, type.getElementType()),
-      arena, index(loc, plan.getOffset(number)), ValueRange());
+      builder, loc, MemRefType::get(shape, type.getElementType()), arena,
+      index(loc, plan.getOffset(number)), ValueRange());
   return view;
 }
 
@@ -121,7 +123,14 @@ LogicalResult KernelEmitter::emitLoop(scf::ForOp loop) {
 }
 
 LogicalResult KernelEmitter::emitLoad(LoadOp load) {
-  return isStreamed(load) ? emitWindow(*this, load) : emitPack(*this, load);
+  bool isPair = isPaired(load.getTile().getType());
+  if (!isStreamed(load))
+    return isPair ? emitPackPairs(*this, load) : emitPack(*this, load);
+  bool isTransposed = llvm::all_of(load->getUsers(), [](Operation *user) {
+    return cast<DotOp>(user).getTransposeB();
+  });
+  return isPair && !isTransposed ? emitPairWindow(*this, load)
+                                 : emitWindow(*this, load);
 }
 
 LogicalResult KernelEmitter::emitBlock(Block &block) {

@@ -52,10 +52,47 @@ static void widenStore(StoreOp store) {
   map.getResult().setType(widen(map.getResult().getType()));
 }
 
+/// Rounds an f32 first operand to bf16 if the second one is of bf16 and both
+/// can be multiplied in pairs. Returns whether they can.
+static bool makeBf16Product(DotOp dot) {
+  TileType a = dot.getA().getType(), b = dot.getB().getType();
+  if (!b.getElementType().isBF16() || dot.getTransposeA() ||
+      a.getCols() % 2 != 0 || !dot.getB().getDefiningOp<LoadOp>())
+    return false;
+  if (a.getElementType().isBF16())
+    return dot.getA().getDefiningOp<LoadOp>() != nullptr;
+  if (!a.getElementType().isF32())
+    return false;
+  OpBuilder builder(dot);
+  Type bf16 = b.getElementType();
+  Value rounded = MapOp::create(
+      builder, dot.getLoc(),
+      TileType::get(dot.getContext(), a.getRows(), a.getCols(), bf16),
+      {dot.getA()}, ValueRange(),
+      [&](OpBuilder &nested, Location loc, ValueRange args) -> Value {
+        return arith::TruncFOp::create(nested, loc, bf16, args[0]);
+      });
+  dot.getAMutable().assign(rounded);
+  return true;
+}
+
 namespace {
 struct WidenTiles : tile::impl::CpuWidenTilesPassBase<WidenTiles> {
+  using CpuWidenTilesPassBase::CpuWidenTilesPassBase;
+
   void runOnOperation() override {
-    getOperation().walk(widenLoad);
+    llvm::DenseSet<Operation *> products;
+    if (bf16Dot)
+      getOperation().walk([&](DotOp dot) {
+        if (makeBf16Product(dot))
+          products.insert(dot);
+      });
+    getOperation().walk([&](LoadOp load) {
+      if (llvm::none_of(load->getUsers(), [&](Operation *user) {
+            return products.contains(user);
+          }))
+        widenLoad(load);
+    });
     getOperation().walk(widenStore);
   }
 };

@@ -98,8 +98,16 @@ createCpuTargetMachine(const std::string &cpu, const std::string &features) {
 Result<CpuTargetInfo> selectCpuTarget(const llvm::TargetMachine &machine) {
   const llvm::MCSubtargetInfo *subtarget = machine.getMCSubtargetInfo();
   for (const CpuTargetInfo &info : getCpuTargets())
-    if (subtarget->checkFeatures(info.features))
-      return info;
+    if (subtarget->checkFeatures(info.features)) {
+      CpuTargetInfo target = info;
+      // On Zen a dot product of pairs takes as long as a multiply-add. On
+      // Intel's cores up to Granite Rapids it takes four times as long
+      // (measured on Sapphire Rapids: half the FLOP/s of f32).
+      target.bf16Dot = info.avx512Math &&
+                       machine.getTargetCPU().starts_with("znver") &&
+                       subtarget->checkFeatures("+avx512bf16");
+      return target;
+    }
   return failure("the CPU '" + machine.getTargetCPU().str() +
                  "' has neither AVX-512 nor AVX2 with FMA; allowed are x86-64 "
                  "CPUs with one of them");

@@ -57,7 +57,7 @@ void attn::buildTileStage(OpPassManager &pm,
 
 void attn::buildThreadStage(OpPassManager &pm,
                             const CpuPipelineOptions &options) {
-  pm.addNestedPass<KernelOp>(createCpuWidenTilesPass());
+  pm.addNestedPass<KernelOp>(createCpuWidenTilesPass({options.target.bf16Dot}));
   pm.addNestedPass<KernelOp>(createTileHoistScalePass());
   addCleanUp(pm);
   pm.addNestedPass<KernelOp>(createCpuGroupTilesPass());
@@ -71,14 +71,16 @@ void attn::buildLlvmStage(OpPassManager &pm,
                           const CpuPipelineOptions &options) {
   pm.addPass(createCpuExpandMathPass({options.target.avx512Math}));
   pm.addPass(createCpuLowerLaunchPass());
-  // CPUs round to bf16 by themselves only with AVX-512 BF16.
+  // Other CPUs than those with AVX-512 BF16 have no rounding to bf16.
   arith::ArithExpandOpsPassOptions expand;
-  expand.includeBf16 = true;
+  expand.includeBf16 = !options.target.bf16Dot;
   pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
-  pm.addPass(createConvertVectorToLLVMPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.x86Vector = options.target.bf16Dot;
+  pm.addPass(createConvertVectorToLLVMPass(vectors));
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createFinalizeMemRefToLLVMConversionPass());
@@ -90,7 +92,7 @@ void attn::buildLlvmStage(OpPassManager &pm,
 
 namespace {
 enum class Target { cpu };
-enum class Isa { avx512, avx2 };
+enum class Isa { avx512, avx2, avx512bf16 };
 
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<Target> target{
@@ -101,7 +103,9 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
       *this, "isa", llvm::cl::desc("vector instructions of the CPU"),
       llvm::cl::init(Isa::avx512),
       llvm::cl::values(clEnumValN(Isa::avx512, "avx512", "16 lanes"),
-                       clEnumValN(Isa::avx2, "avx2", "8 lanes"))};
+                       clEnumValN(Isa::avx2, "avx2", "8 lanes"),
+                       clEnumValN(Isa::avx512bf16, "avx512bf16",
+                                  "16 lanes, dot products of bf16 pairs"))};
   Option<std::string> algorithm{
       *this, "algorithm",
       llvm::cl::desc("standard, memory-efficient, flash or flash-decoding"),
@@ -113,8 +117,10 @@ void attn::registerCpuPipelines() {
   PassPipelineRegistration<PipelineOptions>(
       "attn-pipeline", "From attn to loops over native vectors of a CPU",
       [](OpPassManager &pm, const PipelineOptions &options) {
+        bool bf16Dot = options.isa == Isa::avx512bf16;
         CpuPipelineOptions pipeline{options.algorithm,
-                                    kTargets[unsigned(options.isa.getValue())]};
+                                    kTargets[options.isa == Isa::avx2]};
+        pipeline.target.bf16Dot = bf16Dot;
         buildTileStage(pm, pipeline);
         buildThreadStage(pm, pipeline);
       });

@@ -35,6 +35,8 @@ struct CpuTargetInfo {
   int64_t unmaskedTileKv;
   /// Whether it has the AVX-512 instructions for floating-point exponents.
   bool avx512Math;
+  /// Whether products of bf16 pairs are faster than those of f32.
+  bool bf16Dot = false;
 };
 
 /// The kinds of CPU, best first.
