@@ -423,16 +423,12 @@ TEST_F(ReferenceTest, TilesOfAPackedGroup) {
                                array({3, 2, 5, 1})};
   // Kept keys for each position: 2, 3, 4, 5.  First query tile: full, partial,
   // empty; second: full, full, partial (reaches beyond key 4).
-  TileCounts counts = valueOf(visitedTiles(f, inputs, 4, 2));
-  EXPECT_EQ(counts.total, 6 * 6);
-  EXPECT_EQ(counts.visited, 6 * 5);
-  EXPECT_EQ(counts.full, 6 * 3);
-  EXPECT_EQ(counts.partial(), 6 * 2);
-  TileCounts same = visitedTiles(
-      {3, 4, 2, 4, 5}, 4, 2,
-      [](int64_t, int64_t, int64_t i, int64_t j) { return j <= i + 1; });
-  EXPECT_EQ(same.visited, counts.visited);
-  EXPECT_EQ(same.full, counts.full);
+  TileMap map = valueOf(classifyTiles(f, inputs, 4, 2));
+  EXPECT_EQ(map.kinds.size(), 6u * 6);
+  EXPECT_EQ(map.count(TileKind::full), 6 * 3);
+  EXPECT_EQ(map.count(TileKind::partial), 6 * 2);
+  EXPECT_EQ(map.at(2, 1, 0, 1), TileKind::partial);
+  EXPECT_EQ(map.at(2, 1, 1, 1), TileKind::full);
 }
 
 TEST_F(ReferenceTest, TilesOfAMaskThatDependsOnTheHead) {
@@ -444,10 +440,9 @@ TEST_F(ReferenceTest, TilesOfAMaskThatDependsOnTheHead) {
       })");
   std::vector<Array> inputs = {array({1, 2, 4, 1}), array({1, 1, 4, 1}),
                                array({1, 1, 4, 1})};
-  TileCounts counts = valueOf(visitedTiles(f, inputs, 2, 2));
-  EXPECT_EQ(counts.total, 8);
-  EXPECT_EQ(counts.visited, 8);
-  EXPECT_EQ(counts.full, 0);
+  TileMap map = valueOf(classifyTiles(f, inputs, 2, 2));
+  EXPECT_EQ(map.kinds.size(), 8u);
+  EXPECT_EQ(map.count(TileKind::partial), 8);
 }
 
 TEST_F(ReferenceTest, ComparisonTreatsEmptyRowsExactly) {

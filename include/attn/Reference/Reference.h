@@ -72,28 +72,6 @@ struct Geometry {
   int64_t batch, queryHeads, kvHeads, queries, keys;
 };
 
-/// Numbers of (query tile, key tile) pairs over all batches and KV heads.
-struct TileCounts {
-  int64_t total = 0;   ///< all pairs
-  int64_t visited = 0; ///< at least one score is kept
-  int64_t full = 0;    ///< every score is kept and the tile ends within Skv
-  int64_t partial() const { return visited - full; }
-};
-
-/// Counts tiles by looking at every score.  Query tiles hold `tileQ` rows
-/// packed over the heads of a GQA group: row r of KV head g is position r / G
-/// of query head g * G + r % G, where G = Hq / Hkv.  Rows beyond the last are
-/// ignored. Tile sizes are positive.
-TileCounts visitedTiles(
-    const Geometry &geometry, int64_t tileQ, int64_t tileKv,
-    llvm::function_ref<bool(int64_t b, int64_t h, int64_t i, int64_t j)> kept);
-
-/// The same for the mask of the attention op of `entry`; inputs as for
-/// keptCounts.
-llvm::Expected<TileCounts> visitedTiles(mlir::func::FuncOp entry,
-                                        llvm::ArrayRef<Array> inputs,
-                                        int64_t tileQ, int64_t tileKv);
-
 /// What the mask leaves of a tile.
 enum class TileKind : uint8_t { empty, partial, full };
 
@@ -114,8 +92,10 @@ struct TileMap {
 };
 
 /// Classifies the tiles of the attention op of `entry`; inputs as for
-/// keptCounts, rows packed as for visitedTiles.  An error too for more than
-/// 2^26 pairs of tiles.
+/// keptCounts.  Query tiles hold `tileQ` rows packed over the heads of a GQA
+/// group: row r of KV head g is position r / G of query head g * G + r % G,
+/// where G = Hq / Hkv.  Rows beyond the last are ignored.  Tile sizes are
+/// positive.  An error too for more than 2^26 pairs of tiles.
 llvm::Expected<TileMap> classifyTiles(mlir::func::FuncOp entry,
                                       llvm::ArrayRef<Array> inputs,
                                       int64_t tileQ, int64_t tileKv);
