@@ -90,6 +90,7 @@ static CacheOptions cacheOptions(EngineState &state) {
     cache.directory = directory;
     cache.useDirectory = !cache.directory.empty();
   }
+  cache.maxKernels = state.options.max_kernels;
   // The state owns the cache, so that it is there whenever the cache warns.
   cache.warn = [&state](const std::string &sentence) {
     state.log(ATTN_LOG_WARNING, sentence);
@@ -163,6 +164,9 @@ static Status checkOptions(const attn_options &options) {
   if (options.jit != ATTN_JIT_ALLOW && options.jit != ATTN_JIT_NEVER)
     return failure("jit is " + std::to_string(options.jit) +
                    ", expected ATTN_JIT_ALLOW or ATTN_JIT_NEVER");
+  if (options.max_kernels < 0)
+    return failure("max_kernels is " + std::to_string(options.max_kernels) +
+                   ", expected at least 1, or 0 for 1024");
   if (!options.allocate != !options.deallocate)
     return failure("only one of the hooks allocate and deallocate is given; "
                    "give both, or none");
