@@ -13,132 +13,17 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Harness.h"
+#include "Checks.h"
 
-#include "llvm/Support/Error.h"
-#include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <sstream>
 
 using namespace attn;
 using namespace attn::testing;
 using reference::Array;
 
 namespace {
-
-//===----------------------------------------------------------------------===//
-// Checks
-//===----------------------------------------------------------------------===//
-
-/// The value, or a failed assertion that shows the error.
-template <typename T>
-std::optional<T> expectValue(llvm::Expected<T> result, const Case &c) {
-  if (result)
-    return std::move(*result);
-  ADD_FAILURE() << c << ": " << llvm::toString(result.takeError());
-  return std::nullopt;
-}
-
-std::optional<Outcome> expectRun(const Case &c,
-                                 const std::vector<Array> &inputs,
-                                 const RunOptions &options = {}) {
-  Result<Outcome> result = run(c, inputs, options);
-  if (result)
-    return std::move(*result);
-  ADD_FAILURE() << c << ": " << result.error();
-  return std::nullopt;
-}
-
-/// "batch 0, head 3, query 17".
-std::string rowName(const Case &c, int64_t row) {
-  return "batch " + std::to_string(row / c.queries / c.queryHeads) + ", head " +
-         std::to_string(row / c.queries % c.queryHeads) + ", query " +
-         std::to_string(row % c.queries);
-}
-
-/// Where the largest of `count` errors is.
-template <typename Actual, typename Exact>
-size_t findWorst(size_t count, Actual actual, Exact exact) {
-  size_t worst = 0;
-  double largest = -1;
-  for (size_t n = 0; n < count; ++n) {
-    double a = actual(n), e = exact(n);
-    bool agree = a == e || (std::isnan(a) && std::isnan(e));
-    double error = agree ? 0 : std::fabs(a - e);
-    if (std::isnan(error))
-      error = std::numeric_limits<double>::infinity();
-    if (error > largest) {
-      largest = error;
-      worst = n;
-    }
-  }
-  return worst;
-}
-
-/// The largest errors of the results, in words.
-std::string describe(const Case &c, const reference::Result &exact,
-                     const Outcome &outcome) {
-  std::ostringstream text;
-  text.precision(9);
-  text << c;
-  auto add = [&](const char *what, const std::vector<float> &actual,
-                 const std::vector<double> &expected, int64_t columns) {
-    if (actual.empty() || actual.size() != expected.size())
-      return;
-    size_t n = findWorst(
-        actual.size(), [&](size_t n) { return actual[n]; },
-        [&](size_t n) { return expected[n]; });
-    int64_t row = n / columns;
-    text << "\n"
-         << what << " of " << rowName(c, row) << ", which keeps "
-         << exact.kept[row] << " keys: column " << n % columns << " is "
-         << actual[n] << ", expected " << expected[n];
-  };
-  add("output", outcome.output, exact.output.data, c.valueDim);
-  add("LSE", outcome.lse, exact.lse.data, 1);
-  return text.str();
-}
-
-/// The criterion of docs/semantics.md.  Where scores are large,
-/// plain attention is the yardstick of the relative error, too: a rounding
-/// error of a score is proportional to the score.
-void expectCriterion(const Case &c, const std::vector<Array> &inputs,
-                     const Outcome &outcome, bool largeScores = false) {
-  auto exact = expectValue(reference::evaluate(parsed(c), inputs), c);
-  if (!exact)
-    return;
-  reference::Comparison error =
-      reference::compare(*exact, outcome.output, outcome.lse);
-  double maxAbs = 1e-5, maxRelative = 1e-5, maxLse = 1e-5;
-  // ALiBi makes large scores of distances.
-  largeScores |= !c.score->keepsZero;
-  bool isNarrow = c.type != "f32";
-  if (isNarrow) {
-    maxRelative = std::numeric_limits<double>::infinity();
-    maxLse = 1e-3;
-    error.lseError = error.lseAbsError;
-  }
-  // A score function can cancel a large score: what is left has its error.
-  if (largeScores && *c.score->body)
-    maxLse *= 8;
-  // Plain attention takes time, and can only raise the limits.
-  if (error.maxAbsError > maxAbs ||
-      (largeScores && error.maxRowRelativeError > maxRelative)) {
-    auto plain = expectValue(reference::plainAttention(parsed(c), inputs), c);
-    if (!plain)
-      return;
-    reference::Comparison yardstick = reference::compare(*exact, *plain);
-    maxAbs += 2 * yardstick.maxAbsError;
-    if (largeScores)
-      maxRelative += 2 * yardstick.maxRowRelativeError;
-  }
-  std::string worst = describe(c, *exact, outcome);
-  EXPECT_LE(error.maxAbsError, maxAbs) << worst;
-  EXPECT_LT(error.maxRowRelativeError, maxRelative) << worst;
-  EXPECT_LT(error.lseError, maxLse) << worst;
-}
 
 /// Two runs must give the same bits.
 void expectSameBits(const Case &c, const char *what, const Outcome &a,
@@ -200,14 +85,7 @@ TEST_P(EndToEnd, Count) {
   if (!outcome)
     return;
   if (c.withLse && !*c.score->body) {
-    auto kept = expectValue(reference::keptCounts(parsed(c), inputs), c);
-    if (!kept)
-      return;
-    ASSERT_EQ(outcome->lse.size(), kept->size());
-    for (size_t row = 0; row < kept->size(); ++row)
-      ASSERT_EQ(std::round(std::exp(double(outcome->lse[row]))), (*kept)[row])
-          << c << ": keys of " << rowName(c, row) << ", whose LSE is "
-          << outcome->lse[row];
+    expectCounts(c, inputs, *outcome);
     return;
   }
   auto exact = expectValue(reference::evaluate(parsed(c), inputs), c);

@@ -73,6 +73,8 @@ Result<std::shared_ptr<const Module>> attn::testing::compiled(const Case &c) {
 
 int64_t attn::testing::compiledKernels() { return kernels().size(); }
 
+void attn::testing::unloadKernels() { kernels().clear(); }
+
 mlir::func::FuncOp attn::testing::parsed(const Case &c) {
   static const std::unique_ptr<mlir::MLIRContext> context = [] {
     mlir::DialectRegistry registry;

@@ -28,6 +28,8 @@ bool isSupported(const Case &c);
 Result<std::shared_ptr<const Module>> compiled(const Case &c);
 /// How many kernels this process has compiled.
 int64_t compiledKernels();
+/// Forgets them: each one keeps a file open.
+void unloadKernels();
 
 /// The case's function, for the reference.
 mlir::func::FuncOp parsed(const Case &c);
