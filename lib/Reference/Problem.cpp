@@ -31,7 +31,7 @@ using llvm::Twine;
 // Inputs
 //===----------------------------------------------------------------------===//
 
-static std::string shapeText(ArrayRef<int64_t> shape) {
+std::string shapeText(ArrayRef<int64_t> shape) {
   return "[" +
          llvm::join(llvm::map_range(shape,
                                     [](int64_t size) {
@@ -73,6 +73,21 @@ static Expected<Array> checkInput(mlir::func::FuncOp entry, unsigned number,
   return rounded;
 }
 
+Expected<std::vector<Array>> checkInputs(mlir::func::FuncOp entry,
+                                         ArrayRef<Array> inputs) {
+  if (inputs.size() != entry.getNumArguments())
+    return opError(entry, Twine(inputs.size()) + " inputs were given for " +
+                              Twine(entry.getNumArguments()) + " arguments");
+  std::vector<Array> rounded;
+  for (unsigned number = 0; number < inputs.size(); ++number) {
+    Expected<Array> input = checkInput(entry, number, inputs[number]);
+    if (!input)
+      return input.takeError();
+    rounded.push_back(std::move(*input));
+  }
+  return rounded;
+}
+
 Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
                                                    ArrayRef<Array> inputs,
                                                    const Options &options) {
@@ -86,17 +101,11 @@ Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
     return opError(entry, "has " + Twine(ops) +
                               " attn.attention ops, the reference evaluates "
                               "entries with exactly one");
-  if (inputs.size() != entry.getNumArguments())
-    return opError(entry, Twine(inputs.size()) + " inputs were given for " +
-                              Twine(entry.getNumArguments()) + " arguments");
-
   auto self = std::make_unique<Problem>();
-  for (unsigned number = 0; number < inputs.size(); ++number) {
-    Expected<Array> input = checkInput(entry, number, inputs[number]);
-    if (!input)
-      return input.takeError();
-    self->inputs.push_back(std::move(*input));
-  }
+  Expected<std::vector<Array>> checked = checkInputs(entry, inputs);
+  if (!checked)
+    return checked.takeError();
+  self->inputs = std::move(*checked);
   Environment environment{entry, self->inputs, 0, 0, options.inFloat};
   const std::pair<mlir::Value, const Array **> operands[] = {
       {op.getQuery(), &self->query},

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Evaluates an `attn.attention` op in float64, straight from its attributes
-// and regions.  Nothing here goes through the compiler's passes, so that a
+// and regions, or an `attn.combine` op by its formula.  Nothing here goes through the compiler's passes, so that a
 // mistake in the expansion of a mask cannot agree with itself.
 //
 //===----------------------------------------------------------------------===//
@@ -39,15 +39,15 @@ struct Result {
   /// that keep no key.
   Array lse;
   /// Number of kept keys of each row, [B, Hq, Sq].  A score of -inf counts as
-  /// a masked key.
+  /// a masked key.  Of attn.combine: the parts whose log-sum-exp is not -inf.
   std::vector<int64_t> kept;
 };
 
-/// Evaluates the one attn.attention op of `entry`.  `inputs` has one array for
+/// Evaluates the one attn.attention or attn.combine op of `entry`.  `inputs` has one array for
 /// each argument of `entry`; its elements are first rounded to the argument's
 /// element type.
 ///
-/// Errors: not exactly one attention op; an input whose rank, size or static
+/// Errors: not exactly one such op; an input whose rank, size or static
 /// dimensions differ from its argument; an unsupported op or mask attribute; a
 /// tensor.extract out of bounds or an integer division by zero at a key that
 /// is kept.
@@ -57,7 +57,9 @@ llvm::Expected<Result> evaluate(mlir::func::FuncOp entry,
 /// Plain attention, the yardstick of the error criterion: scores, the results
 /// of score functions, softmax and P V are all computed in float, the whole
 /// score row at once; if the element type is narrower, P and the output are
-/// rounded to it.  Returns the output, [B, Hq, Sq, Dv].  Errors as above.
+/// rounded to it.  Returns the output, [B, Hq, Sq, Dv].  Of attn.combine: its
+/// formula in float, rounded to the element type of the output.  Errors as
+/// above.
 llvm::Expected<std::vector<float>> plainAttention(mlir::func::FuncOp entry,
                                                   llvm::ArrayRef<Array> inputs);
 
