@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Handles.h"
+#include "devices/cpu/Tasks.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -156,7 +157,6 @@ static Status checkDevice(const char *device) {
 }
 
 static Status checkOptions(const attn_options &options) {
-  constexpr int32_t maxThreads = 1024;
   if (options.threads < 0 || options.threads > maxThreads)
     return failure("the number of threads is " +
                    std::to_string(options.threads) + ", expected 1 to " +
@@ -185,8 +185,9 @@ attn_status attn_engine_create(const char *device, const attn_options *options,
     if (Status status = checkOptions(chosen); !status)
       return fail(error, status.takeFailure(), ATTN_ERROR_ARGUMENTS);
     auto state = std::make_shared<EngineState>(chosen);
-    state->threads =
-        chosen.threads ? chosen.threads : std::min(availableProcessors(), 1024);
+    state->threads = chosen.threads
+                         ? chosen.threads
+                         : std::min(availableProcessors(), maxThreads);
     *engine = new attn_engine{std::move(state)};
     return ATTN_OK;
   });
