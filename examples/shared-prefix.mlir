@@ -12,7 +12,15 @@
 //   3. @merge: parts are the results of both, [2, sequences, 32, tokens, 128].
 //
 // Kernels take strides, so that @prefix and @suffix write directly into the two
-// parts that @merge reads, and nothing is copied.
+// parts that @merge reads, and nothing is copied. One token of each of 64
+// sequences:
+//
+//   attn-run shared-prefix.mlir --function=prefix --check
+//     --inputs=random:1x32x64x128,random:1x8x4096x128,random:1x8x4096x128
+//   attn-run shared-prefix.mlir --function=suffix --check
+//     --inputs=random:64x32x1x128,random:64x8x100x128,random:64x8x100x128
+//   attn-run shared-prefix.mlir --function=merge --check
+//     --inputs=random:2x64x32x1x128,random:2x64x32x1
 
 !prompt = tensor<1x8x?x128xf32>
 
