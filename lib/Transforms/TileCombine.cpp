@@ -228,7 +228,11 @@ LogicalResult CombineTiler::run() {
   return success();
 }
 
+/// Rows share nothing, so that large tiles gain nothing, and a few new tokens
+/// would leave most of one empty. 16 rows are a multiple of every CPU's vector.
+static constexpr int64_t kMaxRows = 16;
+
 LogicalResult tile::tileCombine(func::FuncOp function, attn::CombineOp op,
                                 int64_t tileQ) {
-  return CombineTiler(function, op, tileQ).run();
+  return CombineTiler(function, op, std::min(tileQ, kMaxRows)).run();
 }
