@@ -211,6 +211,38 @@ func.func @wide(%q: tensor<?x1x?x16xf32>) -> tensor<?x1x?x16xf32> {
 
 // -----
 
+// Elements of 16 bits: tiles are loaded as they are, products are f32, and so
+// are the weights; the output is rounded once, in a map of its own. The
+// log-sum-exp stays f32.
+
+// FLASH-LABEL: func.func @bf16(
+// FLASH-SAME: memref<?x1x?x16xbf16, strided<[?, ?, ?, 1], offset: ?>> {attn.name = "query", attn.role = "input"}
+// FLASH-SAME: memref<?x1x?x16xbf16, strided<[?, ?, ?, 1], offset: ?>> {attn.name = "output", attn.role = "output"
+// FLASH-SAME: memref<?x1x?xf32, strided<[?, ?, 1], offset: ?>> {attn.name = "lse", attn.role = "output"
+// FLASH-LABEL: tile.kernel private @bf16_attention(
+// FLASH: %[[Q:.*]] = tile.load {{.*}} : !tile.view<bf16> -> !tile.tile<16x16xbf16>
+// FLASH: scf.for {{.*}} -> (!tile.tile<16x1xf32>, !tile.tile<16x16xf32>, !tile.tile<16x1xf32>)
+// FLASH: %[[K:.*]] = tile.load {{.*}} : !tile.view<bf16> -> !tile.tile<8x16xbf16>
+// FLASH: tile.dot %[[Q]], %[[K]] transpose_b : (!tile.tile<16x16xbf16>, !tile.tile<8x16xbf16>) -> !tile.tile<16x8xf32>
+// FLASH: %[[V:.*]] = tile.load {{.*}} : !tile.view<bf16> -> !tile.tile<8x16xbf16>
+// FLASH: tile.dot %{{.*}}, %[[V]], %{{.*}} : (!tile.tile<16x8xf32>, !tile.tile<8x16xbf16>, !tile.tile<16x16xf32>) -> !tile.tile<16x16xf32>
+// FLASH-NOT: arith.truncf
+// FLASH: %[[ROUNDED:.*]] = tile.map(%[[X:.*]] = %{{.*}}) : (!tile.tile<16x16xf32>) -> !tile.tile<16x16xbf16> {
+// FLASH-NEXT: %[[R:.*]] = arith.truncf %[[X]] : f32 to bf16
+// FLASH-NEXT: tile.yield %[[R]] : bf16
+// FLASH: tile.store %[[ROUNDED]], {{.*}} : !tile.tile<16x16xbf16>, !tile.view<bf16>
+// FLASH-NOT: arith.truncf
+// FLASH: tile.store {{.*}} : !tile.tile<16x1xf32>, !tile.view<f32>
+func.func @bf16(%q: tensor<?x1x?x16xbf16>, %k: tensor<?x1x?x16xbf16>)
+    -> (tensor<?x1x?x16xbf16>, tensor<?x1x?xf32>) {
+  %o, %lse = attn.attention %q, %k, %k
+      : (tensor<?x1x?x16xbf16>, tensor<?x1x?x16xbf16>, tensor<?x1x?x16xbf16>)
+     -> (tensor<?x1x?x16xbf16>, tensor<?x1x?xf32>)
+  return %o, %lse : tensor<?x1x?x16xbf16>, tensor<?x1x?xf32>
+}
+
+// -----
+
 // Other functions are left as they are.
 
 // CHECK-LABEL: func.func @other(

@@ -843,3 +843,78 @@ tile.kernel @chunk(%r0: index, %x: memref<?x?xf32>, %n: index) {
   tile.store %max, %X[%r0, %c0] : !row, !view
   tile.return
 }
+
+// -----
+
+!view = !tile.view<f32>
+!row = !tile.tile<16x1xf32>
+!score = !tile.tile<16x8xf32>
+
+// The two loops of memory-efficient attention. In the second one the row
+// maximum comes from before the loop; a tile of -inf adds 0 to both sums, so
+// that empty tiles are skipped there, too.
+
+// REMARK-COUNT-2: remark: [Passed] tile-bound | Category:attn.bound{{.*}}empty key tiles are skipped; full ones run without the mask
+// CHECK-LABEL: tile.kernel @two_loops(
+// CHECK: %[[PARTIALMAX:.*]] = scf.for
+// CHECK: tile.reduce max rows
+// CHECK: } {tile.visit = "partial"}
+// CHECK: %[[MAX:.*]] = scf.for {{.*}} iter_args(%{{.*}} = %[[PARTIALMAX]])
+// CHECK-NOT: arith.select
+// CHECK: } {tile.visit = "full"}
+// CHECK: %[[PARTIAL:.*]]:2 = scf.for
+// CHECK: %[[MASKED:.*]] = tile.map{{.*}} at(
+// CHECK: arith.cmpi sle
+// CHECK: tile.map(%{{.*}} = %[[MASKED]], %{{.*}} = %[[MAX]])
+// CHECK: } {tile.visit = "partial"}
+// CHECK: %[[SUMS:.*]]:2 = scf.for {{.*}} iter_args(%{{.*}} = %[[PARTIAL]]#0, %{{.*}} = %[[PARTIAL]]#1)
+// CHECK-NOT: arith.select
+// CHECK: %[[S:.*]] = tile.load
+// CHECK: tile.map(%{{.*}} = %[[S]], %{{.*}} = %[[MAX]])
+// CHECK: } {tile.visit = "full"}
+// CHECK-NOT: scf.for
+// CHECK: tile.store %[[SUMS]]#0
+tile.kernel @two_loops(%r0: index, %x: memref<?x?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %f0 = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF7FFFFF : f32
+  %empty = arith.constant 0xFF800000 : f32
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
+  %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
+    %j0 = arith.muli %t, %c8 : index
+    %s = tile.load %X[%r0, %j0] : !view -> !score
+    %masked = tile.map(%a = %s) at(%i = %r0, %j = %j0) : (!score) -> !score {
+      %keep = arith.cmpi sle, %j, %i : i32
+      %r = arith.select %keep, %a, %empty : f32
+      tile.yield %r : f32
+    }
+    %m1 = tile.reduce max rows %masked, %m : (!score, !row) -> !row
+    scf.yield %m1 : !row
+  }
+  %zero = tile.map() : () -> !row { tile.yield %f0 : f32 }
+  %out, %sum = scf.for %t = %c0 to %n step %c1
+      iter_args(%acc = %zero, %l = %zero) -> (!row, !row) {
+    %j0 = arith.muli %t, %c8 : index
+    %s = tile.load %X[%r0, %j0] : !view -> !score
+    %masked = tile.map(%a = %s) at(%i = %r0, %j = %j0) : (!score) -> !score {
+      %keep = arith.cmpi sle, %j, %i : i32
+      %r = arith.select %keep, %a, %empty : f32
+      tile.yield %r : f32
+    }
+    %p = tile.map(%a = %masked, %b = %max) : (!score, !row) -> !score {
+      %d = arith.subf %a, %b : f32
+      %e = math.exp2 %d : f32
+      tile.yield %e : f32
+    }
+    %l1 = tile.reduce add rows %p, %l : (!score, !row) -> !row
+    %v = tile.load %X[%j0, %c0] : !view -> !tile.tile<8x1xf32>
+    %acc1 = tile.dot %p, %v, %acc : (!score, !tile.tile<8x1xf32>, !row) -> !row
+    scf.yield %acc1, %l1 : !row, !row
+  }
+  tile.store %out, %X[%r0, %c0] : !row, !view
+  tile.store %sum, %X[%r0, %c1] : !row, !view
+  tile.return
+}

@@ -558,3 +558,59 @@ tile.kernel @store_inside(%n: index, %x: memref<?x?xf32>) {
   tile.store %sum, %X[%c0, %c0] : !row, !view
   tile.return
 }
+
+// -----
+
+!view = !tile.view<f32>
+!row = !tile.tile<4x1xf32>
+!score = !tile.tile<4x16xf32>
+
+// Scores from a map that reads memory, such as a bias: nothing writes it
+// between the loops, so that both compute the same scores.
+
+// REMARK: remark: [Passed] tile-online-softmax | Category:attn.softmax{{.*}}one loop with a running maximum and {{.*}}1{{.*}} sums
+// CHECK-LABEL: tile.kernel @captured(
+// CHECK-SAME: %[[BIAS:[^:]*]]: memref<16xf32>)
+// CHECK: scf.for {{.*}} -> (!tile.tile<4x1xf32>, !tile.tile<4x1xf32>)
+// CHECK: %[[SCORES:.*]] = tile.map{{.*}} at(
+// CHECK: memref.load %[[BIAS]]
+// CHECK: %[[MAX:.*]] = tile.reduce max rows %[[SCORES]]
+// CHECK-NOT: memref.load
+// CHECK: tile.map(%{{.*}} = %[[SCORES]], %{{.*}} = %[[MAX]])
+// CHECK-NOT: scf.for
+tile.kernel @captured(%n: index, %x: memref<?x?xf32>, %bias: memref<16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %lowest = arith.constant 0xFF7FFFFF : f32
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
+  %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
+    %s = tile.load %X[%c0, %t] : !view -> !score
+    %biased = tile.map(%a = %s) at(%i = %c0, %j = %t) : (!score) -> !score {
+      %at = arith.index_cast %j : i32 to index
+      %b = memref.load %bias[%at] : memref<16xf32>
+      %r = arith.addf %a, %b : f32
+      tile.yield %r : f32
+    }
+    %m1 = tile.reduce max rows %biased, %m : (!score, !row) -> !row
+    scf.yield %m1 : !row
+  }
+  %sum = scf.for %t = %c0 to %n step %c1 iter_args(%l = %low) -> (!row) {
+    %s = tile.load %X[%c0, %t] : !view -> !score
+    %biased = tile.map(%a = %s) at(%i = %c0, %j = %t) : (!score) -> !score {
+      %at = arith.index_cast %j : i32 to index
+      %b = memref.load %bias[%at] : memref<16xf32>
+      %r = arith.addf %a, %b : f32
+      tile.yield %r : f32
+    }
+    %p = tile.map(%a = %biased, %b = %max) : (!score, !row) -> !score {
+      %d = arith.subf %a, %b : f32
+      %e = math.exp2 %d : f32
+      tile.yield %e : f32
+    }
+    %l1 = tile.reduce add rows %p, %l : (!score, !row) -> !row
+    scf.yield %l1 : !row
+  }
+  tile.store %sum, %X[%c0, %c0] : !row, !view
+  tile.return
+}

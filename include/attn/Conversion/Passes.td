@@ -139,7 +139,9 @@ def CpuExpandMathPass : Pass<"cpu-expand-math"> {
     Replaces `math.exp2` and `math.exp` by range reduction and a polynomial of
     degree 5, and the other functions of the math dialect by upstream's
     polynomial approximations, so that no call to a math library is left.
-    `exp2(-inf)` is exactly 0 and NaN stays NaN.
+    `exp2(-inf)` is exactly 0 and NaN stays NaN. Subnormal arguments of `log` and
+    `log2` are scaled first, because upstream takes them for the smallest normal
+    number.
 
     `avx512=true` uses the AVX-512 instructions that take the fraction of a
     number and that multiply by a power of two; otherwise the exponent is added
@@ -156,8 +158,9 @@ def CpuExpandMathPass : Pass<"cpu-expand-math"> {
     %e = llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"(%p, %x, ...)
     ```
 
-    Preconditions: none. Numerics: `exp2` has a relative error below 2e-7,
-    results below the smallest normal number may be flushed to 0.
+    Preconditions: none. Numerics: `exp2` and `exp` have a relative error below
+    2e-7, and results below the smallest normal number may be flushed to 0. The
+    bounds of all functions are in `unit/EndToEnd/MathTest.cpp`.
   }];
   let options = [
     Option<"avx512", "avx512", "bool", /*default=*/"false",

@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Exponentials as arithmetic. Upstream has no approximation of exp2, and its
-// exp clamps its argument, so that exp(-inf) is not 0.
+// exp clamps its argument, so that exp(-inf) is not 0. Its logarithms take all
+// subnormal numbers for the smallest normal one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,7 +32,7 @@ namespace {
 /// Emits f32 arithmetic on a scalar or vector type.
 class Arithmetic {
 public:
-  Arithmetic(PatternRewriter &rewriter, Operation *op, bool avx512)
+  Arithmetic(RewriterBase &rewriter, Operation *op, bool avx512)
       : rewriter(rewriter), loc(op->getLoc()), type(op->getResult(0).getType()),
         avx512(avx512 && isNative()) {}
 
@@ -66,7 +67,7 @@ public:
   Value asFloat(Value a) {
     return arith::BitcastOp::create(rewriter, loc, type, a);
   }
-  Value clampForScale(Value x, double lowest, double highest);
+  Value clamp(Value x, double lowest, double highest);
   Value scaleByPowerOfTwo(Value mantissa, Value exponent);
 
   Type intType() {
@@ -76,7 +77,7 @@ public:
     return i32;
   }
 
-  PatternRewriter &rewriter;
+  RewriterBase &rewriter;
   Location loc;
   Type type;
   bool avx512;
@@ -120,10 +121,8 @@ Value Arithmetic::fractionPart(Value a, Value floor) {
                      i32(currentRounding)});
 }
 
-/// `x` between two numbers, for scaleByPowerOfTwo; NaN stays NaN.
-Value Arithmetic::clampForScale(Value x, double lowest, double highest) {
-  if (avx512)
-    return x;
+/// `x` between two numbers; NaN stays NaN.
+Value Arithmetic::clamp(Value x, double lowest, double highest) {
   Value low = constant(lowest), high = constant(highest);
   x = select(arith::CmpFPredicate::OGT, low, x, low, x);
   return select(arith::CmpFPredicate::OLT, high, x, high, x);
@@ -163,6 +162,25 @@ static bool isF32(Operation *op) {
   return getElementTypeOrSelf(op->getResult(0).getType()).isF32();
 }
 
+/// log(x) = log(2^24 * x) - 24 * log(2) for a subnormal x. `shift` is the last
+/// term.
+static void scaleSubnormals(Operation *op, double shift) {
+  if (!isF32(op))
+    return;
+  IRRewriter rewriter(op);
+  Arithmetic a(rewriter, op, /*avx512=*/false);
+  Value x = op->getOperand(0), smallest = a.constant(0x1p-126);
+  Value scaled = a.mul(x, a.constant(0x1p24));
+  op->setOperand(0,
+                 a.select(arith::CmpFPredicate::OLT, x, smallest, scaled, x));
+  Value added = a.select(arith::CmpFPredicate::OLT, x, smallest,
+                         a.constant(shift), a.constant(0.0));
+  rewriter.setInsertionPointAfter(op);
+  Value result = a.sub(op->getResult(0), added);
+  rewriter.replaceAllUsesExcept(op->getResult(0), result,
+                                result.getDefiningOp());
+}
+
 namespace {
 struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
   ExpandExp2(MLIRContext *context, bool avx512)
@@ -173,7 +191,9 @@ struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
     if (!isF32(op))
       return failure();
     Arithmetic a(rewriter, op, avx512);
-    Value x = a.clampForScale(op.getOperand(), -127.0, 128.0);
+    Value x = op.getOperand();
+    if (!a.avx512)
+      x = a.clamp(x, -127.0, 128.0);
     Value n = a.avx512 ? x : a.floor(x);
     Value p = exp2Fraction(a, a.fractionPart(x, n));
     rewriter.replaceOp(op, a.scaleByPowerOfTwo(p, n));
@@ -193,8 +213,10 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     if (!isF32(op))
       return failure();
     Arithmetic a(rewriter, op, avx512);
-    // Just beyond -126 * ln(2) and 128 * ln(2).
-    Value x = a.clampForScale(op.getOperand(), -88.0, 89.0);
+    // Where the remainder by n * ln(2) is still exact, and just beyond what
+    // gives numbers: -126 * ln(2), or -150 * ln(2) with subnormal ones, and
+    // 128 * ln(2).
+    Value x = a.clamp(op.getOperand(), a.avx512 ? -105.0 : -88.0, 89.0);
     Value log2e = a.constant(1.4426950408889634);
     Value n = a.floor(a.mul(x, log2e));
     Value r = a.fma(n, a.constant(-0.693359375), x);
@@ -210,6 +232,12 @@ struct ExpandMath : tile::impl::CpuExpandMathPassBase<ExpandMath> {
   using CpuExpandMathPassBase::CpuExpandMathPassBase;
 
   void runOnOperation() override {
+    getOperation()->walk([](Operation *op) {
+      if (isa<math::LogOp>(op))
+        scaleSubnormals(op, 24 * 0.6931471805599453);
+      else if (isa<math::Log2Op>(op))
+        scaleSubnormals(op, 24);
+    });
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandExp2, ExpandExp>(&getContext(), bool(avx512));
     // Everything that the code generator would turn into a call. The names are

@@ -283,3 +283,79 @@ tile.kernel @copied(%n: index, %x: memref<?x2xf32>) {
   tile.store %r, %X[%c0, %c0] : !s, !view
   tile.return
 }
+
+// -----
+
+// Memory that is narrower than the tiles: what is loaded is extended, what is
+// stored is rounded, as vectors and element by element. A product reads the
+// copy in f32, not the memory.
+
+// CHECK-LABEL: func.func private @narrow(
+// CHECK-SAME: %[[R0:[^:]*]]: index, %[[X:[^:]*]]: memref<?x4xbf16>, %[[Y:[^:]*]]: memref<?x4xbf16>, %{{[^:]*}}: memref<128xi8>)
+// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK: %[[T:.*]] = memref.view {{.*}} to memref<4x4xf32>
+// CHECK: scf.if
+// CHECK: %[[ROW0:.*]] = vector.load %[[X]][%[[R0]], %{{.*}}] : memref<?x4xbf16>, vector<4xbf16>
+// CHECK-NEXT: arith.extf %[[ROW0]] : vector<4xbf16> to vector<4xf32>
+// CHECK-COUNT-3: arith.extf %{{.*}} : vector<4xbf16> to vector<4xf32>
+// CHECK-COUNT-8: vector.shuffle {{.*}} : vector<4xf32>, vector<4xf32>
+// CHECK: vector.store %{{.*}}, %[[T]]
+// CHECK: } else {
+// CHECK: %[[ELEMENT:.*]] = scf.if
+// CHECK-NEXT: %[[NARROW:.*]] = memref.load %[[X]]
+// CHECK-NEXT: %[[WIDE:.*]] = arith.extf %[[NARROW]] : bf16 to f32
+// CHECK-NEXT: scf.yield %[[WIDE]]
+// CHECK-NEXT: } else {
+// CHECK-NEXT: scf.yield %[[ZERO]]
+// CHECK: memref.store %[[ELEMENT]], %[[T]]
+// CHECK: scf.if
+// CHECK-COUNT-8: vector.shuffle {{.*}} : vector<4xf32>, vector<4xf32>
+// CHECK: %[[ROUNDED:.*]] = arith.truncf %{{.*}} : vector<4xf32> to vector<4xbf16>
+// CHECK-NEXT: vector.store %[[ROUNDED]], %[[Y]][%[[R0]], %{{.*}}] : memref<?x4xbf16>, vector<4xbf16>
+// CHECK-COUNT-3: arith.truncf %{{.*}} : vector<4xf32> to vector<4xbf16>
+// CHECK: } else {
+// CHECK: %[[ELEMENT:.*]] = memref.load %[[T]]
+// CHECK-NEXT: %[[ROUNDED:.*]] = arith.truncf %[[ELEMENT]] : f32 to bf16
+// CHECK-NEXT: scf.if
+// CHECK-NEXT: memref.store %[[ROUNDED]], %[[Y]]
+tile.kernel @narrow(%r0: index, %x: memref<?x4xbf16>, %y: memref<?x4xbf16>) {
+  %c0 = arith.constant 0 : index
+  %X = tile.view %x[rows, cols] : memref<?x4xbf16>
+  %Y = tile.view %y[rows, cols] : memref<?x4xbf16>
+  %a = tile.load %X[%r0, %c0] : !tile.view<bf16> -> !tile.tile<4x4xf32>
+  tile.store %a, %Y[%r0, %c0] : !tile.tile<4x4xf32>, !tile.view<bf16>
+  tile.return
+}
+
+// -----
+
+// CHECK-LABEL: func.func private @narrow_dot(
+// CHECK-SAME: %[[K:[^:]*]]: memref<?x3xbf16>
+// CHECK-NOT: scf.if {{.*}} -> (memref
+// CHECK: %[[COPY:.*]] = memref.reinterpret_cast {{.*}} to memref<5x3xf32>
+// CHECK: %[[NARROW:.*]] = memref.load %[[K]]
+// CHECK-NEXT: %[[WIDE:.*]] = arith.extf %[[NARROW]] : bf16 to f32
+// CHECK-NEXT: scf.yield %[[WIDE]]
+// CHECK: memref.store %{{.*}}, %[[COPY]]
+// CHECK-NOT: %[[K]]
+// CHECK: %[[B:.*]] = memref.load %[[COPY]]
+// CHECK-NEXT: %[[BS:.*]] = vector.broadcast %[[B]] : f32 to vector<4xf32>
+// CHECK-NEXT: vector.fma %{{.*}}, %[[BS]]
+// CHECK-NOT: %[[K]]
+// CHECK: return
+tile.kernel @narrow_dot(%r0: index, %q: memref<?x3xf32>, %k: memref<?x3xbf16>,
+                        %o: memref<?x5xf32>) {
+  %c0 = arith.constant 0 : index
+  %Q = tile.view %q[rows, cols] : memref<?x3xf32>
+  %K = tile.view %k[rows, cols] : memref<?x3xbf16>
+  %O = tile.view %o[rows, cols] : memref<?x5xf32>
+  %a = tile.load %Q[%r0, %c0] : !tile.view<f32> -> !tile.tile<8x3xf32>
+  %b = tile.load %K[%r0, %c0] : !tile.view<bf16> -> !tile.tile<5x3xf32>
+  %s = tile.group {
+    %0 = tile.dot %a, %b transpose_b
+        : (!tile.tile<8x3xf32>, !tile.tile<5x3xf32>) -> !tile.tile<8x5xf32>
+    tile.yield %0 : !tile.tile<8x5xf32>
+  } : !tile.tile<8x5xf32>
+  tile.store %s, %O[%r0, %c0] : !tile.tile<8x5xf32>, !tile.view<f32>
+  tile.return
+}

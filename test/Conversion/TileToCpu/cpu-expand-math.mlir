@@ -38,8 +38,12 @@ func.func @exp2(%x: vector<16xf32>) -> vector<16xf32> {
 // CHECK-DAG: %[[HI:.*]] = arith.constant dense<-0.693359375> : vector<16xf32>
 // CHECK-DAG: %[[LO:.*]] = arith.constant dense<2.12194442E-4> : vector<16xf32>
 // CHECK-DAG: %[[LOG2E:.*]] = arith.constant dense<1.44269502> : vector<16xf32>
-// INTEGER: arith.select
-// INTEGER: %[[X:.*]] = arith.select
+// Between numbers whose remainder is exact, also with AVX-512, where only the
+// results of subnormal numbers need a lower limit.
+// INTEGER-DAG: arith.constant dense<-8.800000e+01> : vector<16xf32>
+// AVX512-DAG: arith.constant dense<-1.050000e+02> : vector<16xf32>
+// CHECK: arith.select
+// CHECK: %[[X:.*]] = arith.select
 // CHECK: %[[Y:.*]] = arith.mulf %[[X]], %[[LOG2E]]
 // CHECK: %[[N:.*]] = math.floor %[[Y]]
 // CHECK: %[[R0:.*]] = math.fma %[[N]], %[[HI]], %[[X]]
@@ -52,6 +56,24 @@ func.func @exp2(%x: vector<16xf32>) -> vector<16xf32> {
 func.func @exp(%x: vector<16xf32>) -> vector<16xf32> {
   %0 = math.exp %x : vector<16xf32>
   return %0 : vector<16xf32>
+}
+
+// A subnormal number is multiplied by 2^24 before, and 24 is taken off after.
+// CHECK-LABEL: func.func @log2(
+// CHECK-SAME: %[[X:.*]]: f32
+// CHECK-DAG: %[[SMALLEST:.*]] = arith.constant 1.17549435E-38 : f32
+// CHECK-DAG: %[[FACTOR:.*]] = arith.constant 0x4B800000 : f32
+// CHECK-DAG: %[[SHIFT:.*]] = arith.constant 2.400000e+01 : f32
+// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK: %[[SCALED:.*]] = arith.mulf %[[X]], %[[FACTOR]]
+// CHECK: %[[SMALL:.*]] = arith.cmpf olt, %[[X]], %[[SMALLEST]]
+// CHECK: arith.select %[[SMALL]], %[[SCALED]], %[[X]]
+// CHECK: %[[TAKEN:.*]] = arith.select %{{.*}}, %[[SHIFT]], %[[ZERO]]
+// CHECK: %[[R:.*]] = arith.subf %{{.*}}, %[[TAKEN]]
+// CHECK: return %[[R]]
+func.func @log2(%x: f32) -> f32 {
+  %0 = math.log2 %x : f32
+  return %0 : f32
 }
 
 // The instruction takes 16 lanes only.

@@ -136,3 +136,112 @@ func.func @combine_output(%outputs: tensor<2x?x1x8x24xf16>,
       : (tensor<2x?x1x8x24xf16>, tensor<?x3x1x?xf32>) -> tensor<?x1x8x24xf16>
   return %o : tensor<?x1x8x24xf16>
 }
+
+// Masks with numbers in the text. A side of a window that is left out is not
+// printed.
+// CHECK-LABEL: func.func @masks
+func.func @masks(%q: tensor<?x1x?x16xf32>) {
+  // CHECK: mask(#attn.window<left = 4095, right = 0>) : (
+  %0 = attn.attention %q, %q, %q mask(#attn.window<left = 4095, right = 0>)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.window<left = 0>) : (
+  %1 = attn.attention %q, %q, %q mask(#attn.window<left = 0>)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.window<right = 7>) : (
+  %2 = attn.attention %q, %q, %q mask(#attn.window<right = 7>)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.prefix<0>) : (
+  %3 = attn.attention %q, %q, %q mask(#attn.prefix<0>)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.global<3>) : (
+  %4 = attn.attention %q, %q, %q mask(#attn.global<3>)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.dilated<2>) : (
+  %5 = attn.attention %q, %q, %q mask(#attn.dilated<2>)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.chunk<8192>) : (
+  %6 = attn.attention %q, %q, %q mask(#attn.chunk<8192>)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.any_of<[#attn.prefix<4>, #attn.all_of<[#attn.causal, #attn.not<#attn.dilated<3>>]>]>) : (
+  %7 = attn.attention %q, %q, %q
+      mask(#attn.any_of<[#attn.prefix<4>, #attn.all_of<[#attn.causal, #attn.not<#attn.dilated<3>>]>]>)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  return
+}
+
+// Numbers that are operands, in the order of the `?`.
+// CHECK-LABEL: func.func @run_time_masks
+// CHECK-SAME: %[[A:[^:]*]]: index, %[[B:[^:]*]]: index
+func.func @run_time_masks(%q: tensor<?x1x?x16xf32>, %a: index, %b: index) {
+  // CHECK: mask(#attn.window<left = ?, right = ?>)[%[[A]], %[[B]]] : (
+  %0 = attn.attention %q, %q, %q mask(#attn.window<left = ?, right = ?>)[%a, %b]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.window<left = 2, right = ?>)[%[[B]]] : (
+  %1 = attn.attention %q, %q, %q mask(#attn.window<left = 2, right = ?>)[%b]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.window<left = ?>)[%[[A]]] : (
+  %2 = attn.attention %q, %q, %q mask(#attn.window<left = ?>)[%a]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.prefix<?>)[%[[A]]] : (
+  %3 = attn.attention %q, %q, %q mask(#attn.prefix<?>)[%a]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.global<?>)[%[[A]]] : (
+  %4 = attn.attention %q, %q, %q mask(#attn.global<?>)[%a]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.dilated<?>)[%[[A]]] : (
+  %5 = attn.attention %q, %q, %q mask(#attn.dilated<?>)[%a]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.chunk<?>)[%[[A]]] : (
+  %6 = attn.attention %q, %q, %q mask(#attn.chunk<?>)[%a]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: mask(#attn.any_of<[#attn.not<#attn.chunk<?>>, #attn.all_of<[#attn.causal, #attn.prefix<?>]>]>)[%[[B]], %[[A]]] : (
+  %7 = attn.attention %q, %q, %q
+      mask(#attn.any_of<[#attn.not<#attn.chunk<?>>, #attn.all_of<[#attn.causal, #attn.prefix<?>]>]>)[%b, %a]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  return
+}
+
+// Scores: one, or several in a list.
+// CHECK-LABEL: func.func @scores
+// CHECK-SAME: %[[W:[^:]*]]: index, %[[A:[^:]*]]: f32, %[[B:[^:]*]]: f32
+func.func @scores(%q: tensor<?x1x?x16xf32>, %w: index, %a: f32, %b: f32) {
+  // CHECK: score(#attn.softcap<5.000000e+01>) : (
+  %0 = attn.attention %q, %q, %q score(#attn.softcap<50.0>)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: score(#attn.alibi) : (
+  %1 = attn.attention %q, %q, %q score(#attn.alibi)
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: score(#attn.softcap<?>)[%[[A]]] : (
+  %2 = attn.attention %q, %q, %q score(#attn.softcap<?>)[%a]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // CHECK: score([#attn.softcap<?>, #attn.alibi, #attn.softcap<2.500000e+00>, #attn.softcap<?>])[%[[B]], %[[A]]] : (
+  %3 = attn.attention %q, %q, %q
+      score([#attn.softcap<?>, #attn.alibi, #attn.softcap<2.5>, #attn.softcap<?>])[%b, %a]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  // Operands of the mask are not those of the score.
+  // CHECK: mask(#attn.prefix<?>)[%[[W]]] score(#attn.softcap<?>)[%[[A]]] scale(5.000000e-01) : (
+  %4 = attn.attention %q, %q, %q score(#attn.softcap<?>)[%a] scale(0.5) mask(#attn.prefix<?>)[%w]
+      : (tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x16xf32>)
+     -> tensor<?x1x?x16xf32>
+  return
+}
