@@ -212,10 +212,10 @@ typedef struct attn_compile_options {
 
 typedef struct attn_kernel attn_kernel;
 
-/* Makes a kernel of MLIR text with one attn.attention in a function: from the
- * memory of the engine, else from the cache directory, else by the compiler.
- * Several threads that ask for the same kernel compile it once.  `options` may
- * be null. */
+/* Makes a kernel of MLIR text with one attn.attention or attn.combine in a
+ * function: from the memory of the engine, else from the cache directory, else
+ * by the compiler.  Several threads that ask for the same kernel compile it
+ * once.  `options` may be null. */
 ATTN_API attn_status attn_engine_compile(attn_engine *engine, const char *text,
                                          size_t text_size,
                                          const attn_compile_options *options,

@@ -19,8 +19,8 @@
 namespace mlir::tile {
 
 /// Replaces a function with an attn.combine by a kernel and the entry that
-/// launches it. A task does at most `tileQ` rows, packed over all heads of a batch
-/// entry.
+/// launches it. A task does at most `tileQ` rows, packed over all heads of a
+/// batch entry.
 LogicalResult tileCombine(func::FuncOp function, attn::CombineOp op,
                           int64_t tileQ);
 

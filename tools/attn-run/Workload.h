@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The attention or combination behind an entry: how much work it is, and what the result
-// should be.
+// The attention or combination behind an entry: how much work it is, and what
+// the result should be.
 //
 //===----------------------------------------------------------------------===//
 

@@ -242,8 +242,9 @@ void expectCriterion(const std::string &name, mlir::func::FuncOp entry,
       reference::compare(*exact, outcome.output, outcome.lse);
   reference::Comparison yardstick = reference::compare(*exact, *plain);
   EXPECT_LE(error.maxAbsError, 1e-5 + 2 * yardstick.maxAbsError) << name;
-  if (!isNarrow)
+  if (!isNarrow) {
     EXPECT_LT(error.maxRowRelativeError, 1e-5) << name;
+  }
   EXPECT_LE(error.lseError, 1e-5) << name;
 }
 
@@ -392,8 +393,9 @@ TEST(CombineValues, NaNAndInfinitePropagate) {
             ASSERT_EQ(std::isnan(exact->output.data[n]), isNaN);
             ASSERT_EQ(std::isnan(outcome->output[n]), isNaN)
                 << "row " << row << ", column " << column;
-            if (!isNaN)
+            if (!isNaN) {
               ASSERT_EQ(outcome->output[n], clean->output[n]);
+            }
           }
         }
       }

@@ -7,8 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Evaluates an `attn.attention` op in float64, straight from its attributes
-// and regions, or an `attn.combine` op by its formula.  Nothing here goes through the compiler's passes, so that a
-// mistake in the expansion of a mask cannot agree with itself.
+// and regions, or an `attn.combine` op by its formula.  Nothing here goes
+// through the compiler's passes, so that a mistake in the expansion of a mask
+// cannot agree with itself.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,9 +44,9 @@ struct Result {
   std::vector<int64_t> kept;
 };
 
-/// Evaluates the one attn.attention or attn.combine op of `entry`.  `inputs` has one array for
-/// each argument of `entry`; its elements are first rounded to the argument's
-/// element type.
+/// Evaluates the one attn.attention or attn.combine op of `entry`.  `inputs`
+/// has one array for each argument of `entry`; its elements are first rounded
+/// to the argument's element type.
 ///
 /// Errors: not exactly one such op; an input whose rank, size or static
 /// dimensions differ from its argument; an unsupported op or mask attribute; a
