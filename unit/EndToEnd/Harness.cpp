@@ -12,6 +12,7 @@
 #include "attn/InitAll.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/Object/ELFObjectFile.h"
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -39,6 +40,26 @@ bool attn::testing::isSupported(const Case &c) {
 #endif
 }
 
+std::string attn::testing::undefinedSymbols(std::string_view bytes) {
+  auto object = llvm::object::ObjectFile::createELFObjectFile(
+      llvm::MemoryBufferRef(llvm::StringRef(bytes.data(), bytes.size()), ""));
+  if (!object)
+    return llvm::toString(object.takeError());
+  auto &elf = llvm::cast<llvm::object::ELFObjectFileBase>(**object);
+  std::string names;
+  for (const llvm::object::ELFSymbolRef &symbol :
+       elf.getDynamicSymbolIterators()) {
+    llvm::Expected<uint32_t> flags = symbol.getFlags();
+    llvm::Expected<llvm::StringRef> name = symbol.getName();
+    if (!flags || !name)
+      return llvm::toString(
+          llvm::joinErrors(flags.takeError(), name.takeError()));
+    if (*flags & llvm::object::SymbolRef::SF_Undefined)
+      names += (names.empty() ? "" : " ") + name->str();
+  }
+  return names;
+}
+
 using Kernels = std::map<std::string, Result<std::shared_ptr<const Module>>>;
 
 static Kernels &kernels() {
@@ -58,6 +79,8 @@ static Result<std::shared_ptr<const Module>> compileAnew(const Case &c) {
       compile(text, c.name() + ".mlir", options, Emit::object);
   if (!object)
     return failure(object.error() + "\nin the module\n" + text);
+  if (std::string names = undefinedSymbols(*object); !names.empty())
+    return failure("undefined symbols: " + names + "\nin the module\n" + text);
   return Module::loadFromMemory(*object);
 }
 
