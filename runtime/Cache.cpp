@@ -15,14 +15,17 @@
 #include "CacheDirectory.h"
 #include "Guard.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <set>
 
 using namespace attn;
 
 static constexpr int64_t defaultMaxBytes = int64_t(1) << 30;
+static constexpr int64_t defaultMaxKernels = 1024;
 
 const char *attn::cacheSourceName(CacheSource source) {
   switch (source) {
@@ -37,13 +40,19 @@ const char *attn::cacheSourceName(CacheSource source) {
 }
 
 namespace {
-/// A request that was made; filled by the thread that made it first.
+/// A request that is being answered by the thread that made it first.
 struct Request {
   bool isDone = false;
   /// Null if it failed.
   std::shared_ptr<const Module> module;
   /// Stays if there is no memory to say more.
   Failure failed{"out of memory"};
+};
+
+/// A kernel in memory, and when it was asked for.
+struct KeptKernel {
+  std::shared_ptr<const Module> module;
+  int64_t used = 0;
 };
 } // namespace
 
@@ -55,12 +64,20 @@ struct Cache::State {
   std::mutex mutex;
   std::condition_variable changed;
   std::map<std::string, std::shared_ptr<Request>, std::less<>> requests;
-  /// By content key.
-  std::map<std::string, std::shared_ptr<const Module>, std::less<>> modules;
+  /// By request key.
+  std::map<std::string, KeptKernel, std::less<>> kept;
+  size_t maxKernels = 0;
+  /// The number of hits and of kernels that were kept: the time of `used`.
+  int64_t uses = 0;
+  /// By content key: what is kept, and what is not any more but still in use.
+  std::map<std::string, std::weak_ptr<const Module>, std::less<>> modules;
+  /// The content keys that threads compile.
+  std::set<std::string> compiling;
   std::once_flag warned;
   /// Why there is no directory; empty if there is one, or none is wanted.
   std::string reason;
 
+  class Turn;
   void open(const CacheOptions &options);
   Result<CachedModule> find(std::string_view requestKey,
                             const CacheCompiler &compiler);
@@ -68,9 +85,35 @@ struct Cache::State {
   std::optional<CachedModule> findContent(const std::string &contentKey);
   Result<CachedModule> compile(std::string_view requestKey,
                                const CacheCompiler &compiler);
-  void keep(const std::string &contentKey,
-            std::shared_ptr<const Module> module);
+  void addModule(const std::string &contentKey,
+                 const std::shared_ptr<const Module> &module);
+  std::shared_ptr<const Module> keep(std::string_view requestKey,
+                                     std::shared_ptr<const Module> module);
   void warnOnce(const std::string &sentence);
+};
+
+/// The right to compile a content, which one thread has at a time.
+class Cache::State::Turn {
+public:
+  Turn(State &state, const std::string &contentKey)
+      : state(state), contentKey(contentKey) {
+    std::unique_lock<std::mutex> lock(state.mutex);
+    state.changed.wait(
+        lock, [&] { return state.compiling.insert(contentKey).second; });
+  }
+  ~Turn() {
+    {
+      std::lock_guard<std::mutex> lock(state.mutex);
+      state.compiling.erase(contentKey);
+    }
+    state.changed.notify_all();
+  }
+  Turn(const Turn &) = delete;
+  Turn &operator=(const Turn &) = delete;
+
+private:
+  State &state;
+  const std::string &contentKey;
 };
 
 void Cache::State::warnOnce(const std::string &sentence) {
@@ -113,6 +156,8 @@ void Cache::State::open(const CacheOptions &options) {
 
 Cache::Cache(CacheOptions options) : state(std::make_shared<State>()) {
   state->warn = options.warn;
+  state->maxKernels = static_cast<size_t>(
+      options.maxKernels > 0 ? options.maxKernels : defaultMaxKernels);
   if (Status status = guarded([&] {
         state->open(options);
         return Status::success();
@@ -124,10 +169,30 @@ Cache::Cache(CacheOptions options) : state(std::make_shared<State>()) {
 const std::string &Cache::directory() const { return state->path; }
 bool Cache::hasDirectory() const { return state->directory.has_value(); }
 
-void Cache::State::keep(const std::string &contentKey,
-                        std::shared_ptr<const Module> module) {
+void Cache::State::addModule(const std::string &contentKey,
+                             const std::shared_ptr<const Module> &module) {
   std::lock_guard<std::mutex> lock(mutex);
-  modules[contentKey] = std::move(module);
+  modules[contentKey] = module;
+}
+
+/// Keeps the kernel of a request; with `mutex` held.  Returns the one that has
+/// to go for it, which is to be unloaded without the mutex.
+std::shared_ptr<const Module>
+Cache::State::keep(std::string_view requestKey,
+                   std::shared_ptr<const Module> module) {
+  kept[std::string(requestKey)] = {std::move(module), ++uses};
+  if (kept.size() <= maxKernels)
+    return nullptr;
+  // Searching all of them takes less time than loading one did.
+  auto oldest = std::min_element(kept.begin(), kept.end(),
+                                 [](const auto &a, const auto &b) {
+                                   return a.second.used < b.second.used;
+                                 });
+  std::shared_ptr<const Module> dropped = std::move(oldest->second.module);
+  kept.erase(oldest);
+  for (auto item = modules.begin(); item != modules.end();)
+    item = item->second.expired() ? modules.erase(item) : std::next(item);
+  return dropped;
 }
 
 /// What memory or the directory have for a content key.
@@ -136,7 +201,8 @@ Cache::State::findContent(const std::string &contentKey) {
   {
     std::lock_guard<std::mutex> lock(mutex);
     if (auto found = modules.find(contentKey); found != modules.end())
-      return CachedModule{found->second, CacheSource::memory};
+      if (auto module = found->second.lock())
+        return CachedModule{module, CacheSource::memory};
   }
   if (!directory)
     return std::nullopt;
@@ -148,7 +214,7 @@ Cache::State::findContent(const std::string &contentKey) {
     directory->remove(contentKey);
     return std::nullopt;
   }
-  keep(contentKey, *module);
+  addModule(contentKey, *module);
   return CachedModule{*module, CacheSource::disk};
 }
 
@@ -169,8 +235,15 @@ Result<CachedModule> Cache::State::compile(std::string_view requestKey,
     return failure("the compiler returned '" + *contentKey +
                    "' as a content key; expected 1 to 128 lower-case "
                    "hexadecimal digits");
-  Status stored = Status::success();
+  // Other texts of this content wait here, and find it.
+  Turn turn(*this, *contentKey);
   auto found = findContent(*contentKey);
+  CacheDirectory::Lock lock;
+  if (!found && directory) {
+    lock = directory->lockContent(*contentKey);
+    found = findContent(*contentKey);
+  }
+  Status stored = Status::success();
   if (found) {
     if (directory)
       stored = directory->refer(requestKey, *contentKey);
@@ -184,7 +257,7 @@ Result<CachedModule> Cache::State::compile(std::string_view requestKey,
     auto module = package->loadForHost();
     if (!module)
       return module.takeFailure();
-    keep(*contentKey, *module);
+    addModule(*contentKey, *module);
     if (directory)
       stored = directory->store(requestKey, *contentKey, *bytes);
     found = CachedModule{*module, CacheSource::compiled};
@@ -202,7 +275,7 @@ Result<CachedModule> Cache::State::find(std::string_view requestKey,
     return *found;
   CacheDirectory::Lock lock;
   if (directory) {
-    lock = directory->lock(requestKey);
+    lock = directory->lockRequest(requestKey);
     // Somebody else may have compiled it meanwhile.
     if (auto found = findOnDisk(requestKey))
       return *found;
@@ -220,6 +293,11 @@ Result<CachedModule> Cache::get(std::string_view requestKey,
     std::shared_ptr<Request> request;
     {
       std::unique_lock<std::mutex> lock(state->mutex);
+      if (auto found = state->kept.find(requestKey);
+          found != state->kept.end()) {
+        found->second.used = ++state->uses;
+        return CachedModule{found->second.module, CacheSource::memory};
+      }
       auto known = state->requests.find(requestKey);
       if (known != state->requests.end()) {
         request = known->second;
@@ -237,12 +315,18 @@ Result<CachedModule> Cache::get(std::string_view requestKey,
         request->failed = result.takeFailure();
         return Status::success();
       });
+    std::shared_ptr<const Module> dropped;
     {
       std::lock_guard<std::mutex> lock(state->mutex);
-      if (result)
+      if (result) {
         request->module = result->module;
-      else
-        state->requests.erase(state->requests.find(requestKey));
+        // Without memory for it, the kernel is not kept.
+        (void)guarded([&] {
+          dropped = state->keep(requestKey, result->module);
+          return Status::success();
+        });
+      }
+      state->requests.erase(state->requests.find(requestKey));
       request->isDone = true;
     }
     state->changed.notify_all();

@@ -26,7 +26,8 @@ using namespace attn;
 
 static constexpr const char *packageSuffix = ".attnpkg";
 static constexpr const char *requestSuffix = ".req";
-static constexpr const char *lockSuffix = ".lock";
+static constexpr const char *requestLockSuffix = ".lock";
+static constexpr const char *packageLockSuffix = ".attnpkg.lock";
 /// Of a file that is being written; six random characters follow.
 static constexpr const char *temporarySuffix = ".tmp.";
 /// Seconds after which a temporary file or a lock belongs to nobody any more:
@@ -267,9 +268,18 @@ static bool isAt(const FileDescriptor &file, const std::string &path) {
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-CacheDirectory::Lock CacheDirectory::lock(std::string_view requestKey) const {
+CacheDirectory::Lock
+CacheDirectory::lockRequest(std::string_view requestKey) const {
+  return lock(pathOf(requestKey, requestLockSuffix));
+}
+
+CacheDirectory::Lock
+CacheDirectory::lockContent(std::string_view contentKey) const {
+  return lock(pathOf(contentKey, packageLockSuffix));
+}
+
+CacheDirectory::Lock CacheDirectory::lock(const std::string &path) const {
   Lock lock;
-  std::string path = pathOf(requestKey, lockSuffix);
   int64_t waited = 0, pause = 1;
   while (true) {
     FileDescriptor file(
@@ -350,7 +360,7 @@ void CacheDirectory::clean() const {
     if (suffix == packageSuffix || suffix == requestSuffix) {
       entries.push_back({path, info.st_size, info.st_mtim});
       total += info.st_size;
-    } else if (suffix == lockSuffix) {
+    } else if (suffix == requestLockSuffix || suffix == packageLockSuffix) {
       if (isStale)
         removeLock(path);
     } else if (suffix.find(temporarySuffix) != std::string_view::npos) {

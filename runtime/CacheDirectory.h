@@ -73,11 +73,14 @@ public:
   /// Waits until no other thread or process holds the lock of a request.  A
   /// lock without effect if the directory does not allow any, or if another
   /// process holds it for too long.
-  Lock lock(std::string_view requestKey) const;
+  Lock lockRequest(std::string_view requestKey) const;
+  /// The same for a content.  Who has it waits for no other lock.
+  Lock lockContent(std::string_view contentKey) const;
 
 private:
   CacheDirectory() = default;
   std::string pathOf(std::string_view key, const char *suffix) const;
+  Lock lock(const std::string &path) const;
   Status write(const std::string &target, std::string_view bytes) const;
   /// Removes what exceeds the bound, and what ended processes left.
   void clean() const;

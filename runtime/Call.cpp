@@ -6,234 +6,52 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ArgumentChecker.h"
 #include "Guard.h"
-#include "attn/Runtime/Module.h"
 
 #include <algorithm>
 #include <cstring>
 
 using namespace attn;
 
-namespace {
-/// Arguments as views.
-struct Inputs {
-  const ArgumentView *data;
-  size_t count;
-
-  int64_t sizeOf(ManifestDimRef ref) const {
-    return data[ref.argument].tensor.shape[ref.dimension];
-  }
-};
-
-/// Checks what a caller gives against an entry of a manifest.  Allocates only
-/// to report errors.
-class ArgumentChecker {
-public:
-  ArgumentChecker(const ManifestEntry &entry, Inputs inputs)
-      : entry(entry), inputs(inputs) {}
-
-  Status checkInputs(bool withData) const;
-  /// After checkInputs.
-  Status checkOutputs(const TensorView *outputs, size_t count) const;
-  /// The size that an argument must have, or ManifestArgument::dynamic.  Of an
-  /// output after checkInputs only.
-  int64_t expectedSize(size_t argument, size_t dimension) const;
-
-private:
-  Status checkInput(size_t argument, bool withData) const;
-  Status checkEqualDims() const;
-  Status checkTensor(size_t argument, const TensorView &tensor,
-                     bool withData) const;
-  Status checkMemory(size_t argument, const TensorView &tensor,
-                     bool withData) const;
-  Status checkCount(const char *role, size_t given, int64_t expected) const;
-  /// "argument 2 'key' of 'prefill': ...", counting from 1.
-  Failure fail(size_t argument, const std::string &what) const;
-
-  const ManifestEntry &entry;
-  Inputs inputs;
-};
-} // namespace
-
-static std::string shapeText(const TensorView &tensor) {
-  if (tensor.rank <= 0 || !tensor.shape)
-    return "[]";
-  return formatShape({tensor.shape, tensor.shape + tensor.rank});
-}
-
-Failure ArgumentChecker::fail(size_t argument, const std::string &what) const {
-  return failure("argument " + std::to_string(argument + 1) + " '" +
-                 entry.arguments[argument].name + "' of '" + entry.name +
-                 "': " + what);
-}
-
-Status ArgumentChecker::checkCount(const char *role, size_t given,
-                                   int64_t expected) const {
-  if (given == static_cast<size_t>(expected))
-    return Status::success();
-  std::string names;
-  for (const ManifestArgument &argument : entry.arguments)
-    if (argument.isOutput == (role[0] == 'o'))
-      names += (names.empty() ? "" : ", ") + argument.name;
-  return failure("'" + entry.name + "' has " + std::to_string(expected) + " " +
-                 role + (expected == 1 ? "" : "s") +
-                 (names.empty() ? "" : " (" + names + ")") + ", but " +
-                 std::to_string(given) + (given == 1 ? " was" : " were") +
-                 " given");
-}
-
-Status ArgumentChecker::checkMemory(size_t argument, const TensorView &tensor,
-                                    bool withData) const {
-  bool isOutput = entry.arguments[argument].isOutput;
-  int64_t bytes = elementBytes(tensor.type);
-  // A stride of 0 lets a shape have more elements than its memory.  Sizes of 0
-  // do not count, so that row-major strides fit as well.
-  int64_t total = bytes, reach = 0, rowMajor = 1;
-  bool isEmpty = false, isTooLarge = false, overflows = false;
-  for (int64_t i = 0; i < tensor.rank; ++i) {
-    isEmpty |= tensor.shape[i] == 0;
-    isTooLarge |= tensor.shape[i] != 0 &&
-                  __builtin_mul_overflow(total, tensor.shape[i], &total);
-  }
-  if (isTooLarge)
-    return fail(argument, "the shape " + shapeText(tensor) +
-                              " is too large: its bytes exceed 63 bits");
-  if (isEmpty)
-    return Status::success();
-  for (int64_t i = tensor.rank; i-- > 0;) {
-    int64_t size = tensor.shape[i], extent;
-    int64_t stride = tensor.strides ? tensor.strides[i] : rowMajor;
-    rowMajor *= size;
-    if (size < 2)
-      continue;
-    if (i + 1 == tensor.rank && stride != 1)
-      return fail(argument, "the innermost stride is " +
-                                std::to_string(stride) +
-                                ", expected 1 (contiguous)");
-    if (isOutput && stride == 0)
-      return fail(argument, "the stride of dimension " + std::to_string(i) +
-                                " is 0, which would make elements of an "
-                                "output overlap");
-    overflows |= stride == INT64_MIN ||
-                 __builtin_mul_overflow(size - 1, stride < 0 ? -stride : stride,
-                                        &extent) ||
-                 __builtin_mul_overflow(extent, bytes, &extent) ||
-                 __builtin_add_overflow(reach, extent, &reach);
-  }
-  if (overflows)
-    return fail(argument, "the shape " + shapeText(tensor) + " with strides " +
-                              formatShape({tensor.strides,
-                                           tensor.strides + tensor.rank}) +
-                              " spans more than 63 bits of bytes");
-  if (!withData)
-    return Status::success();
-  if (!tensor.data)
-    return fail(argument, "the data pointer is null, but the shape is " +
-                              shapeText(tensor));
-  if (reinterpret_cast<uintptr_t>(tensor.data) % static_cast<uint64_t>(bytes))
-    return fail(argument, std::string("the data pointer is not aligned to the "
-                                      "elements of type ") +
-                              elementTypeName(tensor.type) + " (" +
-                              std::to_string(bytes) + " bytes)");
-  return Status::success();
-}
-
-int64_t ArgumentChecker::expectedSize(size_t argument, size_t dimension) const {
-  const ManifestArgument &described = entry.arguments[argument];
-  int64_t size = described.shape[dimension];
-  return described.isOutput && size == ManifestArgument::dynamic
-             ? inputs.sizeOf(described.sources[dimension])
-             : size;
-}
-
-Status ArgumentChecker::checkTensor(size_t argument, const TensorView &tensor,
-                                    bool withData) const {
-  const ManifestArgument &described = entry.arguments[argument];
-  if (tensor.type != described.type)
-    return fail(argument, std::string("the element type is ") +
-                              elementTypeName(tensor.type) + ", expected " +
-                              elementTypeName(described.type));
-  if (tensor.rank != static_cast<int64_t>(described.shape.size()))
-    return fail(argument, "the rank is " + std::to_string(tensor.rank) +
-                              " (shape " + shapeText(tensor) + "), expected " +
-                              std::to_string(described.shape.size()));
-  if (tensor.rank > 0 && !tensor.shape)
-    return fail(argument, "there is no shape");
-  for (size_t i = 0; i < described.shape.size(); ++i) {
-    int64_t size = tensor.shape[i];
-    if (size < 0)
-      return fail(argument, "dimension " + std::to_string(i) + " is " +
-                                std::to_string(size) + ", expected at least 0");
-    int64_t expected = expectedSize(argument, i);
-    if (expected == ManifestArgument::dynamic || expected == size)
-      continue;
-    bool isDerived =
-        described.isOutput && described.shape[i] == ManifestArgument::dynamic;
-    return fail(
-        argument,
-        "dimension " + std::to_string(i) + " is " + std::to_string(size) +
-            ", expected " + std::to_string(expected) +
-            (isDerived ? " (" + entry.dimName(described.sources[i]) + ")"
-                       : ""));
-  }
-  return checkMemory(argument, tensor, withData);
-}
-
-Status ArgumentChecker::checkInput(size_t argument, bool withData) const {
-  const ManifestArgument &described = entry.arguments[argument];
-  const ArgumentView &given = inputs.data[argument];
-  if (given.isTensor && described.isTensor)
-    return checkTensor(argument, given.tensor, withData);
-  std::string typeName = elementTypeName(described.type);
-  if (given.isTensor)
-    return fail(argument, "a tensor of shape " + shapeText(given.tensor) +
-                              " was given, expected a scalar of type " +
-                              typeName);
-  std::string found = elementTypeName(given.scalar.type);
-  if (described.isTensor)
-    return fail(argument, "a scalar of type " + found +
-                              " was given, expected a tensor of " + typeName);
-  if (given.scalar.type != described.type)
-    return fail(argument, "a scalar of type " + found +
-                              " was given, expected " + typeName);
-  return Status::success();
-}
-
-Status ArgumentChecker::checkEqualDims() const {
-  for (const std::vector<ManifestDimRef> &set : entry.equalDims)
-    for (const ManifestDimRef &ref : set) {
-      int64_t expected = inputs.sizeOf(set.front());
-      int64_t size = inputs.sizeOf(ref);
-      if (size != expected)
-        return fail(static_cast<size_t>(ref.argument),
-                    "dimension " + std::to_string(ref.dimension) + " is " +
-                        std::to_string(size) + ", expected " +
-                        std::to_string(expected) + ", equal to " +
-                        entry.dimName(set.front()));
-    }
-  return Status::success();
-}
-
-Status ArgumentChecker::checkInputs(bool withData) const {
-  if (Status status = checkCount("input", inputs.count, entry.numInputs());
+static Status checkInputs(const ManifestEntry &entry,
+                          const ArgumentView *inputs, size_t count,
+                          bool withData) {
+  ArgumentChecker checker(entry);
+  if (Status status = checker.checkCount("input", count, entry.numInputs());
       !status)
     return status;
-  for (size_t i = 0; i < inputs.count; ++i)
-    if (Status status = checkInput(i, withData); !status)
-      return status;
-  return checkEqualDims();
-}
-
-Status ArgumentChecker::checkOutputs(const TensorView *outputs,
-                                     size_t count) const {
-  if (Status status = checkCount("output", count, entry.numOutputs()); !status)
-    return status;
   for (size_t i = 0; i < count; ++i)
-    if (Status status =
-            checkTensor(inputs.count + i, outputs[i], /*withData=*/true);
+    if (Status status = inputs[i].isTensor
+                            ? checker.checkTensor(i, inputs[i].tensor, withData)
+                            : checker.checkScalar(i, inputs[i].scalar.type);
         !status)
       return status;
-  return Status::success();
+  return checker.checkEqualSizes([&](ManifestDimRef ref) {
+    return inputs[ref.argument].tensor.shape[ref.dimension];
+  });
+}
+
+/// After checkInputs.
+static Status checkOutputs(const ManifestEntry &entry,
+                           const ArgumentView *inputs,
+                           const TensorView *outputs, size_t count) {
+  ArgumentChecker checker(entry);
+  if (Status status = checker.checkCount("output", count, entry.numOutputs());
+      !status)
+    return status;
+  int64_t numInputs = entry.numInputs();
+  for (size_t i = 0; i < count; ++i)
+    if (Status status = checker.checkTensor(static_cast<size_t>(numInputs) + i,
+                                            outputs[i], /*withData=*/true);
+        !status)
+      return status;
+  return checker.checkOutputSizes([&](ManifestDimRef ref) {
+    const TensorView &tensor = ref.argument < numInputs
+                                   ? inputs[ref.argument].tensor
+                                   : outputs[ref.argument - numInputs];
+    return tensor.shape[ref.dimension];
+  });
 }
 
 Result<const ManifestEntry *> Module::findEntry(std::string_view entry) const {
@@ -263,16 +81,14 @@ static TensorView viewOf(const Tensor &tensor) {
 /// Views say only once how many dimensions there are.
 static Status checkRanks(const ManifestEntry &entry, size_t argument,
                          const Tensor &tensor) {
-  if (tensor.strides.size() == tensor.shape.size())
+  // An argument that the entry does not have is reported by its number.
+  if (tensor.strides.size() == tensor.shape.size() ||
+      argument >= entry.arguments.size())
     return Status::success();
-  std::string name = argument < entry.arguments.size()
-                         ? " '" + entry.arguments[argument].name + "'"
-                         : "";
-  return failure("argument " + std::to_string(argument + 1) + name + " of '" +
-                 entry.name + "': there are " +
-                 std::to_string(tensor.strides.size()) +
-                 " strides for the shape " + formatShape(tensor.shape) +
-                 ", expected " + std::to_string(tensor.shape.size()));
+  return ArgumentChecker(entry).fail(
+      argument, "there are " + std::to_string(tensor.strides.size()) +
+                    " strides for the shape " + formatShape(tensor.shape) +
+                    ", expected " + std::to_string(tensor.shape.size()));
 }
 
 static Result<std::vector<ArgumentView>>
@@ -311,14 +127,18 @@ Module::outputShape(std::string_view entryName,
     auto views = viewsOf(**entry, inputs);
     if (!views)
       return views.takeFailure();
-    ArgumentChecker checker(**entry, {views->data(), views->size()});
-    if (Status status = checker.checkInputs(/*withData=*/false); !status)
+    if (Status status = checkInputs(**entry, views->data(), views->size(),
+                                    /*withData=*/false);
+        !status)
       return status.takeFailure();
     size_t argument = inputs.size() + static_cast<size_t>(output);
     const ManifestArgument &described = (*entry)->arguments[argument];
-    std::vector<int64_t> shape;
-    for (size_t i = 0; i < described.shape.size(); ++i)
-      shape.push_back(checker.expectedSize(argument, i));
+    std::vector<int64_t> shape = described.shape;
+    for (size_t i = 0; i < shape.size(); ++i)
+      if (ManifestDimRef source = described.sources[i];
+          shape[i] == ManifestArgument::dynamic)
+        shape[i] = (*views)[static_cast<size_t>(source.argument)]
+                       .tensor.shape[source.dimension];
     auto count = elementCount(shape, elementBytes(described.type));
     if (!count)
       return failure("output '" + described.name + "' of '" + (*entry)->name +
@@ -345,8 +165,9 @@ Module::workspaceBytes(std::string_view entryName,
     auto views = viewsOf(**entry, inputs);
     if (!views)
       return views.takeFailure();
-    ArgumentChecker checker(**entry, {views->data(), views->size()});
-    if (Status status = checker.checkInputs(/*withData=*/false); !status)
+    if (Status status = checkInputs(**entry, views->data(), views->size(),
+                                    /*withData=*/false);
+        !status)
       return status.takeFailure();
     Call::Frame frame(**entry);
     frame.fill(**entry, views->data(), /*outputs=*/nullptr);
@@ -463,10 +284,13 @@ Call::Call(std::shared_ptr<const Module> loaded, const ManifestEntry &entry)
 Status Call::rebind(const ArgumentView *inputs, size_t numInputs,
                     const TensorView *outputs, size_t numOutputs) {
   return guarded([&]() -> Status {
-    ArgumentChecker checker(*manifestEntry, {inputs, numInputs});
-    if (Status status = checker.checkInputs(/*withData=*/true); !status)
+    if (Status status =
+            checkInputs(*manifestEntry, inputs, numInputs, /*withData=*/true);
+        !status)
       return status;
-    if (Status status = checker.checkOutputs(outputs, numOutputs); !status)
+    if (Status status =
+            checkOutputs(*manifestEntry, inputs, outputs, numOutputs);
+        !status)
       return status;
     next.fill(*manifestEntry, inputs, outputs);
     int64_t bytes = workspace(next.inputs.data());

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Attn/Attn.h"
+#include "dialect/Attn/OperandRules.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -205,11 +206,6 @@ double AttentionOp::getScaleValue() {
   return 1.0 / std::sqrt(double(getHeadDim()));
 }
 
-/// Two sizes that are both known and differ.
-static bool differ(int64_t a, int64_t b) {
-  return ShapedType::isStatic(a) && ShapedType::isStatic(b) && a != b;
-}
-
 LogicalResult AttentionOp::verify() {
   auto typeOf = [](Value value) {
     return cast<RankedTensorType>(value.getType());
@@ -228,11 +224,11 @@ LogicalResult AttentionOp::verify() {
     if (type.getEncoding())
       return emitOpError() << name << " must not have an encoding, but is "
                            << type;
-    constexpr int64_t limit = 1 << 16;
-    if (type.getDimSize(1) > limit || type.getDimSize(3) > limit)
-      return emitOpError() << name << " has more than " << limit
+    if (type.getDimSize(1) > kMaxStaticSize ||
+        type.getDimSize(3) > kMaxStaticSize)
+      return emitOpError() << name << " has more than " << kMaxStaticSize
                            << " heads, or a head dimension of more than "
-                           << limit << ": " << type;
+                           << kMaxStaticSize << ": " << type;
     if (type.getDimSize(1) == 0 || type.getDimSize(3) == 0)
       return emitOpError() << name
                            << " must have at least one head and a head "
@@ -241,7 +237,7 @@ LogicalResult AttentionOp::verify() {
   }
 
   Type element = q.getElementType();
-  if (!element.isF32() && !element.isF16() && !element.isBF16())
+  if (!isElementType(element))
     return emitOpError() << "query has element type " << element
                          << "; allowed are f32, f16 and bf16";
   if (k.getElementType() != element || v.getElementType() != element)

@@ -128,6 +128,62 @@ def Attn_AttentionOp : Attn_Op<"attention", [
   }];
 }
 
+def Attn_CombineOp : Attn_Op<"combine", [
+    Pure,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                              ["reifyResultShapes"]>]> {
+  let summary = "Merges attention over parts of the keys by their log-sum-exp";
+  let description = [{
+    The keys of a sequence may be attended to in parts, each with an
+    `attn.attention` of its own: splits of a long cache, a prefix that many
+    sequences share, the keys that each device holds. Their outputs and
+    log-sum-exps are all that is needed for attention over all keys. For every
+    batch `b`, head `h` and query `i`:
+
+    ```
+    lse    = log(sum over p of exp(lses[p, b, h, i]))
+    output = sum over p of exp(lses[p, b, h, i] - lse) * outputs[p, b, h, i, :]
+    ```
+
+    This is how FlashAttention (Dao et al. 2022) adds up blocks of keys and
+    Flash-Decoding (Dao et al. 2023) splits of them.
+
+    | operand or result | shape | element type |
+    |---|---|---|
+    | outputs | `[parts, batch, heads, queries, value_dim]` | `f32`, `f16` or `bf16` |
+    | lses    | `[parts, batch, heads, queries]` | `f32`, natural logarithm |
+    | output  | `[batch, heads, queries, value_dim]` | `f32`, `f16` or `bf16` |
+    | lse     | `[batch, heads, queries]`, may be left out | `f32`, natural logarithm |
+
+    `heads` and `value_dim` are static, the other sizes may be dynamic. Parts
+    are best kept in `f32`; `output` may be narrower than `outputs`.
+
+    A part whose log-sum-exp is -inf has seen no key: it counts for nothing,
+    whatever its output holds, NaN included. A row in which all parts are such
+    has output 0 and log-sum-exp -inf. A log-sum-exp of NaN or +inf makes the
+    output and the log-sum-exp of its row NaN.
+
+    Example: two parts or more, computed in `f32`, for a model in `bf16`:
+
+    ```mlir
+    %o, %lse = attn.combine %outputs, %lses
+      : (tensor<?x?x32x?x128xf32>, tensor<?x?x32x?xf32>)
+     -> (tensor<?x32x?x128xbf16>, tensor<?x32x?xf32>)
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$outputs, AnyRankedTensor:$lses);
+  let results = (outs AnyRankedTensor:$output, Optional<AnyRankedTensor>:$lse);
+  let assemblyFormat = [{
+    $outputs `,` $lses attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getHeads() { return getOutputs().getType().getDimSize(2); }
+    int64_t getValueDim() { return getOutputs().getType().getDimSize(4); }
+  }];
+}
+
 def Attn_LengthKind : I32Enum<"LengthKind", "which length", [
     I32EnumCase<"query", 0>, I32EnumCase<"key", 1>]> {
   let cppNamespace = "::mlir::attn";

@@ -148,6 +148,9 @@ typedef struct attn_options {
   attn_allocate allocate;
   attn_deallocate deallocate;
   void *allocate_context;
+  /* Kernels that the engine keeps in memory; 0: 1024.  Those that were not
+   * asked for for the longest time go first; an attn_kernel keeps its own. */
+  int64_t max_kernels;
 } attn_options;
 
 /* What an engine has done since it was created. */

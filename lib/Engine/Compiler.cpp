@@ -195,7 +195,8 @@ Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
                     [](mlir::func::FuncOp function) {
                       return function->hasAttr("attn.algorithm");
                     }))
-    return failure(name + ": the module has no function with attn.attention",
+    return failure(name + ": the module has no function with attn.attention or "
+                          "attn.combine",
                    ATTN_ERROR_UNSUPPORTED);
   if (emit == Emit::tile)
     return print();

@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Checks the inputs of an entry, evaluates masks, and counts kept keys and
-// visited tiles.
+// Checks the inputs of an entry, evaluates masks, and counts kept keys.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,7 +31,7 @@ using llvm::Twine;
 // Inputs
 //===----------------------------------------------------------------------===//
 
-static std::string shapeText(ArrayRef<int64_t> shape) {
+std::string shapeText(ArrayRef<int64_t> shape) {
   return "[" +
          llvm::join(llvm::map_range(shape,
                                     [](int64_t size) {
@@ -74,6 +73,21 @@ static Expected<Array> checkInput(mlir::func::FuncOp entry, unsigned number,
   return rounded;
 }
 
+Expected<std::vector<Array>> checkInputs(mlir::func::FuncOp entry,
+                                         ArrayRef<Array> inputs) {
+  if (inputs.size() != entry.getNumArguments())
+    return opError(entry, Twine(inputs.size()) + " inputs were given for " +
+                              Twine(entry.getNumArguments()) + " arguments");
+  std::vector<Array> rounded;
+  for (unsigned number = 0; number < inputs.size(); ++number) {
+    Expected<Array> input = checkInput(entry, number, inputs[number]);
+    if (!input)
+      return input.takeError();
+    rounded.push_back(std::move(*input));
+  }
+  return rounded;
+}
+
 Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
                                                    ArrayRef<Array> inputs,
                                                    const Options &options) {
@@ -87,17 +101,11 @@ Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
     return opError(entry, "has " + Twine(ops) +
                               " attn.attention ops, the reference evaluates "
                               "entries with exactly one");
-  if (inputs.size() != entry.getNumArguments())
-    return opError(entry, Twine(inputs.size()) + " inputs were given for " +
-                              Twine(entry.getNumArguments()) + " arguments");
-
   auto self = std::make_unique<Problem>();
-  for (unsigned number = 0; number < inputs.size(); ++number) {
-    Expected<Array> input = checkInput(entry, number, inputs[number]);
-    if (!input)
-      return input.takeError();
-    self->inputs.push_back(std::move(*input));
-  }
+  Expected<std::vector<Array>> checked = checkInputs(entry, inputs);
+  if (!checked)
+    return checked.takeError();
+  self->inputs = std::move(*checked);
   Environment environment{entry, self->inputs, 0, 0, options.inFloat};
   const std::pair<mlir::Value, const Array **> operands[] = {
       {op.getQuery(), &self->query},
@@ -266,79 +274,6 @@ Expected<std::vector<int64_t>> keptCounts(mlir::func::FuncOp entry,
     return error;
   for (int64_t row = needed; row < rows; ++row)
     counts[row] = counts[row - needed];
-  return counts;
-}
-
-TileCounts visitedTiles(
-    const Geometry &sizes, int64_t tileQ, int64_t tileKv,
-    llvm::function_ref<bool(int64_t b, int64_t h, int64_t i, int64_t j)> kept) {
-  TileCounts counts;
-  int64_t group = sizes.queryHeads / sizes.kvHeads;
-  int64_t rows = sizes.queries * group;
-  for (int64_t bg = 0; bg < sizes.batch * sizes.kvHeads; ++bg)
-    for (int64_t r0 = 0; r0 < rows; r0 += tileQ)
-      for (int64_t j0 = 0; j0 < sizes.keys; j0 += tileKv) {
-        bool any = false, all = j0 + tileKv <= sizes.keys;
-        for (int64_t r = r0; r < std::min(r0 + tileQ, rows); ++r)
-          for (int64_t j = j0; j < std::min(j0 + tileKv, sizes.keys); ++j) {
-            bool keep =
-                kept(bg / sizes.kvHeads, bg % sizes.kvHeads * group + r % group,
-                     r / group, j);
-            any |= keep;
-            all &= keep;
-          }
-        counts.total += 1;
-        counts.visited += any;
-        counts.full += any && all;
-      }
-  return counts;
-}
-
-Expected<TileCounts> visitedTiles(mlir::func::FuncOp entry,
-                                  ArrayRef<Array> inputs, int64_t tileQ,
-                                  int64_t tileKv) {
-  Expected<std::unique_ptr<Problem>> made =
-      Problem::create(entry, inputs, {/*needsData=*/false, /*inFloat=*/false});
-  if (!made)
-    return made.takeError();
-  const Problem &problem = **made;
-  const Geometry &sizes = problem.sizes;
-  int64_t group = sizes.queryHeads / sizes.kvHeads;
-  int64_t kvHeads = sizes.batch * sizes.kvHeads;
-  // The mask of one KV head, [heads][Sq][Skv].  Without a dependence on the
-  // head, one matrix stands for all.
-  bool perHead = problem.maskDependsOnHead();
-  int64_t heads = perHead ? group : 1;
-  std::vector<uint8_t> keep(heads * sizes.queries * sizes.keys);
-  TileCounts counts;
-  for (int64_t bg = 0; bg < kvHeads; ++bg) {
-    int64_t b = bg / sizes.kvHeads, g = bg % sizes.kvHeads;
-    int64_t rows = heads * sizes.queries;
-    Failure failure;
-    onAllCores(rows, [&](llvm::function_ref<int64_t()> next) {
-      Frames frames(problem, sizes.keys);
-      KeyRange range;
-      for (int64_t row = next(); row < rows; row = next())
-        if (!problem.mask(frames, b, g * group + row / sizes.queries,
-                          row % sizes.queries, keep.data() + row * sizes.keys,
-                          range))
-          return failure.record(frames);
-    });
-    if (Error error = failure.take())
-      return error;
-    TileCounts one =
-        visitedTiles({1, group, 1, sizes.queries, sizes.keys}, tileQ, tileKv,
-                     [&](int64_t, int64_t h, int64_t i, int64_t j) -> bool {
-                       int64_t head = perHead ? h : 0;
-                       return keep[(head * sizes.queries + i) * sizes.keys + j];
-                     });
-    int64_t times = perHead ? 1 : kvHeads;
-    counts.total += times * one.total;
-    counts.visited += times * one.visited;
-    counts.full += times * one.full;
-    if (!perHead)
-      break;
-  }
   return counts;
 }
 

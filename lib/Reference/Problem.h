@@ -26,6 +26,15 @@ struct KeyRange {
 
 struct Frames;
 
+/// "[1, 32, ?]".
+std::string shapeText(llvm::ArrayRef<int64_t> shape);
+
+/// The inputs of an entry, rounded to the element types of its arguments. An
+/// error if their number, a shape or a number of values does not fit; arrays
+/// without values are allowed.
+llvm::Expected<std::vector<Array>> checkInputs(mlir::func::FuncOp entry,
+                                               llvm::ArrayRef<Array> inputs);
+
 /// An attention op and its inputs.
 struct Problem {
   struct Options {

@@ -14,6 +14,7 @@
 
 #include "attn/Reference/Reference.h"
 
+#include "Combine.h"
 #include "Problem.h"
 #include "llvm/ADT/STLExtras.h"
 #include <algorithm>
@@ -311,6 +312,16 @@ Error Attention<T>::run() {
 }
 
 Expected<Result> evaluate(mlir::func::FuncOp entry, ArrayRef<Array> inputs) {
+  if (hasCombine(entry)) {
+    Expected<Combined<double>> combined = combine<double>(entry, inputs);
+    if (!combined)
+      return combined.takeError();
+    std::vector<int64_t> rows = combined->shape;
+    rows.pop_back();
+    return Result{{std::move(combined->shape), std::move(combined->output)},
+                  {std::move(rows), std::move(combined->lse)},
+                  std::move(combined->kept)};
+  }
   Expected<std::unique_ptr<Problem>> problem =
       Problem::create(entry, inputs, {/*needsData=*/true, /*inFloat=*/false});
   if (!problem)
@@ -331,6 +342,13 @@ Expected<Result> evaluate(mlir::func::FuncOp entry, ArrayRef<Array> inputs) {
 
 Expected<std::vector<float>> plainAttention(mlir::func::FuncOp entry,
                                             ArrayRef<Array> inputs) {
+  if (hasCombine(entry)) {
+    Expected<Combined<float>> combined = combine<float>(entry, inputs);
+    if (!combined)
+      return combined.takeError();
+    roundNarrow(combined->output, combined->elementType);
+    return std::move(combined->output);
+  }
   Expected<std::unique_ptr<Problem>> problem =
       Problem::create(entry, inputs, {/*needsData=*/true, /*inFloat=*/true});
   if (!problem)

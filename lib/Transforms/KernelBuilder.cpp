@@ -12,6 +12,7 @@
 
 #include "KernelBuilder.h"
 
+#include "TilePieces.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -21,30 +22,6 @@
 
 using namespace mlir;
 using namespace mlir::tile;
-
-static constexpr double kLn2 = 0.6931471805599453;
-
-//===----------------------------------------------------------------------===//
-// Small pieces
-//===----------------------------------------------------------------------===//
-
-static Value constantIndex(OpBuilder &builder, Location loc, int64_t value) {
-  return arith::ConstantIndexOp::create(builder, loc, value);
-}
-
-static Value constantF32(OpBuilder &builder, Location loc, double value) {
-  return arith::ConstantOp::create(
-      builder, loc, builder.getFloatAttr(builder.getF32Type(), value));
-}
-
-/// A tile with the same value everywhere.
-static Value splat(OpBuilder &builder, Location loc, TileType type,
-                   double value) {
-  return MapOp::create(builder, loc, type, ValueRange(), ValueRange(),
-                       [&](OpBuilder &b, Location l, ValueRange) {
-                         return constantF32(b, l, value);
-                       });
-}
 
 /// exp2(a - b); the probability of a score, or the factor between two maxima.
 static Value exp2Difference(OpBuilder &builder, Location loc, TileType type,
@@ -56,32 +33,6 @@ static Value exp2Difference(OpBuilder &builder, Location loc, TileType type,
         return math::Exp2Op::create(nested, l, d);
       });
 }
-
-static Value multiply(OpBuilder &builder, Location loc, Value a, Value b) {
-  return MapOp::create(
-      builder, loc, a.getType(), {a, b}, ValueRange(),
-      [&](OpBuilder &nested, Location l, ValueRange args) -> Value {
-        return arith::MulFOp::create(nested, l, args[0], args[1]);
-      });
-}
-
-/// 1 / x, or 0 where x is 0: a row without keys has output 0.
-static Value reciprocalOrZero(OpBuilder &builder, Location loc, Value x) {
-  return MapOp::create(
-      builder, loc, x.getType(), {x}, ValueRange(),
-      [&](OpBuilder &nested, Location l, ValueRange args) -> Value {
-        Value zero = constantF32(nested, l, 0.0);
-        Value one = constantF32(nested, l, 1.0);
-        Value empty = arith::CmpFOp::create(
-            nested, l, arith::CmpFPredicate::OEQ, args[0], zero);
-        Value inverse = arith::DivFOp::create(nested, l, one, args[0]);
-        return arith::SelectOp::create(nested, l, empty, zero, inverse);
-      });
-}
-
-/// The start value of a row maximum. It is finite, so that exp2(-inf - m) is 0
-/// and not NaN as long as a row has seen no key; no finite score is below it.
-static constexpr double kLowest = -std::numeric_limits<float>::max();
 
 TileType KernelBuilder::tileType(int64_t rows, int64_t cols) {
   return TileType::get(op.getContext(), rows, cols,

@@ -12,6 +12,7 @@
 
 #include "ScoreRegion.h"
 
+#include "TilePieces.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -25,7 +26,6 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-static constexpr double kLog2E = 1.4426950408889634;
 
 FailureOr<SmallVector<BlockArgument>>
 mlir::tile::collectCaptures(attn::AttentionOp op) {

@@ -7,14 +7,16 @@
 //===----------------------------------------------------------------------===//
 //
 // Replaces functions on tensors by functions that launch tile kernels on
-// memrefs.
+// memrefs: the pass, and what it does to attn.attention.
 //
 //===----------------------------------------------------------------------===//
 
 #include "attn/Transforms/Passes.h"
 
+#include "EntryFunction.h"
 #include "KernelBuilder.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "TileCombine.h"
+#include "TilePieces.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -29,180 +31,45 @@ namespace {
 
 enum class Algorithm { standard, memoryEfficient, flash };
 
-/// The memref that stands for a tensor: any strides, the innermost dimension
-/// contiguous.
-MemRefType toMemRef(RankedTensorType type) {
-  SmallVector<int64_t> strides(type.getRank(), ShapedType::kDynamic);
-  if (!strides.empty())
-    strides.back() = 1;
-  return MemRefType::get(
-      type.getShape(), type.getElementType(),
-      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides));
-}
-
-/// Rewrites one function.
-class EntryBuilder {
+/// Rewrites a function with an attn.attention.
+class AttentionTiler {
 public:
-  EntryBuilder(func::FuncOp function, attn::AttentionOp op, int64_t tileQ,
-               int64_t tileKv)
-      : function(function), op(op), tileQ(tileQ), tileKv(tileKv) {}
+  AttentionTiler(func::FuncOp function, attn::AttentionOp op, int64_t tileQ,
+                 int64_t tileKv)
+      : function(function), op(op), tileQ(tileQ), tileKv(tileKv),
+        entry(function, describe(op)) {}
 
   LogicalResult run(Algorithm algorithm, StringRef algorithmName);
 
 private:
-  LogicalResult checkFunction();
-  void nameArguments();
-  StringAttr argumentName(Value tensor) const;
-  func::FuncOp createEntry(StringRef algorithmName);
-  Value buildScoresBytes(OpBuilder &builder, Location loc, Block &entry);
-  void createWorkspaceFunction(bool needsScores);
+  static EntryOperation describe(attn::AttentionOp op);
+  Value buildScoresBytes(OpBuilder &builder, Location loc, Block &arguments);
   void launch(OpBuilder &builder, KernelOp kernel, Value count,
               const KernelData<Value> &data);
 
   func::FuncOp function;
   attn::AttentionOp op;
   int64_t tileQ, tileKv;
-  SmallVector<StringAttr> names;        // of the inputs
-  SmallVector<BlockArgument> captures;  // arguments that regions use
-  SmallVector<unsigned> resultOfReturn; // result of op that is returned n-th
+  EntryFunction entry;
+  SmallVector<BlockArgument> captures; // arguments that regions use
 };
 
 } // namespace
 
-/// The function must be nothing but the attention and what its regions use.
-LogicalResult EntryBuilder::checkFunction() {
-  if (op.getMaskAttr() || op.getScoreAttr())
-    return op.emitOpError() << "still has a mask or score attribute; run "
-                               "attn-expand-variant first";
-  for (Value operand : {op.getQuery(), op.getKey(), op.getValue()})
-    if (!isa<BlockArgument>(operand))
-      return op.emitOpError() << "query, key and value must be arguments of "
-                                 "the function";
-  if (!llvm::hasSingleElement(function.getBody()))
-    return function.emitError()
-           << "a function with attn.attention must be a single block";
-  Block &body = function.getBody().front();
-  auto ret = dyn_cast<func::ReturnOp>(body.getTerminator());
-  if (!ret)
-    return body.getTerminator()->emitError()
-           << "a function with attn.attention must end with func.return";
-  for (Operation &other : body.without_terminator())
-    if (&other != op && !isMemoryEffectFree(&other))
-      return other.emitError() << "has side effects; a function with "
-                                  "attn.attention may hold only what its "
-                                  "regions use";
-  if (!SymbolTable::symbolKnownUseEmpty(function,
-                                        function->getParentOfType<ModuleOp>()))
-    return function.emitError()
-           << "a function with attn.attention becomes an entry of the runtime "
-              "and cannot be called from other functions";
-  for (Value returned : ret.getOperands()) {
-    auto result = dyn_cast<OpResult>(returned);
-    if (!result || result.getOwner() != op)
-      return ret.emitError() << "a function with attn.attention must return "
-                                "its results and nothing else";
-    if (llvm::is_contained(resultOfReturn, result.getResultNumber()))
-      return ret.emitError() << "returns a result of attn.attention twice";
-    resultOfReturn.push_back(result.getResultNumber());
-  }
-  if (!llvm::is_contained(resultOfReturn, 0u))
-    return ret.emitError() << "must return the output of attn.attention";
-  for (Type type : function.getArgumentTypes())
-    if (!isa<RankedTensorType>(type) && !type.isIntOrIndexOrFloat())
-      return function.emitError() << "takes an argument of type " << type
-                                  << "; allowed are ranked tensors and scalars";
-  FailureOr<SmallVector<BlockArgument>> collected = collectCaptures(op);
-  if (failed(collected))
-    return failure();
-  captures = *collected;
-  return success();
-}
-
-/// Names each argument: by its attribute attn.name, else by what it is.
-void EntryBuilder::nameArguments() {
-  MLIRContext *context = function.getContext();
-  for (BlockArgument argument : function.getArguments()) {
-    unsigned number = argument.getArgNumber();
-    auto name = function.getArgAttrOfType<StringAttr>(number, "attn.name");
-    if (!name && argument == op.getQuery())
-      name = StringAttr::get(context, "query");
-    else if (!name && argument == op.getKey())
-      name = StringAttr::get(context, "key");
-    else if (!name && argument == op.getValue())
-      name = StringAttr::get(context, "value");
-    else if (!name)
-      name = StringAttr::get(context, "arg" + Twine(number));
-    names.push_back(name);
-  }
-}
-
-StringAttr EntryBuilder::argumentName(Value tensor) const {
-  return names[cast<BlockArgument>(tensor).getArgNumber()];
-}
-
-/// Creates the function on memrefs next to the old one. What a caller must
-/// know about its arguments is in attributes, from which the manifest of a
-/// payload is made.
-func::FuncOp EntryBuilder::createEntry(StringRef algorithmName) {
-  OpBuilder builder(function);
-  Location loc = function.getLoc();
-  SmallVector<Type> types;
-  SmallVector<DictionaryAttr> attributes;
-  auto add = [&](Type type, Attribute name, StringRef role,
-                 ArrayAttr shape = {}) {
-    types.push_back(type);
-    SmallVector<NamedAttribute> attrs = {
-        builder.getNamedAttr("attn.name", name),
-        builder.getNamedAttr("attn.role", builder.getStringAttr(role))};
-    if (shape)
-      attrs.push_back(builder.getNamedAttr("attn.shape", shape));
-    attributes.push_back(builder.getDictionaryAttr(attrs));
-  };
-  for (BlockArgument argument : function.getArguments()) {
-    auto tensor = dyn_cast<RankedTensorType>(argument.getType());
-    add(tensor ? Type(toMemRef(tensor)) : argument.getType(),
-        names[argument.getArgNumber()], "input");
-  }
-  StringRef query = argumentName(op.getQuery()).getValue();
-  for (unsigned result : resultOfReturn) {
-    auto type = cast<RankedTensorType>(op->getResult(result).getType());
-    SmallVector<Attribute> shape;
-    for (auto [dim, size] : llvm::enumerate(type.getShape()))
-      if (ShapedType::isDynamic(size))
-        shape.push_back(builder.getStringAttr(query + "[" + Twine(dim) + "]"));
-      else
-        shape.push_back(builder.getI64IntegerAttr(size));
-    add(toMemRef(type), builder.getStringAttr(result == 0 ? "output" : "lse"),
-        "output", builder.getArrayAttr(shape));
-  }
-  add(MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()),
-      builder.getStringAttr("workspace"), "workspace");
-
-  auto entry = func::FuncOp::create(builder, loc, function.getName(),
-                                    builder.getFunctionType(types, {}));
-  entry.setAllArgAttrs(attributes);
-  auto dimName = [&](Value tensor, int64_t dim) {
-    return builder.getStringAttr(argumentName(tensor).getValue() + "[" +
-                                 Twine(dim) + "]");
-  };
+EntryOperation AttentionTiler::describe(attn::AttentionOp op) {
   Value q = op.getQuery(), k = op.getKey(), v = op.getValue();
-  Attribute batches =
-      builder.getArrayAttr({dimName(q, 0), dimName(k, 0), dimName(v, 0)});
-  Attribute keys = builder.getArrayAttr({dimName(k, 2), dimName(v, 2)});
-  entry->setAttr("attn.equal_dims", builder.getArrayAttr({batches, keys}));
-  entry->setAttr("attn.algorithm", builder.getStringAttr(algorithmName));
-  entry->setAttr("attn.tile_q", builder.getI64IntegerAttr(tileQ));
-  entry->setAttr("attn.tile_kv", builder.getI64IntegerAttr(tileKv));
-  entry.addEntryBlock();
-  return entry;
+  return {op,
+          {{q, "query"}, {k, "key"}, {v, "value"}},
+          {{{q, 0}, {k, 0}, {v, 0}}, {{k, 2}, {v, 2}}},
+          {q, 0}};
 }
 
 /// Bytes of all scores: batch * query heads * queries * keys * 4.
-Value EntryBuilder::buildScoresBytes(OpBuilder &builder, Location loc,
-                                     Block &entry) {
+Value AttentionTiler::buildScoresBytes(OpBuilder &builder, Location loc,
+                                       Block &arguments) {
   auto dim = [&](Value tensor, int64_t number) -> Value {
     Value memref =
-        entry.getArgument(cast<BlockArgument>(tensor).getArgNumber());
+        arguments.getArgument(cast<BlockArgument>(tensor).getArgNumber());
     return memref::DimOp::create(builder, loc, memref, number);
   };
   Value bytes = arith::ConstantIndexOp::create(builder, loc, 4);
@@ -212,55 +79,44 @@ Value EntryBuilder::buildScoresBytes(OpBuilder &builder, Location loc,
   return bytes;
 }
 
-void EntryBuilder::createWorkspaceFunction(bool needsScores) {
-  OpBuilder builder(function);
-  Location loc = function.getLoc();
-  SmallVector<Type> types;
-  for (Type type : function.getArgumentTypes()) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    types.push_back(tensor ? Type(toMemRef(tensor)) : type);
-  }
-  auto workspace = func::FuncOp::create(
-      builder, loc, (function.getName() + "_workspace").str(),
-      builder.getFunctionType(types, builder.getIndexType()));
-  Block *block = workspace.addEntryBlock();
-  builder.setInsertionPointToEnd(block);
-  Value bytes = needsScores ? buildScoresBytes(builder, loc, *block)
-                            : arith::ConstantIndexOp::create(builder, loc, 0);
-  func::ReturnOp::create(builder, loc, bytes);
-}
-
-void EntryBuilder::launch(OpBuilder &builder, KernelOp kernel, Value count,
-                          const KernelData<Value> &data) {
+void AttentionTiler::launch(OpBuilder &builder, KernelOp kernel, Value count,
+                            const KernelData<Value> &data) {
   LaunchOp::create(builder, op.getLoc(),
                    FlatSymbolRefAttr::get(kernel.getSymNameAttr()), count,
                    data.flat());
 }
 
-LogicalResult EntryBuilder::run(Algorithm algorithm, StringRef algorithmName) {
-  if (failed(checkFunction()))
+LogicalResult AttentionTiler::run(Algorithm algorithm,
+                                  StringRef algorithmName) {
+  if (op.getMaskAttr() || op.getScoreAttr())
+    return op.emitOpError() << "still has a mask or score attribute; run "
+                               "attn-expand-variant first";
+  if (failed(entry.check()))
     return failure();
-  nameArguments();
-  Location loc = op.getLoc();
+  FailureOr<SmallVector<BlockArgument>> collected = collectCaptures(op);
+  if (failed(collected))
+    return failure();
+  captures = *collected;
   StringRef name = function.getName();
-  func::FuncOp entry = createEntry(algorithmName);
-  createWorkspaceFunction(algorithm == Algorithm::standard);
-  Block &block = entry.getBody().front();
-  auto argument = [&](Value tensor) -> Value {
-    return block.getArgument(cast<BlockArgument>(tensor).getArgNumber());
-  };
+  entry.create(algorithmName, tileQ, tileKv);
+  entry.createWorkspaceFunction(
+      [&](OpBuilder &builder, Location loc, Block &arguments) {
+        return algorithm == Algorithm::standard
+                   ? buildScoresBytes(builder, loc, arguments)
+                   : constantIndex(builder, loc, 0);
+      });
 
   KernelData<Value> all;
-  all.query = argument(op.getQuery());
-  all.key = argument(op.getKey());
-  all.value = argument(op.getValue());
-  for (auto [position, result] : llvm::enumerate(resultOfReturn))
-    (result == 0 ? all.output : all.lse) =
-        block.getArgument(function.getNumArguments() + position);
+  all.query = entry.getInput(op.getQuery());
+  all.key = entry.getInput(op.getKey());
+  all.value = entry.getInput(op.getValue());
+  all.output = entry.getResult(0);
+  all.lse = entry.getResult(1);
   for (BlockArgument capture : captures)
-    all.captures.push_back(argument(capture));
+    all.captures.push_back(entry.getInput(capture));
 
-  OpBuilder builder = OpBuilder::atBlockEnd(&block);
+  Location loc = op.getLoc();
+  OpBuilder builder = entry.getBodyBuilder();
   KernelBuilder kernels(op, captures, tileQ, tileKv);
   Value count = kernels.buildTaskCount(builder, loc, all.query);
   OpBuilder moduleBuilder(function);
@@ -286,7 +142,7 @@ LogicalResult EntryBuilder::run(Algorithm algorithm, StringRef algorithmName) {
     launch(builder, kernel, count, all);
   } else {
     // Scores as [batch, kv_heads, queries * group, keys] in the workspace.
-    Value workspace = block.getArguments().back();
+    Value workspace = entry.getWorkspace();
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
     Value batch = memref::DimOp::create(builder, loc, all.query, 0);
     Value queries = memref::DimOp::create(builder, loc, all.query, 2);
@@ -318,8 +174,7 @@ LogicalResult EntryBuilder::run(Algorithm algorithm, StringRef algorithmName) {
                                typesOf(third)),
            count, third);
   }
-  func::ReturnOp::create(builder, loc);
-  function.erase();
+  entry.finish();
   return success();
 }
 
@@ -350,22 +205,32 @@ struct TileAttention : tile::impl::AttnTilePassBase<TileAttention> {
     }
     for (auto function :
          llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
-      SmallVector<attn::AttentionOp> attentions;
-      function.walk([&](attn::AttentionOp op) { attentions.push_back(op); });
-      if (attentions.empty())
+      SmallVector<Operation *> found;
+      function.walk([&](Operation *op) {
+        if (isa<attn::AttentionOp, attn::CombineOp>(op))
+          found.push_back(op);
+      });
+      if (found.empty())
         continue;
-      if (attentions.size() > 1) {
-        attentions[1].emitOpError()
-            << "is the second one in function '" << function.getName()
-            << "'; attn-tile takes one in a function";
+      if (found.size() > 1) {
+        found[1]->emitOpError()
+            << "is the second attention or combination in function '"
+            << function.getName() << "'; attn-tile takes one in a function";
         return signalPassFailure();
       }
-      bool unmasked = attentions[0].getMaskMod().empty();
-      int64_t keys = unmasked && unmaskedTileKv != 0 ? unmaskedTileKv : tileKv;
-      if (failed(EntryBuilder(function, attentions[0], tileQ, keys)
-                     .run(*parsed, algorithm)))
+      if (failed(run(function, found.front(), *parsed)))
         return signalPassFailure();
     }
+  }
+
+  LogicalResult run(func::FuncOp function, Operation *op, Algorithm parsed) {
+    if (auto combine = dyn_cast<attn::CombineOp>(op))
+      return tileCombine(function, combine, tileQ);
+    auto attention = cast<attn::AttentionOp>(op);
+    bool unmasked = attention.getMaskMod().empty();
+    int64_t keys = unmasked && unmaskedTileKv != 0 ? unmaskedTileKv : tileKv;
+    return AttentionTiler(function, attention, tileQ, keys)
+        .run(parsed, algorithm);
   }
 };
 } // namespace

@@ -64,15 +64,10 @@ Status ArgumentSlots::setTensor(size_t argument, const attn_tensor &tensor) {
   if (Status status = checkHeader(tensor, entry->arguments[argument].name);
       !status)
     return status;
-  GivenArgument view;
-  view.isTensor = true;
-  view.type = static_cast<ElementType>(tensor.type);
-  view.data = tensor.data;
-  view.rank = view.numStrides = static_cast<size_t>(tensor.rank);
-  view.shape = tensor.shape;
-  view.strides = tensor.strides;
-  if (Status status = ArgumentChecker(*entry).checkArgument(argument, view,
-                                                            /*withData=*/true);
+  TensorView view{tensor.data, static_cast<ElementType>(tensor.type),
+                  tensor.rank, tensor.shape, tensor.strides};
+  if (Status status = ArgumentChecker(*entry).checkTensor(argument, view,
+                                                          /*withData=*/true);
       !status)
     return status;
 
@@ -80,12 +75,12 @@ Status ArgumentSlots::setTensor(size_t argument, const attn_tensor &tensor) {
   words[0] = words[1] =
       static_cast<int64_t>(reinterpret_cast<intptr_t>(tensor.data));
   words[2] = 0;
-  std::memcpy(words + 3, tensor.shape, view.rank * sizeof(int64_t));
-  std::memcpy(words + 3 + view.rank, tensor.strides,
-              view.rank * sizeof(int64_t));
+  size_t rank = static_cast<size_t>(tensor.rank);
+  std::memcpy(words + 3, tensor.shape, rank * sizeof(int64_t));
+  std::memcpy(words + 3 + rank, tensor.strides, rank * sizeof(int64_t));
   // Kernels rely on an innermost stride of 1 even where it does not matter.
-  if (view.rank > 0)
-    words[3 + 2 * view.rank - 1] = 1;
+  if (rank > 0)
+    words[3 + 2 * rank - 1] = 1;
   isSet |= bit;
   return Status::success();
 }
@@ -102,9 +97,11 @@ Status ArgumentSlots::check() const {
     return failure("'" + entry->name + "' was called without " + missing +
                    "; it takes " + listArguments(*entry));
   }
-  return ArgumentChecker(*entry).checkSizes(
-      [this](ManifestDimRef ref) { return size(ref); },
-      /*withOutputs=*/true);
+  ArgumentChecker checker(*entry);
+  auto sizeOf = [this](ManifestDimRef ref) { return size(ref); };
+  if (Status status = checker.checkEqualSizes(sizeOf); !status)
+    return status;
+  return checker.checkOutputSizes(sizeOf);
 }
 
 //===----------------------------------------------------------------------===//
@@ -165,11 +162,10 @@ attn_status attn_args_tensor(attn_args *args, const char *name,
 static Failure failKind(const ManifestEntry &entry, size_t number,
                         const char *given) {
   const ManifestArgument &described = entry.arguments[number];
-  return failure("argument " + std::to_string(number + 1) + " '" +
-                 described.name + "' of '" + entry.name + "': " + given +
-                 " was given, expected " +
-                 (described.isTensor ? "a tensor of " : "a value of type ") +
-                 elementTypeName(described.type));
+  return ArgumentChecker(entry).fail(
+      number, std::string(given) + " was given, expected " +
+                  (described.isTensor ? "a tensor of " : "a value of type ") +
+                  elementTypeName(described.type));
 }
 
 static Status setInt(ArgumentSlots &slots, size_t number, int64_t value) {
@@ -182,10 +178,9 @@ static Status setInt(ArgumentSlots &slots, size_t number, int64_t value) {
     return failKind(*slots.entry, number, "an integer");
   if ((type == ElementType::i1 && value != 0 && value != 1) ||
       (type == ElementType::i32 && value != static_cast<int32_t>(value)))
-    return failure("argument " + std::to_string(number + 1) + " '" +
-                   described.name + "' of '" + slots.entry->name +
-                   "': " + std::to_string(value) + " does not fit in " +
-                   elementTypeName(type));
+    return ArgumentChecker(*slots.entry)
+        .fail(number, std::to_string(value) + " does not fit in " +
+                          elementTypeName(type));
   // Little-endian: the low bytes are those of the narrower types.
   *slots.slot(number) = value;
   slots.isSet |= uint64_t(1) << number;

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Handles.h"
+#include "devices/cpu/Tasks.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -90,6 +91,7 @@ static CacheOptions cacheOptions(EngineState &state) {
     cache.directory = directory;
     cache.useDirectory = !cache.directory.empty();
   }
+  cache.maxKernels = state.options.max_kernels;
   // The state owns the cache, so that it is there whenever the cache warns.
   cache.warn = [&state](const std::string &sentence) {
     state.log(ATTN_LOG_WARNING, sentence);
@@ -155,7 +157,6 @@ static Status checkDevice(const char *device) {
 }
 
 static Status checkOptions(const attn_options &options) {
-  constexpr int32_t maxThreads = 1024;
   if (options.threads < 0 || options.threads > maxThreads)
     return failure("the number of threads is " +
                    std::to_string(options.threads) + ", expected 1 to " +
@@ -163,6 +164,9 @@ static Status checkOptions(const attn_options &options) {
   if (options.jit != ATTN_JIT_ALLOW && options.jit != ATTN_JIT_NEVER)
     return failure("jit is " + std::to_string(options.jit) +
                    ", expected ATTN_JIT_ALLOW or ATTN_JIT_NEVER");
+  if (options.max_kernels < 0)
+    return failure("max_kernels is " + std::to_string(options.max_kernels) +
+                   ", expected at least 1, or 0 for 1024");
   if (!options.allocate != !options.deallocate)
     return failure("only one of the hooks allocate and deallocate is given; "
                    "give both, or none");
@@ -181,8 +185,9 @@ attn_status attn_engine_create(const char *device, const attn_options *options,
     if (Status status = checkOptions(chosen); !status)
       return fail(error, status.takeFailure(), ATTN_ERROR_ARGUMENTS);
     auto state = std::make_shared<EngineState>(chosen);
-    state->threads =
-        chosen.threads ? chosen.threads : std::min(availableProcessors(), 1024);
+    state->threads = chosen.threads
+                         ? chosen.threads
+                         : std::min(availableProcessors(), maxThreads);
     *engine = new attn_engine{std::move(state)};
     return ATTN_OK;
   });

@@ -9,6 +9,7 @@
 #include "Launch.h"
 
 #include "ArgumentChecker.h"
+#include "devices/cpu/Tasks.h"
 
 #include <algorithm>
 #include <cstring>
@@ -21,32 +22,16 @@ using namespace attn::api;
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// The tasks of one launch, shared by the workers that take part in it.
-struct Tasks {
-  attn_cpu_task task;
-  void *const *arguments;
-  int64_t count;
-  char *arenas;
-  int64_t arenaStride;
-  /// Set when the fields above are, and read by each worker first: the order of
-  /// things is then visible to tools that cannot see into what hands the work
-  /// over (ThreadSanitizer and oneTBB).
-  std::atomic<bool> isReady{false};
-  /// The next unit of work.  Taken one by one, so that work starts in order and
-  /// long tasks at the front are balanced by short ones at the end.
-  std::atomic<int64_t> next{0};
-  /// Workers that have left: what they wrote is visible to whoever has seen all
-  /// of them leave, whatever the host's parallelFor does.
-  std::atomic<int64_t> left{0};
+/// Scratch memory of a launch: that of a worker is `stride` bytes from the
+/// next.
+struct Arenas {
+  char *memory = nullptr;
+  int64_t stride = 0;
 
-  void work(int64_t worker) {
-    if (!isReady.load(std::memory_order_acquire))
-      return;
-    char *arena = arenas + worker * arenaStride;
+  void *operator()(int64_t worker) const {
+    char *arena = memory + worker * stride;
     std::memset(arena, 0, ATTN_CPU_COUNTER_BYTES);
-    for (int64_t index; (index = next.fetch_add(1)) < count;)
-      task(arguments, index, arena);
-    left.fetch_add(1, std::memory_order_release);
+    return arena;
   }
 };
 
@@ -68,7 +53,8 @@ public:
   Status status = Status::success();
 
 private:
-  bool findArenas(int64_t workers, int64_t arenaBytes, Tasks &tasks);
+  /// Its memory is null if there is none.
+  Arenas findArenas(int64_t workers, int64_t arenaBytes);
 
   EngineState &engine;
   const Scratch &scratch;
@@ -84,22 +70,20 @@ int64_t attn::api::arenaStrideFor(int64_t arenaBytes) {
   return (arenaBytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment;
 }
 
-bool Run::findArenas(int64_t workers, int64_t arenaBytes, Tasks &tasks) {
-  tasks.arenas = scratch.arenas;
-  tasks.arenaStride = scratch.arenaStride;
-  if (tasks.arenas)
-    return arenaBytes <= scratch.arenaStride;
-  tasks.arenaStride = arenaStrideFor(arenaBytes);
-  size_t bytes = static_cast<size_t>(tasks.arenaStride * workers);
+Arenas Run::findArenas(int64_t workers, int64_t arenaBytes) {
+  if (scratch.arenas)
+    return {arenaBytes <= scratch.arenaStride ? scratch.arenas : nullptr,
+            scratch.arenaStride};
+  int64_t stride = arenaStrideFor(arenaBytes);
+  size_t bytes = static_cast<size_t>(stride * workers);
   if (block.bytes < bytes) {
     if (block.memory)
       engine.arenas.giveBack(block);
     block = engine.arenas.take(bytes);
   }
-  tasks.arenas = static_cast<char *>(block.memory);
   if (!block.memory)
     block.bytes = 0;
-  return tasks.arenas;
+  return {static_cast<char *>(block.memory), stride};
 }
 
 void Run::launch(attn_cpu_task task, void *const *arguments, int64_t count,
@@ -107,8 +91,8 @@ void Run::launch(attn_cpu_task task, void *const *arguments, int64_t count,
   if (!status || count <= 0)
     return;
   int64_t workers = std::min<int64_t>(threads, count);
-  Tasks tasks{task, arguments, count, /*arenas=*/nullptr, /*arenaStride=*/0};
-  if (!findArenas(workers, arenaBytes, tasks)) {
+  Arenas arenas = findArenas(workers, arenaBytes);
+  if (!arenas.memory) {
     status = failure("there is no scratch memory of " +
                          std::to_string(arenaStrideFor(arenaBytes)) +
                          " bytes for each of " + std::to_string(workers) +
@@ -116,20 +100,9 @@ void Run::launch(attn_cpu_task task, void *const *arguments, int64_t count,
                      ATTN_ERROR_OUT_OF_MEMORY);
     return;
   }
-  tasks.isReady.store(true, std::memory_order_release);
-  if (workers == 1) {
-    tasks.work(0);
-    return;
-  }
-  parallelFor.run(
-      parallelFor.self,
-      [](void *data, int64_t worker) {
-        static_cast<Tasks *>(data)->work(worker);
-      },
-      &tasks, workers);
-  if (int64_t left = tasks.left.load(std::memory_order_acquire);
-      left != workers)
-    status = failure("the hook parallelFor ran " + std::to_string(left) +
+  Tasks tasks(task, arguments, count, workers, arenas);
+  if (int64_t ran = tasks.run(parallelFor); ran != workers)
+    status = failure("the hook parallelFor ran " + std::to_string(ran) +
                          " of " + std::to_string(workers) +
                          " calls; it must run each one before it returns",
                      ATTN_ERROR_DEVICE);

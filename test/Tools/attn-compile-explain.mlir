@@ -4,7 +4,7 @@
 // CHECK: attend: batch 2, 256 queries, 512 keys, 4 heads on 2, head dimensions 64 and 64, f32
 // CHECK: device model genoa-core: 117 GFLOP/s, 29.5 GB/s, 1024 KiB on chip
 // CHECK: the mask keeps 787456 of 1048576 scores: 202 MFLOP are needed
-// CHECK: standard {{[ ]*}}memory-efficient {{[ ]*}}flash
+// CHECK: standard {{[ ]*}}memory-efficient {{[ ]*}}flash {{[ ]*}}flash-decoding
 // CHECK: FLOPs of products {{[ ]*}}268 M {{[ ]*}}315 M {{[ ]*}}210 M
 // CHECK: bytes moved to and from tiles
 // CHECK: query {{[ ]*}}524 kB {{[ ]*}}524 kB {{[ ]*}}524 kB
@@ -29,6 +29,9 @@
 // CHECK: @attend_attention: 64 tasks, 210 MFLOP
 // CHECK: pass 1 of the keys, in @attend_attention: of 1024 tiles, 64 with mask code, 736 without, 224 skipped
 // CHECK-NOT: pass 2
+// CHECK: flash-decoding: tiles of 32 rows x 32 keys
+// CHECK: @attend_attention_split: 64 tasks
+// CHECK: @attend_attention_combine: 64 tasks, 0 FLOP
 
 // Without lengths: 1024 of each. The module may follow, as after any flag.
 // RUN: attn-compile --explain %s | FileCheck %s --check-prefix=DEFAULT
@@ -36,8 +39,8 @@
 
 // A single query reads each key once.
 // RUN: attn-compile %s --explain=1:1:4096 | FileCheck %s --check-prefix=DECODE
-// DECODE: formula {{[ ]*}}N d + N^2 {{[ ]*}}N d {{[ ]*}}N d
-// DECODE: ratio {{[ ]*}}{{[0-9.]+}} {{[ ]*}}3.00 {{[ ]*}}2.00
+// DECODE: formula {{[ ]*}}N d + N^2 {{[ ]*}}N d {{[ ]*}}N d {{[ ]*}}N d + s d
+// DECODE: ratio {{[ ]*}}{{[0-9.]+}} {{[ ]*}}3.00 {{[ ]*}}2.00 {{[ ]*}}{{[0-9.]+}}
 
 // What fits on chip is moved once: everything on a device with much of it.
 // RUN: attn-compile %s --explain=1:1024:1024 --cpu=x86-64-v3 --device-model=this-cpu \

@@ -44,7 +44,7 @@ func.func @f(%q: !t) -> !t {
 
 func.func @f(%q: !t) -> !t {
   %0 = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
-  // expected-error@+1 {{is the second one in function 'f'; attn-tile takes one in a function}}
+  // expected-error@+1 {{is the second attention or combination in function 'f'; attn-tile takes one in a function}}
   %1 = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
   return %1 : !t
 }
@@ -149,7 +149,7 @@ func.func @f(%q: !t) -> !t {
 func.func private @seed() -> f32
 
 func.func @f(%q: !t) -> !t {
-  // expected-error@+1 {{has side effects; a function with attn.attention may hold only what its regions use}}
+  // expected-error@+1 {{has side effects; a function with attn.attention may hold only that and operations without side effects}}
   %seed = call @seed() : () -> f32
   %twice = arith.addf %seed, %seed : f32
   %o = attn.attention %q, %q, %q
@@ -164,7 +164,7 @@ func.func @f(%q: !t) -> !t {
 
 // Effects that the attention does not need are not dropped either.
 func.func @f(%q: !t, %m: memref<f32>, %x: f32) -> !t {
-  // expected-error@+1 {{has side effects; a function with attn.attention may hold only what its regions use}}
+  // expected-error@+1 {{has side effects; a function with attn.attention may hold only that and operations without side effects}}
   memref.store %x, %m[] : memref<f32>
   %o = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
   return %o : !t
@@ -193,4 +193,39 @@ func.func @f(%q: !t) -> !t {
 func.func @caller(%q: !t) -> !t {
   %o = call @f(%q) : (!t) -> !t
   return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+// A combination counts, too.
+func.func @f(%q: !t, %p: tensor<2x?x4x?x16xf32>, %l: tensor<2x?x4x?xf32>) -> !t {
+  %0 = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
+  // expected-error@+1 {{'attn.combine' op is the second attention or combination in function 'f'; attn-tile takes one in a function}}
+  %1 = attn.combine %p, %l : (tensor<2x?x4x?x16xf32>, tensor<2x?x4x?xf32>) -> !t
+  return %1 : !t
+}
+
+// -----
+
+!o = tensor<2x?x4x?x16xf32>
+!l = tensor<2x?x4x?xf32>
+
+func.func @f(%p: !o, %n: index) -> tensor<?x4x?x16xf32> {
+  %l = tensor.empty(%n, %n) : !l
+  // expected-error@+1 {{outputs and lses must be arguments of the function}}
+  %0 = attn.combine %p, %l : (!o, !l) -> tensor<?x4x?x16xf32>
+  return %0 : tensor<?x4x?x16xf32>
+}
+
+// -----
+
+!o = tensor<2x?x4x?x16xf32>
+!l = tensor<2x?x4x?xf32>
+
+func.func @f(%p: !o, %l: !l) -> tensor<?x4x?xf32> {
+  %0, %lse = attn.combine %p, %l : (!o, !l) -> (tensor<?x4x?x16xf32>, tensor<?x4x?xf32>)
+  // expected-error@+1 {{must return the output of attn.combine}}
+  return %lse : tensor<?x4x?xf32>
 }

@@ -158,7 +158,8 @@ Result<std::string> explain(const std::string &text, const std::string &name,
 
   int64_t heads = lengths.batch * op.getKvHeads();
   std::vector<Column> columns;
-  for (const char *algorithm : {"standard", "memory-efficient", "flash"}) {
+  for (const char *algorithm :
+       {"standard", "memory-efficient", "flash", "flash-decoding"}) {
     CompileOptions one = options;
     one.algorithm = algorithm;
     Result<PlannedEntry> entry = variant.plan(one, *inputs);
@@ -258,9 +259,17 @@ Result<std::string> explain(const std::string &text, const std::string &name,
                      static_cast<double>(c.arenaBytes) / elementBytes};
   };
   bool isDecoding = rows <= columns.back().entry.tileQ;
+  // A second launch combines the splits of a task.
+  auto splits = [&](const Column &c) -> int64_t {
+    const auto &launches = c.entry.plan.launches;
+    bool combines = c.algorithm == "flash-decoding" && launches.size() == 2;
+    return combines
+               ? launches[0].tasks / std::max<int64_t>(launches[1].tasks, 1)
+               : 1;
+  };
   auto formula = [&](const Column &c) {
     return c.algorithm == "standard" ? standardIo(problemOf(c))
-           : isDecoding              ? decodingIo(problemOf(c), 1)
+           : isDecoding              ? decodingIo(problemOf(c), splits(c))
                                      : flashIo(problemOf(c));
   };
   auto counted = [&](const Column &c) {
@@ -272,8 +281,9 @@ Result<std::string> explain(const std::string &text, const std::string &name,
          "chip\n";
   table.row("formula", columns, [&](const Column &c) -> std::string {
     return c.algorithm == "standard" ? "N d + N^2"
-           : isDecoding              ? "N d"
-                                     : "N^2 d^2 / M";
+           : isDecoding
+               ? (c.algorithm == "flash-decoding" ? "N d + s d" : "N d")
+               : "N^2 d^2 / M";
   });
   table.row("  its value", columns,
             [&](const Column &c) { return scaled(formula(c), ""); });

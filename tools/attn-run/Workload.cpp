@@ -16,6 +16,7 @@
 #include "attn/InitAll.h"
 
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Parser/Parser.h"
 
 #include <numeric>
@@ -42,7 +43,9 @@ Workload::create(const std::string &text, const std::string &name,
   self->function = self->module->lookupSymbol<mlir::func::FuncOp>(function);
   int64_t found = 0;
   if (self->function)
-    self->function.walk([&](mlir::attn::AttentionOp op) {
+    self->function.walk([&](mlir::Operation *op) {
+      if (!mlir::isa<mlir::attn::AttentionOp, mlir::attn::CombineOp>(op))
+        return;
       self->op = op;
       ++found;
     });
@@ -52,8 +55,8 @@ Workload::create(const std::string &text, const std::string &name,
   if (found != 1 || !llvm::all_of(self->op->getOperands(), isArgument))
     return failure("'" + function + "' of '" + name + "' has " +
                    std::to_string(found) +
-                   " attn.attention ops; attn-run expects one, on arguments "
-                   "of the function");
+                   " attn.attention and attn.combine ops; attn-run expects "
+                   "one, on arguments of the function");
   return self;
 }
 
@@ -64,28 +67,38 @@ std::vector<int64_t> Workload::shapeOf(mlir::Value operand,
 }
 
 Result<int64_t> Workload::flops(const std::vector<Value> &inputs) {
+  if (auto combine = mlir::dyn_cast<mlir::attn::CombineOp>(op)) {
+    std::vector<int64_t> parts = shapeOf(combine.getOutputs(), inputs);
+    return 2 * std::accumulate(parts.begin(), parts.end(), int64_t(1),
+                               std::multiplies<>());
+  }
+  auto attention = mlir::cast<mlir::attn::AttentionOp>(op);
   std::vector<reference::Array> arrays;
   for (auto [input, argument] : llvm::zip(inputs, function.getArguments())) {
     // A mask does not read what only attention itself reads.
-    bool isCaptured = llvm::any_of(argument.getUsers(), [&](auto *user) {
-      return user != op.getOperation();
-    });
+    bool isCaptured = llvm::any_of(argument.getUsers(),
+                                   [&](auto *user) { return user != op; });
     arrays.push_back(input.toArray(/*withData=*/isCaptured));
   }
   llvm::Expected<std::vector<int64_t>> kept =
       reference::keptCounts(function, arrays);
   if (!kept)
     return failure(llvm::toString(kept.takeError()));
-  return 2 * (op.getHeadDim() + op.getValueDim()) *
+  return 2 * (attention.getHeadDim() + attention.getValueDim()) *
          std::accumulate(kept->begin(), kept->end(), int64_t(0));
 }
 
 int64_t Workload::totalTiles(const std::vector<Value> &inputs, int64_t tileQ,
                              int64_t tileKv) {
-  std::vector<int64_t> query = shapeOf(op.getQuery(), inputs);
-  std::vector<int64_t> key = shapeOf(op.getKey(), inputs);
   auto ceilDiv = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
-  return key[0] * key[1] * ceilDiv(query[2] * op.getGroupSize(), tileQ) *
+  if (auto combine = mlir::dyn_cast<mlir::attn::CombineOp>(op)) {
+    std::vector<int64_t> parts = shapeOf(combine.getOutputs(), inputs);
+    return parts[0] * parts[1] * ceilDiv(parts[2] * parts[3], tileQ);
+  }
+  auto attention = mlir::cast<mlir::attn::AttentionOp>(op);
+  std::vector<int64_t> query = shapeOf(attention.getQuery(), inputs);
+  std::vector<int64_t> key = shapeOf(attention.getKey(), inputs);
+  return key[0] * key[1] * ceilDiv(query[2] * attention.getGroupSize(), tileQ) *
          ceilDiv(key[2], tileKv);
 }
 
@@ -108,7 +121,7 @@ Result<Check> Workload::check(const std::vector<Value> &inputs,
   if (!expected)
     return failure(llvm::toString(expected.takeError()));
   Check check{reference::compare(*expected, output, lse), !lse.empty(), {}};
-  if (!op.getOutput().getType().getElementType().isF32()) {
+  if (!mlir::getElementTypeOrSelf(op->getResult(0)).isF32()) {
     llvm::Expected<std::vector<float>> plain =
         reference::plainAttention(function, arrays);
     if (!plain)

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The attention op behind an entry: how much work it is, and what the result
+// The attention or combination behind an entry: how much work it is, and what the result
 // should be.
 //
 //===----------------------------------------------------------------------===//
@@ -61,10 +61,12 @@ public:
                                                   const std::string &function);
 
   /// Floating-point operations of the scores that the mask keeps: two for each
-  /// element of query and key that is multiplied, and of P and value.
+  /// element of query and key that is multiplied, and of P and value.  Of a
+  /// combination two for each element of a part.
   Result<int64_t> flops(const std::vector<Value> &inputs);
   /// Pairs of query tiles and key tiles, whether they are visited or not.  A
-  /// query tile holds rows of all query heads that share a KV head.
+  /// query tile holds rows of all query heads that share a KV head.  A
+  /// combination has parts in the place of key tiles, and rows of all heads.
   int64_t totalTiles(const std::vector<Value> &inputs, int64_t tileQ,
                      int64_t tileKv);
   /// Compares with the float64 reference.
@@ -74,14 +76,15 @@ public:
 
 private:
   Workload();
-  /// The shape of query, key or value.
+  /// The shape of an operand.
   std::vector<int64_t> shapeOf(mlir::Value operand,
                                const std::vector<Value> &inputs) const;
 
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::func::FuncOp function;
-  mlir::attn::AttentionOp op;
+  /// An attn.attention or an attn.combine.
+  mlir::Operation *op = nullptr;
 };
 
 } // namespace attn::tool

@@ -36,7 +36,7 @@ static Result<const ManifestEntry *> chooseEntry(const Manifest &manifest,
     names.push_back("'" + entry.name + "'");
   if (names.empty())
     return failure("'" + options.module +
-                   "' has no function with attn.attention");
+                   "' has no function with attn.attention or attn.combine");
   std::string inModule = "'" + options.module + "' has " + listOf(names);
   if (!options.function.empty()) {
     if (const ManifestEntry *entry = manifest.find(options.function))
@@ -92,7 +92,7 @@ static Status print(const std::string &text) {
   return Status::success();
 }
 
-/// Loads a package, which has been compiled already and holds no attention op.
+/// Loads a package, which has been compiled already and holds no attn op.
 static Result<LoadedModule> loadPackage(std::string bytes,
                                         const RunOptions &options) {
   auto start = std::chrono::steady_clock::now();
@@ -131,7 +131,7 @@ static Result<LoadedModule> load(const std::string &text,
                         Cache(cacheOptions));
 }
 
-/// Adds to the report what only the attention op tells.
+/// Adds to the report what only the operation tells.
 static Status describe(Workload &workload, const std::vector<Value> &inputs,
                        const ManifestEntry &entry, Report &report) {
   // Counting evaluates the mask, and finds accesses out of bounds before the

@@ -213,6 +213,23 @@ TEST(CompileTest, countersAndEvents) {
                                     EventKind::diskHit, EventKind::memoryHit}));
 }
 
+TEST(CompileTest, forgetsKernelsBeyondTheBound) {
+  Options options;
+  options.cacheDirectory = "";
+  options.threads = 1;
+  options.maxKernels = 1;
+  Engine engine(cpu(), options);
+  std::string text = *makeSpec(Shape()).text();
+  ASSERT_OK(engine.compile(text));
+  ASSERT_OK(engine.compile(text));
+  EXPECT_EQ(engine.stats().memoryHits, 1);
+  CompileOptions standard;
+  standard.algorithm = "standard";
+  ASSERT_OK(engine.compile(text, standard));
+  ASSERT_OK(engine.compile(text));
+  EXPECT_EQ(engine.stats().compiled, 3);
+}
+
 TEST(CompileTest, withoutDirectory) {
   Options options;
   options.cacheDirectory = "";

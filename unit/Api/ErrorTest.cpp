@@ -146,6 +146,11 @@ TEST(ErrorTest, engineOptions) {
   options = Options();
   options.allocate = [](size_t, size_t) -> void * { return nullptr; };
   EXPECT_EQ(Engine(cpu(), options).error().kind(), ErrorClass::arguments);
+  options = Options();
+  options.maxKernels = -1;
+  EXPECT_EQ(Engine(cpu(), options).error().text(),
+            "arguments error: max_kernels is -1, expected at least 1, or 0 for "
+            "1024");
 }
 
 TEST(ErrorTest, unusableDirectoryWarnsOnce) {

@@ -128,6 +128,33 @@ TEST(ThreadsTest, parallelForThatForgetsWork) {
             "must run each one before it returns");
 }
 
+// Two calls for one worker would share its scratch memory, and a worker that
+// does not exist has none.
+TEST(ThreadsTest, parallelForThatCallsTooOften) {
+  Options options = makeOptions(2);
+  bool repeatsOne = false;
+  options.parallelFor = [&](int64_t count,
+                            const std::function<void(int64_t)> &body) {
+    for (int64_t i = -2; i < count + 2; ++i) {
+      body(repeatsOne ? 0 : i);
+      body(repeatsOne ? 0 : i);
+    }
+  };
+  Engine engine(cpu(), options);
+  Result<Kernel> kernel = engine.compile(makeSpec(Shape()));
+  ASSERT_TRUE(bool(kernel)) << kernel.error().text();
+  Problem problem{Shape()};
+  auto run = [&] {
+    return (*kernel)({problem.q(), problem.k(), problem.v()}, {problem.o()});
+  };
+  Result<void> ran = run();
+  ASSERT_TRUE(bool(ran)) << ran.error().text();
+  EXPECT_LT(compareWithNaive(problem, keepAll), 1e-5);
+  repeatsOne = true;
+  EXPECT_NE(run().error().message().find("ran 1 of 2 calls"),
+            std::string::npos);
+}
+
 TEST(ThreadsTest, memoryHook) {
   std::atomic<int64_t> allocations{0}, bytes{0};
   Options options = makeOptions(1);

@@ -216,15 +216,17 @@ TEST(Kernel, VisitsTheTilesThatBruteForceFinds) {
           const ManifestEntry &entry =
               *(*compiled(c))->manifest().find("attention");
           auto expected =
-              expectValue(reference::visitedTiles(parsed(c), inputs,
-                                                  entry.tileQ, entry.tileKv),
+              expectValue(reference::classifyTiles(parsed(c), inputs,
+                                                   entry.tileQ, entry.tileKv),
                           c);
           if (!expected)
             return;
-          EXPECT_EQ(outcome->stats.partialTiles, expected->partial())
+          EXPECT_EQ(outcome->stats.partialTiles,
+                    expected->count(reference::TileKind::partial))
               << c << ": partial tiles of " << entry.tileQ << " x "
               << entry.tileKv;
-          EXPECT_EQ(outcome->stats.fullTiles, expected->full)
+          EXPECT_EQ(outcome->stats.fullTiles,
+                    expected->count(reference::TileKind::full))
               << c << ": full tiles of " << entry.tileQ << " x "
               << entry.tileKv;
         }

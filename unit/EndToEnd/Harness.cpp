@@ -8,7 +8,6 @@
 
 #include "Harness.h"
 
-#include "attn/Engine/Compiler.h"
 #include "attn/InitAll.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
@@ -67,16 +66,11 @@ static Kernels &kernels() {
   return kernels;
 }
 
-static Result<std::shared_ptr<const Module>> compileAnew(const Case &c) {
-  CompileOptions options;
-  options.algorithm = c.algorithm;
-  options.cpu = cpuOf(c.isa);
-  options.features = featuresOf(c.isa);
-  options.tileQ = c.tileQ;
-  options.tileKv = c.tileKv;
-  std::string text = moduleText(c);
+static Result<std::shared_ptr<const Module>>
+compileAnew(const std::string &text, const std::string &name,
+            const CompileOptions &options) {
   Result<std::string> object =
-      compile(text, c.name() + ".mlir", options, Emit::object);
+      compile(text, name + ".mlir", options, Emit::object);
   if (!object)
     return failure(object.error() + "\nin the module\n" + text);
   if (std::string names = undefinedSymbols(*object); !names.empty())
@@ -84,36 +78,51 @@ static Result<std::shared_ptr<const Module>> compileAnew(const Case &c) {
   return Module::loadFromMemory(*object);
 }
 
-Result<std::shared_ptr<const Module>> attn::testing::compiled(const Case &c) {
-  std::string key = c.algorithm + " " + cpuOf(c.isa) + " " + featuresOf(c.isa) +
-                    " " + std::to_string(c.tileQ) + " " +
-                    std::to_string(c.tileKv) + "\n" + moduleText(c);
+Result<std::shared_ptr<const Module>>
+attn::testing::compiled(const std::string &text, const std::string &name,
+                        const CompileOptions &options) {
+  std::string key = options.algorithm + " " + options.cpu + " " +
+                    options.features + " " + std::to_string(options.tileQ) +
+                    " " + std::to_string(options.tileKv) + "\n" + text;
   auto found = kernels().find(key);
   if (found == kernels().end())
-    found = kernels().emplace(key, compileAnew(c)).first;
+    found = kernels().emplace(key, compileAnew(text, name, options)).first;
   return found->second;
+}
+
+Result<std::shared_ptr<const Module>> attn::testing::compiled(const Case &c) {
+  CompileOptions options;
+  options.algorithm = c.algorithm;
+  options.cpu = cpuOf(c.isa);
+  options.features = featuresOf(c.isa);
+  options.tileQ = c.tileQ;
+  options.tileKv = c.tileKv;
+  return compiled(moduleText(c), c.name(), options);
 }
 
 int64_t attn::testing::compiledKernels() { return kernels().size(); }
 
 void attn::testing::unloadKernels() { kernels().clear(); }
 
-mlir::func::FuncOp attn::testing::parsed(const Case &c) {
+mlir::func::FuncOp attn::testing::parsed(const std::string &text) {
   static const std::unique_ptr<mlir::MLIRContext> context = [] {
     mlir::DialectRegistry registry;
     registerAllAttnDialects(registry);
     return std::make_unique<mlir::MLIRContext>(registry);
   }();
   static std::map<std::string, mlir::OwningOpRef<mlir::ModuleOp>> modules;
-  std::string text = moduleText(c);
   mlir::OwningOpRef<mlir::ModuleOp> &module = modules[text];
   if (!module)
     module = mlir::parseSourceString<mlir::ModuleOp>(text, context.get());
   if (!module) {
-    std::fprintf(stderr, "the case table made a bad module\n%s", text.c_str());
+    std::fprintf(stderr, "a test made a bad module\n%s", text.c_str());
     std::abort();
   }
   return *module->getOps<mlir::func::FuncOp>().begin();
+}
+
+mlir::func::FuncOp attn::testing::parsed(const Case &c) {
+  return parsed(moduleText(c));
 }
 
 //===----------------------------------------------------------------------===//
@@ -151,15 +160,24 @@ static double roundTo(const std::string &type, double value) {
   return type == "f32" ? value : std::round(value / step) * step;
 }
 
+Array attn::testing::makeRandom(const std::vector<int64_t> &shape,
+                                uint64_t seed, const std::string &type) {
+  Array array{shape, {}};
+  fillRandom(array, seed);
+  for (double &value : array.data)
+    value = roundTo(type, value);
+  return array;
+}
+
 std::vector<Array> attn::testing::makeInputs(const Case &c) {
-  std::vector<Array> inputs = {
-      {{c.batch, c.queryHeads, c.queries, c.headDim}, {}},
-      {{c.batch, c.kvHeads, c.keys, c.headDim}, {}},
-      {{c.batch, c.kvHeads, c.keys, c.valueDim}, {}}};
-  for (size_t n = 0; n < inputs.size(); ++n) {
-    fillRandom(inputs[n], 1000 * (n + 1) + c.headDim);
-    for (double &value : inputs[n].data)
-      value = roundTo(c.type, value);
+  const std::vector<int64_t> shapes[] = {
+      {c.batch, c.queryHeads, c.queries, c.headDim},
+      {c.batch, c.kvHeads, c.keys, c.headDim},
+      {c.batch, c.kvHeads, c.keys, c.valueDim}};
+  std::vector<Array> inputs;
+  for (const std::vector<int64_t> &shape : shapes) {
+    uint64_t seed = 1000 * (inputs.size() + 1) + c.headDim;
+    inputs.push_back(makeRandom(shape, seed, c.type));
   }
   for (Capture &capture : captures(c))
     inputs.push_back({capture.shape, capture.values});
@@ -202,7 +220,7 @@ static std::vector<int64_t> lseStrides(const Case &c) {
   return {c.queryHeads * row, row, 1};
 }
 
-static Result<CpuDevice *> device(int threads) {
+Result<CpuDevice *> attn::testing::device(int threads) {
   static std::map<int, std::unique_ptr<CpuDevice>> devices;
   std::unique_ptr<CpuDevice> &known = devices[threads];
   if (!known) {

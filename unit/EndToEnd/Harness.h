@@ -15,6 +15,7 @@
 
 #include "CaseTable.h"
 #include "GuardedTensor.h"
+#include "attn/Engine/Compiler.h"
 #include "attn/Reference/Reference.h"
 #include "attn/Runtime/CpuDevice.h"
 
@@ -27,18 +28,31 @@ bool isSupported(const Case &c);
 /// by spaces.
 std::string undefinedSymbols(std::string_view object);
 
-/// The loaded code of the case.  Each distinct kernel is compiled once in a
+/// The loaded code of a module.  Each distinct one is compiled once in a
 /// process.  An error holds the diagnostics and the module; it is one, too, if
 /// the object has undefined symbols.
+Result<std::shared_ptr<const Module>> compiled(const std::string &text,
+                                               const std::string &name,
+                                               const CompileOptions &options);
+/// The same for the kernel of a case.
 Result<std::shared_ptr<const Module>> compiled(const Case &c);
 /// How many kernels this process has compiled.
 int64_t compiledKernels();
 /// Forgets them: each one keeps a file open.
 void unloadKernels();
 
-/// The case's function, for the reference.
+/// The first function of a module, for the reference.
+mlir::func::FuncOp parsed(const std::string &text);
+/// The case's function.
 mlir::func::FuncOp parsed(const Case &c);
 
+/// The CPU with this number of threads.
+Result<CpuDevice *> device(int threads);
+
+/// About normally distributed numbers that f32 and the type (f32, f16 or bf16)
+/// can hold, and the same on every machine.
+reference::Array makeRandom(const std::vector<int64_t> &shape, uint64_t seed,
+                            const std::string &type);
 /// Values for every argument of the entry; query, key and value are normally
 /// distributed.
 std::vector<reference::Array> makeInputs(const Case &c);

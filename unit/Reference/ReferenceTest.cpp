@@ -338,6 +338,62 @@ TEST_F(ReferenceTest, SlopeTableAndQueryPosition) {
              {lse(0, 0.5), lse(-0.5, 0), lse(0, 2), lse(-2, 0)});
 }
 
+TEST_F(ReferenceTest, CombineByHand) {
+  module = mlir::parseSourceString<mlir::ModuleOp>(
+      R"(!o = tensor<?x?x1x?x2xf32>
+         !l = tensor<?x?x1x?xf32>
+         !r = tensor<?x1x?x2xf32>
+         func.func @f(%o: !o, %l: !l) -> !r {
+           %r = attn.combine %o, %l : (!o, !l) -> !r
+           return %r : !r
+         }
+         func.func @two(%o: !o, %l: !l) -> !r {
+           %r = attn.combine %o, %l : (!o, !l) -> !r
+           %s = attn.combine %o, %l : (!o, !l) -> !r
+           return %s : !r
+         })",
+      &context);
+  ASSERT_TRUE(module);
+  auto f = *module->getOps<mlir::func::FuncOp>().begin();
+  // Four queries: weights 1 and 3 (nearly: log 3 is that of f32); only the
+  // second part; no part; NaN.
+  double l3 = std::log(3.f), sum = 1 + std::exp(l3);
+  double nan = notANumber;
+  std::vector<Array> inputs = {
+      array({2, 1, 1, 4, 2}, {4, 8, nan, nan, nan, 1, 1, 1, //
+                              8, 4, 5, 6, nan, nan, 1, 1}),
+      array({2, 1, 1, 4}, {0, -infinity, -infinity, nan, l3, 7, -infinity, 0})};
+  Result result = valueOf(evaluate(f, inputs));
+  EXPECT_EQ(result.output.shape, (std::vector<int64_t>{1, 1, 4, 2}));
+  EXPECT_EQ(result.lse.shape, (std::vector<int64_t>{1, 1, 4}));
+  EXPECT_EQ(result.kept, (std::vector<int64_t>{2, 1, 0, 2}));
+  for (double value :
+       {result.output.data[6], result.output.data[7], result.lse.data[3]})
+    EXPECT_TRUE(std::isnan(value));
+  result.output.data.resize(6);
+  result.lse.data.resize(3);
+  expectNear(result.output.data, {(4 + 8 * std::exp(l3)) / sum,
+                                  (8 + 4 * std::exp(l3)) / sum, 5, 6, 0, 0});
+  expectNear(result.lse.data, {std::log(sum), 7, -infinity});
+  std::vector<float> plain = valueOf(plainAttention(f, inputs));
+  EXPECT_FLOAT_EQ(plain[0], 7);
+  EXPECT_FLOAT_EQ(plain[1], 5);
+
+  inputs[1].shape = {2, 1, 1, 3};
+  inputs[1].data.resize(6);
+  EXPECT_NE(errorOf(evaluate(f, inputs))
+                .find("outputs [2, 1, 1, 4, 2] and lses [2, 1, 1, 3] do not "
+                      "fit each other"),
+            std::string::npos);
+  inputs[1] = array({2, 1, 1, 4});
+  EXPECT_NE(errorOf(evaluate(f, inputs)).find("one has none"),
+            std::string::npos);
+  auto two = module->lookupSymbol<mlir::func::FuncOp>("two");
+  EXPECT_NE(errorOf(evaluate(two, inputs))
+                .find("has 2 attn.attention and attn.combine ops"),
+            std::string::npos);
+}
+
 TEST_F(ReferenceTest, MaskByTableOfDocuments) {
   // The mask depends on the batch; the table is indexed by both positions.
   mlir::func::FuncOp f = entry(2, 1, 1, 1, R"(mask_mod (%b, %h, %i, %j) {
@@ -423,16 +479,12 @@ TEST_F(ReferenceTest, TilesOfAPackedGroup) {
                                array({3, 2, 5, 1})};
   // Kept keys for each position: 2, 3, 4, 5.  First query tile: full, partial,
   // empty; second: full, full, partial (reaches beyond key 4).
-  TileCounts counts = valueOf(visitedTiles(f, inputs, 4, 2));
-  EXPECT_EQ(counts.total, 6 * 6);
-  EXPECT_EQ(counts.visited, 6 * 5);
-  EXPECT_EQ(counts.full, 6 * 3);
-  EXPECT_EQ(counts.partial(), 6 * 2);
-  TileCounts same = visitedTiles(
-      {3, 4, 2, 4, 5}, 4, 2,
-      [](int64_t, int64_t, int64_t i, int64_t j) { return j <= i + 1; });
-  EXPECT_EQ(same.visited, counts.visited);
-  EXPECT_EQ(same.full, counts.full);
+  TileMap map = valueOf(classifyTiles(f, inputs, 4, 2));
+  EXPECT_EQ(map.kinds.size(), 6u * 6);
+  EXPECT_EQ(map.count(TileKind::full), 6 * 3);
+  EXPECT_EQ(map.count(TileKind::partial), 6 * 2);
+  EXPECT_EQ(map.at(2, 1, 0, 1), TileKind::partial);
+  EXPECT_EQ(map.at(2, 1, 1, 1), TileKind::full);
 }
 
 TEST_F(ReferenceTest, TilesOfAMaskThatDependsOnTheHead) {
@@ -444,10 +496,9 @@ TEST_F(ReferenceTest, TilesOfAMaskThatDependsOnTheHead) {
       })");
   std::vector<Array> inputs = {array({1, 2, 4, 1}), array({1, 1, 4, 1}),
                                array({1, 1, 4, 1})};
-  TileCounts counts = valueOf(visitedTiles(f, inputs, 2, 2));
-  EXPECT_EQ(counts.total, 8);
-  EXPECT_EQ(counts.visited, 8);
-  EXPECT_EQ(counts.full, 0);
+  TileMap map = valueOf(classifyTiles(f, inputs, 2, 2));
+  EXPECT_EQ(map.kinds.size(), 8u);
+  EXPECT_EQ(map.count(TileKind::partial), 8);
 }
 
 TEST_F(ReferenceTest, ComparisonTreatsEmptyRowsExactly) {

@@ -49,13 +49,15 @@ void dropPrivileges(const std::string &folder) {
   ASSERT_EQ(setuid(nobody), 0);
 }
 
-TEST(CacheProcesses, CompileOnce) {
+/// 8 processes with 8 threads each ask for one content at once; each process
+/// with the request that `requestOf` names for its number.
+void expectOneCompilation(const std::function<std::string(int)> &requestOf) {
   TemporaryFolder folder;
   std::string log = folder / "log", directory = folder / "cache";
   kernelObject();
   int gate[2];
   ASSERT_EQ(pipe(gate), 0);
-  auto work = [&] {
+  auto work = [&](const std::string &request) {
     // All begin when the parent closes its end.
     close(gate[1]);
     char byte;
@@ -76,7 +78,7 @@ TEST(CacheProcesses, CompileOnce) {
     std::vector<std::thread> threads;
     for (int i = 0; i < 8; ++i)
       threads.emplace_back([&] {
-        auto result = cache.get("f0", compiler);
+        auto result = cache.get(request, compiler);
         ASSERT_TRUE(result) << result.error();
         EXPECT_TRUE(result->module->manifest().find("kernel"));
       });
@@ -88,7 +90,7 @@ TEST(CacheProcesses, CompileOnce) {
     pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      work();
+      work(requestOf(i));
       std::fflush(nullptr);
       _exit(testing::Test::HasFailure() ? 1 : 0);
     }
@@ -104,6 +106,14 @@ TEST(CacheProcesses, CompileOnce) {
   EXPECT_EQ(readBytes(log), "x") << "one letter for each compilation";
   EXPECT_TRUE(filesWith(directory, ".lock").empty());
   EXPECT_TRUE(filesWith(directory, ".tmp.").empty());
+}
+
+TEST(CacheProcesses, CompileOnce) {
+  expectOneCompilation([](int) { return "f0"; });
+}
+
+TEST(CacheProcesses, CompileOnceForTextsOfOneContent) {
+  expectOneCompilation([](int number) { return "f" + std::to_string(number); });
 }
 
 // Engines of the same process have caches of their own.
@@ -127,7 +137,7 @@ TEST(CacheProcesses, CompileOnceWithSeveralCaches) {
   EXPECT_EQ(compiler.packages, 1);
 }
 
-// A process that dies while it compiles releases its lock.
+// A process that dies while it compiles releases its locks.
 TEST(CacheProcesses, SurviveTheDeathOfACompiler) {
   TemporaryFolder folder;
   kernelObject();
@@ -137,7 +147,8 @@ TEST(CacheProcesses, SurviveTheDeathOfACompiler) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     CacheCompiler hangs;
-    hangs.contentKey = [&]() -> Result<std::string> {
+    hangs.contentKey = []() -> Result<std::string> { return "c0"; };
+    hangs.package = [&]() -> Result<std::string> {
       if (write(started[1], "x", 1) == 1)
         pause();
       _exit(1);
@@ -150,6 +161,7 @@ TEST(CacheProcesses, SurviveTheDeathOfACompiler) {
   char byte;
   ASSERT_EQ(read(started[0], &byte, 1), 1);
   EXPECT_TRUE(exists(folder / "f0.lock"));
+  EXPECT_TRUE(exists(folder / "c0.attnpkg.lock"));
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   close(started[0]);
@@ -157,6 +169,7 @@ TEST(CacheProcesses, SurviveTheDeathOfACompiler) {
   FakeCompiler compiler;
   EXPECT_EQ(TestCache(folder.path).get("f0", compiler), "cold");
   EXPECT_FALSE(exists(folder / "f0.lock"));
+  EXPECT_FALSE(exists(folder / "c0.attnpkg.lock"));
 }
 
 TEST(CacheProcesses, SurviveAKillWhileWriting) {

@@ -125,9 +125,108 @@ TEST(Cache, ReportsFailuresToAllAndForgetsThem) {
   EXPECT_NE(junk.error().find("the compiled kernel is not a package"),
             std::string::npos)
       << junk.error();
+  compiler.key = "c1";
+  EXPECT_EQ(cache.get("f3", compiler), "cold") << "after a failure";
   failing.contentKey = []() -> Result<std::string> { throw std::bad_alloc(); };
   EXPECT_EQ(cache.cache.get("f2", failing).error(), "out of memory");
   EXPECT_EQ(cache.get("f2", compiler), "memory");
+  EXPECT_EQ(compiler.packages, 2);
+}
+
+// The bound holds for requests, whose kernels may be the same.
+TEST(Cache, BoundsTheKernelsInMemory) {
+  CacheOptions options;
+  options.useDirectory = false;
+  options.maxKernels = 2;
+  Cache cache(options);
+  FakeCompiler compiler;
+  auto get = [&](const std::string &number) {
+    compiler.key = "c" + number;
+    auto result = cache.get("f" + number, compiler.functions());
+    EXPECT_TRUE(result) << result.error();
+    return *result;
+  };
+  std::weak_ptr<const Module> first = get("0").module;
+  CachedModule used = get("1");
+  EXPECT_EQ(get("0").source, CacheSource::memory);
+  EXPECT_EQ(get("2").source, CacheSource::compiled) << "in place of 1";
+  EXPECT_EQ(get("0").source, CacheSource::memory);
+  EXPECT_EQ(get("2").source, CacheSource::memory);
+  EXPECT_EQ(compiler.keys, 3);
+
+  // Kernels that are in use stay, and are found again by their content.
+  EXPECT_TRUE(used.module->manifest().find("kernel"));
+  EXPECT_FALSE(first.expired());
+  EXPECT_EQ(get("1").module, used.module) << "in place of 0";
+  EXPECT_EQ(compiler.keys, 4);
+  EXPECT_EQ(compiler.packages, 3);
+  EXPECT_TRUE(first.expired());
+  EXPECT_EQ(get("0").source, CacheSource::compiled);
+  EXPECT_EQ(compiler.packages, 4);
+}
+
+/// Asks for one content with several texts at once.
+void expectOneCompilation(CacheOptions options) {
+  Cache cache(options);
+  FakeCompiler compiler;
+  std::atomic<int> waiting{0}, cold{0};
+  CacheCompiler functions = compiler.functions();
+  functions.contentKey = [&, ask = functions.contentKey] {
+    ++waiting;
+    return ask();
+  };
+  functions.package = [&, make = functions.package] {
+    while (waiting < 4)
+      std::this_thread::yield();
+    // The others are on their way to what holds them up.
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    return make();
+  };
+  std::vector<std::thread> threads;
+  for (const char *request : {"f0", "f1", "f2", "f3"})
+    threads.emplace_back([&, request] {
+      auto result = cache.get(request, functions);
+      ASSERT_TRUE(result) << result.error();
+      cold += result->source == CacheSource::compiled;
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(compiler.packages, 1);
+  EXPECT_EQ(cold, 1);
+}
+
+TEST(Cache, CompilesOnceForTextsOfOneContent) {
+  CacheOptions memory;
+  memory.useDirectory = false;
+  expectOneCompilation(memory);
+  TemporaryFolder folder;
+  CacheOptions disk;
+  disk.directory = folder.path;
+  expectOneCompilation(disk);
+  EXPECT_EQ(filesIn(folder.path), 5u) << "a package, and what refers to it";
+}
+
+TEST(Cache, CompilesContentsAtTheSameTime) {
+  TemporaryFolder folder;
+  TestCache cache(folder.path);
+  std::atomic<int> inside{0};
+  auto get = [&](std::string number) {
+    FakeCompiler compiler;
+    compiler.key = "c" + number;
+    CacheCompiler functions = compiler.functions();
+    functions.package = [&, make = functions.package] {
+      ++inside;
+      // Returns when both have come here, or soon if one has to wait.
+      for (int i = 0; i < 1000 && inside < 2; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      EXPECT_EQ(inside, 2);
+      return make();
+    };
+    EXPECT_TRUE(cache.cache.get("f" + number, functions));
+  };
+  std::thread other(get, "1");
+  get("0");
+  other.join();
 }
 
 TEST(Cache, RejectsKeysThatAreNoFileNames) {
@@ -301,16 +400,18 @@ TEST(Cache, RemovesWhatWasNotUsedForLongest) {
 TEST(Cache, RemovesWhatEndedProcessesLeft) {
   TemporaryFolder folder;
   FakeCompiler compiler;
-  for (const char *name : {"c9.attnpkg.tmp.abcdef", "f9.req.tmp.abcdef",
-                           "f9.lock", "c8.attnpkg.tmp.abcdef", "f8.lock"})
-    writeBytes(folder / name, "partial");
   for (const char *name :
-       {"c9.attnpkg.tmp.abcdef", "f9.req.tmp.abcdef", "f9.lock"})
+       {"c9.attnpkg.tmp.abcdef", "f9.req.tmp.abcdef", "f9.lock",
+        "c9.attnpkg.lock", "c8.attnpkg.tmp.abcdef", "f8.lock"})
+    writeBytes(folder / name, "partial");
+  for (const char *name : {"c9.attnpkg.tmp.abcdef", "f9.req.tmp.abcdef",
+                           "f9.lock", "c9.attnpkg.lock"})
     setAge(folder / name, 7200);
   EXPECT_EQ(TestCache(folder.path).get("f0", compiler), "cold");
   EXPECT_FALSE(exists(folder / "c9.attnpkg.tmp.abcdef"));
   EXPECT_FALSE(exists(folder / "f9.req.tmp.abcdef"));
   EXPECT_FALSE(exists(folder / "f9.lock"));
+  EXPECT_FALSE(exists(folder / "c9.attnpkg.lock"));
   // These may belong to a process that is at work.
   EXPECT_TRUE(exists(folder / "c8.attnpkg.tmp.abcdef"));
   EXPECT_TRUE(exists(folder / "f8.lock"));

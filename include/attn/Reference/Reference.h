@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Evaluates an `attn.attention` op in float64, straight from its attributes
-// and regions.  Nothing here goes through the compiler's passes, so that a
+// and regions, or an `attn.combine` op by its formula.  Nothing here goes through the compiler's passes, so that a
 // mistake in the expansion of a mask cannot agree with itself.
 //
 //===----------------------------------------------------------------------===//
@@ -39,15 +39,15 @@ struct Result {
   /// that keep no key.
   Array lse;
   /// Number of kept keys of each row, [B, Hq, Sq].  A score of -inf counts as
-  /// a masked key.
+  /// a masked key.  Of attn.combine: the parts whose log-sum-exp is not -inf.
   std::vector<int64_t> kept;
 };
 
-/// Evaluates the one attn.attention op of `entry`.  `inputs` has one array for
+/// Evaluates the one attn.attention or attn.combine op of `entry`.  `inputs` has one array for
 /// each argument of `entry`; its elements are first rounded to the argument's
 /// element type.
 ///
-/// Errors: not exactly one attention op; an input whose rank, size or static
+/// Errors: not exactly one such op; an input whose rank, size or static
 /// dimensions differ from its argument; an unsupported op or mask attribute; a
 /// tensor.extract out of bounds or an integer division by zero at a key that
 /// is kept.
@@ -57,7 +57,9 @@ llvm::Expected<Result> evaluate(mlir::func::FuncOp entry,
 /// Plain attention, the yardstick of the error criterion: scores, the results
 /// of score functions, softmax and P V are all computed in float, the whole
 /// score row at once; if the element type is narrower, P and the output are
-/// rounded to it.  Returns the output, [B, Hq, Sq, Dv].  Errors as above.
+/// rounded to it.  Returns the output, [B, Hq, Sq, Dv].  Of attn.combine: its
+/// formula in float, rounded to the element type of the output.  Errors as
+/// above.
 llvm::Expected<std::vector<float>> plainAttention(mlir::func::FuncOp entry,
                                                   llvm::ArrayRef<Array> inputs);
 
@@ -71,28 +73,6 @@ llvm::Expected<std::vector<int64_t>> keptCounts(mlir::func::FuncOp entry,
 struct Geometry {
   int64_t batch, queryHeads, kvHeads, queries, keys;
 };
-
-/// Numbers of (query tile, key tile) pairs over all batches and KV heads.
-struct TileCounts {
-  int64_t total = 0;   ///< all pairs
-  int64_t visited = 0; ///< at least one score is kept
-  int64_t full = 0;    ///< every score is kept and the tile ends within Skv
-  int64_t partial() const { return visited - full; }
-};
-
-/// Counts tiles by looking at every score.  Query tiles hold `tileQ` rows
-/// packed over the heads of a GQA group: row r of KV head g is position r / G
-/// of query head g * G + r % G, where G = Hq / Hkv.  Rows beyond the last are
-/// ignored. Tile sizes are positive.
-TileCounts visitedTiles(
-    const Geometry &geometry, int64_t tileQ, int64_t tileKv,
-    llvm::function_ref<bool(int64_t b, int64_t h, int64_t i, int64_t j)> kept);
-
-/// The same for the mask of the attention op of `entry`; inputs as for
-/// keptCounts.
-llvm::Expected<TileCounts> visitedTiles(mlir::func::FuncOp entry,
-                                        llvm::ArrayRef<Array> inputs,
-                                        int64_t tileQ, int64_t tileKv);
 
 /// What the mask leaves of a tile.
 enum class TileKind : uint8_t { empty, partial, full };
@@ -114,8 +94,10 @@ struct TileMap {
 };
 
 /// Classifies the tiles of the attention op of `entry`; inputs as for
-/// keptCounts, rows packed as for visitedTiles.  An error too for more than
-/// 2^26 pairs of tiles.
+/// keptCounts.  Query tiles hold `tileQ` rows packed over the heads of a GQA
+/// group: row r of KV head g is position r / G of query head g * G + r % G,
+/// where G = Hq / Hkv.  Rows beyond the last are ignored.  Tile sizes are
+/// positive.  An error too for more than 2^26 pairs of tiles.
 llvm::Expected<TileMap> classifyTiles(mlir::func::FuncOp entry,
                                       llvm::ArrayRef<Array> inputs,
                                       int64_t tileQ, int64_t tileKv);

@@ -15,7 +15,10 @@
 //
 //   REQUEST.req      the content key, and a checksum
 //   CONTENT.attnpkg  a package
-//   REQUEST.lock     held (flock) while a process compiles
+//   REQUEST.lock     held (flock) by the process that asks the compiler for the
+//                    content key, so that others need not open a compiler
+//   CONTENT.attnpkg.lock
+//                    held by the one that compiles
 //
 // Files appear by rename, so that readers see a whole file or none; they belong
 // to the user alone, and what is damaged is removed and compiled again.  It is
@@ -47,6 +50,10 @@ struct CacheOptions {
   /// an optional suffix K, M or G, or 1 GiB.  The files that were not used for
   /// the longest time go first.
   int64_t maxBytes = 0;
+  /// Kernels that are kept in memory; 0 means 1024.  Those that were not asked
+  /// for for the longest time go first; what is in use stays loaded.  A kernel
+  /// that is asked for by several requests counts for each of them.
+  int64_t maxKernels = 0;
   /// Is told, once, why the directory cannot be used; all works without.  May
   /// be called by any thread that uses the cache.
   std::function<void(const std::string &sentence)> warn;
@@ -84,10 +91,11 @@ public:
   bool hasDirectory() const;
 
   /// The kernel of a request: from memory, else from the directory, else from
-  /// the compiler.  However many threads and processes ask at once, one of them
-  /// compiles, and the others wait for it; those of another process stop
-  /// waiting after some minutes and compile as well.  The compiler must not ask
-  /// the cache for the same request.
+  /// the compiler.  However many threads and processes ask at once, be it with
+  /// one request or with several of the same content, one of them compiles, and
+  /// the others wait for it; those of another process stop waiting after some
+  /// minutes and compile as well.  The compiler must not ask the cache for the
+  /// same request or content.
   Result<CachedModule> get(std::string_view requestKey,
                            const CacheCompiler &compiler) const;
 

@@ -45,8 +45,8 @@ def AttnExpandVariantPass : Pass<"attn-expand-variant"> {
 def AttnTilePass : Pass<"attn-tile", "::mlir::ModuleOp"> {
   let summary = "Turn attention on tensors into tile kernels and their launch";
   let description = [{
-    Each function with an `attn.attention` becomes one or more `tile.kernel`s
-    and a function that launches them. Tensors become strided memrefs whose
+    Each function with an `attn.attention` or an `attn.combine` becomes one or
+    more `tile.kernel`s and a function that launches them. Tensors become strided memrefs whose
     innermost dimension is contiguous; results become destination arguments,
     followed by a workspace. A second function `<name>_workspace` returns the
     size of the workspace in bytes.
@@ -89,9 +89,28 @@ def AttnTilePass : Pass<"attn-tile", "::mlir::ModuleOp"> {
     }
     ```
 
+    An `attn.combine` becomes one kernel without workspace, whatever the
+    algorithm: a loop over the parts that carries the maximum of their
+    log-sum-exp, and sums of outputs and weights that are multiplied by
+    `exp(old - new)` when the maximum grows. A task does at most 16 rows, packed
+    over all heads; rows have nothing in common that larger tiles would save.
+
+    ```mlir
+    tile.kernel @f_combine(%work: index, %outputs: memref<...>, %lses: ...) {
+      %acc, %m, %l = scf.for %p = %c0 to %parts step %c1 ... {
+        %lse = tile.load %Lp[%r0, %c0]       %m1 = tile.map(%lse, %m) {max}
+        %alpha = tile.map(%m, %m1) {exp}     %w = tile.map(%lse, %m1) {exp}
+        %o = tile.load %Op[%r0, %c0]
+        %acc1 = tile.map(%acc, %alpha, %o, %w, %lse) {acc * alpha + o * w}
+        %l1 = tile.map(%l, %alpha, %w) {l * alpha + w}
+      }
+      ...
+    }
+    ```
+
     Preconditions: `attn-expand-variant` has run; a function holds at most one
-    `attn.attention`, whose operands are arguments and whose results are
-    returned; element type f32. Numerics: scores are kept in log2 units (the
+    `attn.attention` or `attn.combine`, whose operands are arguments and whose
+    results are returned. Numerics: scores are kept in log2 units (the
     scale is multiplied by log2(e)) and exponentials are base 2.
   }];
   let options = [

@@ -116,6 +116,9 @@ struct Options {
   /// Without one: $ATTN_CACHE_DIR, else the user's cache directory.  Empty:
   /// nothing is kept on disk.
   std::optional<std::string> cacheDirectory;
+  /// Kernels that the engine keeps in memory; 0: 1024.  Those that were not
+  /// asked for for the longest time go first; a Kernel keeps its own.
+  int64_t maxKernels = 0;
   /// Calls body(0), ..., body(count - 1), at the same time or one after
   /// another, and returns when all have returned; count <= threads.  Replaces
   /// oneTBB.
@@ -175,6 +178,7 @@ struct EngineHandle {
     c.threads = options.threads;
     c.cache_directory =
         options.cacheDirectory ? options.cacheDirectory->c_str() : nullptr;
+    c.max_kernels = options.maxKernels;
     c.parallel_for_context = c.log_context = c.on_event_context =
         c.allocate_context = this;
     if (options.parallelFor)

@@ -126,19 +126,11 @@ public:
     return vector ? vector.clone(element) : element;
   }
 
-  /// Two vectors of a row in one.
-  Value loadPairs(Value row, Value col) {
-    auto type = VectorType::get(2 * width, inMemory());
-    return vector::LoadOp::create(builder, loc, type, view.getSource(),
-                                  indices(row, col));
-  }
-
-  /// A vector of a row, extended.
-  Value loadVector(Value row, Value col) {
-    Value vector =
-        vector::LoadOp::create(builder, loc, kernel.vectorOf(inMemory()),
-                               view.getSource(), indices(row, col));
-    return extend(vector);
+  /// `count` vectors of a row in one, extended.
+  Value loadVector(Value row, Value col, int64_t count = 1) {
+    auto type = VectorType::get(count * width, inMemory());
+    return extend(vector::LoadOp::create(builder, loc, type, view.getSource(),
+                                         indices(row, col)));
   }
   void storeVector(Value vector, Value row, Value col) {
     vector::StoreOp::create(builder, loc, round(vector), view.getSource(),
@@ -253,71 +245,44 @@ LogicalResult mlir::tile::emitPack(KernelEmitter &kernel, LoadOp load) {
   OpBuilder &builder = kernel.builder;
   Location loc = load.getLoc();
   Value buffer = kernel.buffer(load.getTile());
+  // A pair of elements is moved as a 32-bit word.
+  int64_t perWord = isPaired(type) ? 2 : 1;
+  VectorType words = kernel.vectorOf(builder.getI32Type());
+  auto elements =
+      VectorType::get(perWord * access.width, type.getElementType());
+  Value size = kernel.index(loc, perWord);
+  auto toElements = [&](Value word) -> Value {
+    return builder.createOrFold<arith::MulIOp>(loc, word, size);
+  };
   moveTransposed(
-      access, type.getCols(),
-      [&](Value beginRow, Value beginCol) {
+      access, type.getCols() / perWord,
+      [&](Value beginRow, Value beginWord) {
+        Value col = access.addTo(access.firstCol, toElements(beginWord));
         SmallVector<Value> vectors;
         for (int64_t n = 0; n < access.width; ++n) {
           Value row =
               access.addTo(access.firstRow, kernel.add(loc, beginRow, n));
-          vectors.push_back(
-              access.loadVector(row, access.addTo(access.firstCol, beginCol)));
+          Value loaded = access.loadVector(row, col, perWord);
+          vectors.push_back(perWord == 1 ? loaded
+                                         : vector::BitCastOp::create(
+                                               builder, loc, words, loaded));
         }
         for (auto [n, column] :
-             llvm::enumerate(transpose(builder, loc, vectors)))
+             llvm::enumerate(transpose(builder, loc, vectors))) {
+          if (perWord != 1)
+            column = vector::BitCastOp::create(builder, loc, elements, column);
           vector::StoreOp::create(
               builder, loc, column, buffer,
-              ValueRange{kernel.add(loc, beginCol, n), beginRow});
-      },
-      [&](Value row, Value col, Value inside) {
-        memref::StoreOp::create(builder, loc,
-                                access.loadElement(row, col, inside), buffer,
-                                ValueRange{col, row});
-      });
-  return success();
-}
-
-LogicalResult mlir::tile::emitPackPairs(KernelEmitter &kernel, LoadOp load) {
-  TileType type = load.getTile().getType();
-  Access access(kernel, load, load.getView(), load.getRow(), load.getCol(),
-                type);
-  if (failed(access.check()))
-    return failure();
-  OpBuilder &builder = kernel.builder;
-  Location loc = load.getLoc();
-  Value buffer = kernel.buffer(load.getTile());
-  Value two = kernel.index(loc, 2);
-  auto twice = [&](Value value) -> Value {
-    return arith::MulIOp::create(builder, loc, value, two);
-  };
-  // A pair is a 32-bit integer; squares of them are transposed.
-  VectorType pairs = kernel.vectorOf(builder.getI32Type());
-  auto elements = VectorType::get(2 * access.width, type.getElementType());
-  moveTransposed(
-      access, type.getCols() / 2,
-      [&](Value beginRow, Value beginPair) {
-        SmallVector<Value> vectors;
-        for (int64_t n = 0; n < access.width; ++n) {
-          Value row =
-              access.addTo(access.firstRow, kernel.add(loc, beginRow, n));
-          Value loaded = access.loadPairs(
-              row, access.addTo(access.firstCol, twice(beginPair)));
-          vectors.push_back(
-              vector::BitCastOp::create(builder, loc, pairs, loaded));
+              ValueRange{kernel.add(loc, beginWord, n), toElements(beginRow)});
         }
-        for (auto [n, column] :
-             llvm::enumerate(transpose(builder, loc, vectors)))
-          vector::StoreOp::create(
-              builder, loc,
-              vector::BitCastOp::create(builder, loc, elements, column), buffer,
-              ValueRange{kernel.add(loc, beginPair, n), twice(beginRow)});
       },
       [&](Value row, Value col, Value inside) {
-        Value pair = arith::DivUIOp::create(builder, loc, col, two);
-        Value half = arith::RemUIOp::create(builder, loc, col, two);
+        Value word = builder.createOrFold<arith::DivUIOp>(loc, col, size);
+        Value part = builder.createOrFold<arith::RemUIOp>(loc, col, size);
         memref::StoreOp::create(
             builder, loc, access.loadElement(row, col, inside), buffer,
-            ValueRange{pair, access.addTo(twice(row), half)});
+            ValueRange{word, builder.createOrFold<arith::AddIOp>(
+                                 loc, toElements(row), part)});
       });
   return success();
 }

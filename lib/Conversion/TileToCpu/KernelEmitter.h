@@ -69,7 +69,7 @@ public:
 /// Emits tile.group: dots, maps and reductions in one loop nest.
 LogicalResult emitGroup(KernelEmitter &kernel, GroupOp group);
 
-/// Emits a load that transposes a tile into its buffer.
+/// Emits a load that transposes a tile, or its pairs, into its buffer.
 LogicalResult emitPack(KernelEmitter &kernel, LoadOp load);
 
 /// Emits a streamed load: the tile in its natural layout, in the tensor or, if
@@ -79,9 +79,8 @@ LogicalResult emitWindow(KernelEmitter &kernel, LoadOp load);
 /// Whether the elements of a tile are held in pairs along its columns.
 inline bool isPaired(TileType type) { return type.getElementType().isBF16(); }
 
-/// The same two for a tile that is held in pairs: the buffer is
-/// `[columns / 2][rows][2]`, the window `[rows / 2][columns][2]`.
-LogicalResult emitPackPairs(KernelEmitter &kernel, LoadOp load);
+/// Emits a streamed load of a tile that is held in pairs along its rows: a copy
+/// `[rows / 2][columns][2]`.
 LogicalResult emitPairWindow(KernelEmitter &kernel, LoadOp load);
 
 /// Emits a store that transposes a tile out of its buffer.

@@ -123,14 +123,14 @@ LogicalResult KernelEmitter::emitLoop(scf::ForOp loop) {
 }
 
 LogicalResult KernelEmitter::emitLoad(LoadOp load) {
-  bool isPair = isPaired(load.getTile().getType());
   if (!isStreamed(load))
-    return isPair ? emitPackPairs(*this, load) : emitPack(*this, load);
+    return emitPack(*this, load);
   bool isTransposed = llvm::all_of(load->getUsers(), [](Operation *user) {
     return cast<DotOp>(user).getTransposeB();
   });
-  return isPair && !isTransposed ? emitPairWindow(*this, load)
-                                 : emitWindow(*this, load);
+  return isPaired(load.getTile().getType()) && !isTransposed
+             ? emitPairWindow(*this, load)
+             : emitWindow(*this, load);
 }
 
 LogicalResult KernelEmitter::emitBlock(Block &block) {

@@ -8,10 +8,10 @@
 
 #include "attn/Runtime/CpuDevice.h"
 #include "Guard.h"
+#include "Tasks.h"
 #include "TbbPool.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <sched.h>
@@ -19,40 +19,16 @@
 
 using namespace attn;
 
-namespace {
-/// One launch, shared by the workers that take part in it.
-struct Launch {
-  attn_cpu_task task = nullptr;
-  void *const *arguments = nullptr;
-  int64_t count = 0;
-  /// The next unit of work.  Taken one by one, so that work starts in order and
-  /// long tasks at the front are balanced by short ones at the end.
-  std::atomic<int64_t> next{0};
-  /// Workers that have left.  What they wrote is visible to whoever has seen
-  /// all of them leave.
-  std::atomic<int64_t> left{0};
-
-  void work(void *arena) {
-    for (int64_t index; (index = next.fetch_add(1)) < count;)
-      task(arguments, index, arena);
-    left.fetch_add(1, std::memory_order_release);
-  }
-};
-} // namespace
-
 struct CpuDevice::State {
   State(int threads, const ParallelFor &parallelFor, TbbPool pool,
         const Allocator &allocator)
       : threads(threads), parallelFor(parallelFor), pool(std::move(pool)),
-        allocator(allocator), arenas(static_cast<size_t>(threads)),
-        taken(new std::atomic<bool>[static_cast<size_t>(threads)]) {}
+        allocator(allocator), arenas(static_cast<size_t>(threads)) {}
 
   /// Makes each worker's arena as large as a launch demands.  Keeps counters.
   Status growArenas(int64_t bytes);
   Status launch(attn_cpu_task task, void *const *arguments, int64_t count,
                 int64_t arenaBytes);
-  Status launchOnThreads(Launch &launch);
-  void runWorker(int64_t worker);
   void resetCounters();
   /// Adds up the counters of all workers.
   void collectCounters();
@@ -65,12 +41,6 @@ struct CpuDevice::State {
   /// Held during a run.
   std::mutex mutex;
   std::vector<AlignedBuffer> arenas;
-  /// The workers that have started in the current launch.
-  std::unique_ptr<std::atomic<bool>[]> taken;
-  /// The launch that workers take part in.  It is handed over by this variable,
-  /// like its results by Launch::left, so that tools that cannot see into
-  /// oneTBB (ThreadSanitizer) see the order too.
-  std::atomic<Launch *> current{nullptr};
 
   /// Of the current run: what it did so far, and its first error.
   RunStats stats;
@@ -115,38 +85,6 @@ void CpuDevice::State::collectCounters() {
   }
 }
 
-void CpuDevice::State::runWorker(int64_t worker) {
-  Launch *launch = current.load(std::memory_order_acquire);
-  // A hook that calls twice must not let two threads share an arena.
-  if (worker < 0 || worker >= threads ||
-      taken[static_cast<size_t>(worker)].exchange(true))
-    return;
-  launch->work(arenas[static_cast<size_t>(worker)].data());
-}
-
-Status CpuDevice::State::launchOnThreads(Launch &launch) {
-  // One loop per worker, each with an arena of its own.  One that no thread had
-  // time to start finds nothing to do when its turn comes.
-  int64_t workers = std::min<int64_t>(threads, launch.count);
-  for (int64_t worker = 0; worker < threads; ++worker)
-    taken[static_cast<size_t>(worker)].store(worker >= workers);
-  current.store(&launch, std::memory_order_release);
-  parallelFor.run(
-      parallelFor.self,
-      [](void *self, int64_t worker) {
-        static_cast<State *>(self)->runWorker(worker);
-      },
-      this, workers);
-  // All have left already; this orders their writes before what follows, in
-  // terms that do not depend on the inside of oneTBB or of a hook.
-  int64_t left = launch.left.load(std::memory_order_acquire);
-  if (left < workers)
-    return failure("parallelFor ran " + std::to_string(left) + " of " +
-                   std::to_string(workers) +
-                   " calls; it must make every call and return after the last");
-  return Status::success();
-}
-
 Status CpuDevice::State::launch(attn_cpu_task task, void *const *arguments,
                                 int64_t count, int64_t arenaBytes) {
   if (!task || count < 0 || arenaBytes < 0)
@@ -159,13 +97,15 @@ Status CpuDevice::State::launch(attn_cpu_task task, void *const *arguments,
     return Status::success();
   if (Status grown = growArenas(arenaBytes); !grown)
     return grown;
-  Launch launch;
-  launch.task = task;
-  launch.arguments = arguments;
-  launch.count = count;
-  if (threads > 1)
-    return launchOnThreads(launch);
-  launch.work(arenas[0].data());
+  auto arenaOf = [this](int64_t worker) {
+    return arenas[static_cast<size_t>(worker)].data();
+  };
+  int64_t workers = std::min<int64_t>(threads, count);
+  Tasks tasks(task, arguments, count, workers, arenaOf);
+  if (int64_t ran = tasks.run(parallelFor); ran < workers)
+    return failure("parallelFor ran " + std::to_string(ran) + " of " +
+                   std::to_string(workers) +
+                   " calls; it must make every call and return after the last");
   return Status::success();
 }
 
@@ -200,7 +140,6 @@ Result<std::unique_ptr<CpuDevice>> CpuDevice::create(int threads) {
 Result<std::unique_ptr<CpuDevice>>
 CpuDevice::create(const CpuDeviceOptions &options) {
   return guarded([&]() -> Result<std::unique_ptr<CpuDevice>> {
-    constexpr int maxThreads = 1024;
     int threads = options.threads;
     if (threads < 0 || threads > maxThreads)
       return failure("the number of threads is " + std::to_string(threads) +

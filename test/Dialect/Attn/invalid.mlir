@@ -814,3 +814,165 @@ func.func @f(%q: tensor<?x4x?x16xf32>) {
       : (tensor<?x4x?x16xf32>) -> tensor<?x4x?x16xf32>
   return
 }
+
+// -----
+
+// attn.combine: rank of the outputs.
+func.func @f(%outputs: tensor<?x4x?x16xf32>, %lses: tensor<?x?x4x?xf32>) {
+  // expected-error@+1 {{outputs must have the 5 dimensions [parts, batch, heads, queries, value_dim], but is 'tensor<?x4x?x16xf32>'}}
+  attn.combine %outputs, %lses : (tensor<?x4x?x16xf32>, tensor<?x?x4x?xf32>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Rank of the log-sum-exps.
+func.func @f(%outputs: tensor<?x?x4x?x16xf32>, %lses: tensor<?x4x?xf32>) {
+  // expected-error@+1 {{lses must have the 4 dimensions [parts, batch, heads, queries], but is 'tensor<?x4x?xf32>'}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf32>, tensor<?x4x?xf32>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// An encoding.
+func.func @f(%outputs: tensor<?x?x4x?x16xf32>, %lses: tensor<?x?x4x?xf32, "rows">) {
+  // expected-error@+1 {{lses must not have an encoding, but is 'tensor<?x?x4x?xf32, "rows">'}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf32>, tensor<?x?x4x?xf32, "rows">) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Dynamic heads.
+func.func @f(%outputs: tensor<?x?x?x?x16xf32>, %lses: tensor<?x?x4x?xf32>) {
+  // expected-error@+1 {{the number of heads and value_dim of outputs must be static, but it is 'tensor<?x?x?x?x16xf32>'}}
+  attn.combine %outputs, %lses : (tensor<?x?x?x?x16xf32>, tensor<?x?x4x?xf32>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Dynamic value_dim.
+func.func @f(%outputs: tensor<?x?x4x?x?xf32>, %lses: tensor<?x?x4x?xf32>) {
+  // expected-error@+1 {{the number of heads and value_dim of outputs must be static, but it is 'tensor<?x?x4x?x?xf32>'}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x?xf32>, tensor<?x?x4x?xf32>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// No heads.
+func.func @f(%outputs: tensor<?x?x0x?x16xf32>, %lses: tensor<?x?x0x?xf32>) {
+  // expected-error@+1 {{the number of heads and value_dim of outputs must be between 1 and 65536, but it is 'tensor<?x?x0x?x16xf32>'}}
+  attn.combine %outputs, %lses : (tensor<?x?x0x?x16xf32>, tensor<?x?x0x?xf32>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// A value_dim of more than 2^16.
+func.func @f(%outputs: tensor<?x?x4x?x65537xf32>, %lses: tensor<?x?x4x?xf32>) {
+  // expected-error@+1 {{the number of heads and value_dim of outputs must be between 1 and 65536, but it is 'tensor<?x?x4x?x65537xf32>'}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x65537xf32>, tensor<?x?x4x?xf32>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Element type of the outputs.
+func.func @f(%outputs: tensor<?x?x4x?x16xf64>, %lses: tensor<?x?x4x?xf32>) {
+  // expected-error@+1 {{outputs has element type 'f64'; allowed are f32, f16 and bf16}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf64>, tensor<?x?x4x?xf32>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Element type of the log-sum-exps.
+func.func @f(%outputs: tensor<?x?x4x?x16xf32>, %lses: tensor<?x?x4x?xbf16>) {
+  // expected-error@+1 {{lses has element type 'bf16'; allowed is f32}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf32>, tensor<?x?x4x?xbf16>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Heads.
+func.func @f(%outputs: tensor<?x?x4x?x16xf32>, %lses: tensor<?x?x2x?xf32>) {
+  // expected-error@+1 {{outputs and lses must have the same parts, batch, heads and queries, but are 'tensor<?x?x4x?x16xf32>' and 'tensor<?x?x2x?xf32>'}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf32>, tensor<?x?x2x?xf32>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Dynamic heads of one.
+func.func @f(%outputs: tensor<?x?x4x?x16xf32>, %lses: tensor<?x?x?x?xf32>) {
+  // expected-error@+1 {{outputs and lses must have the same parts, batch, heads and queries, but are 'tensor<?x?x4x?x16xf32>' and 'tensor<?x?x?x?xf32>'}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf32>, tensor<?x?x?x?xf32>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+// Parts.
+func.func @f(%outputs: tensor<2x3x4x5x16xf32>, %lses: tensor<3x3x4x5xf32>) {
+  // expected-error@+1 {{outputs and lses must have the same parts, batch, heads and queries, but are 'tensor<2x3x4x5x16xf32>' and 'tensor<3x3x4x5xf32>'}}
+  attn.combine %outputs, %lses : (tensor<2x3x4x5x16xf32>, tensor<3x3x4x5xf32>) -> tensor<3x4x5x16xf32>
+  return
+}
+
+// -----
+
+// Batch.
+func.func @f(%outputs: tensor<2x3x4x5x16xf32>, %lses: tensor<2x2x4x5xf32>) {
+  // expected-error@+1 {{outputs and lses must have the same parts, batch, heads and queries, but are 'tensor<2x3x4x5x16xf32>' and 'tensor<2x2x4x5xf32>'}}
+  attn.combine %outputs, %lses : (tensor<2x3x4x5x16xf32>, tensor<2x2x4x5xf32>) -> tensor<3x4x5x16xf32>
+  return
+}
+
+// -----
+
+// Queries.
+func.func @f(%outputs: tensor<2x3x4x5x16xf32>, %lses: tensor<2x3x4x6xf32>) {
+  // expected-error@+1 {{outputs and lses must have the same parts, batch, heads and queries, but are 'tensor<2x3x4x5x16xf32>' and 'tensor<2x3x4x6xf32>'}}
+  attn.combine %outputs, %lses : (tensor<2x3x4x5x16xf32>, tensor<2x3x4x6xf32>) -> tensor<3x4x5x16xf32>
+  return
+}
+
+// -----
+
+// Element type of the output.
+func.func @f(%outputs: tensor<?x?x4x?x16xf32>, %lses: tensor<?x?x4x?xf32>) {
+  // expected-error@+1 {{the output has element type 'i8'; allowed are f32, f16 and bf16}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf32>, tensor<?x?x4x?xf32>) -> tensor<?x4x?x16xi8>
+  return
+}
+
+// -----
+
+// Shape of the output.
+func.func @f(%outputs: tensor<?x?x4x?x16xf32>, %lses: tensor<?x?x4x?xf32>) {
+  // expected-error@+1 {{the output must have type 'tensor<?x4x?x16xbf16>' (the shape of outputs without the parts), but is 'tensor<?x4x?x8xbf16>'}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf32>, tensor<?x?x4x?xf32>) -> tensor<?x4x?x8xbf16>
+  return
+}
+
+// -----
+
+// Type of the log-sum-exp.
+func.func @f(%outputs: tensor<?x?x4x?x16xf32>, %lses: tensor<?x?x4x?xf32>) {
+  // expected-error@+1 {{the log-sum-exp must have type 'tensor<?x4x?xf32>', but is 'tensor<?x4x?xbf16>'}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf32>, tensor<?x?x4x?xf32>) -> (tensor<?x4x?x16xf32>, tensor<?x4x?xbf16>)
+  return
+}
+
+// -----
+
+// Number of results.
+func.func @f(%outputs: tensor<?x?x4x?x16xf32>, %lses: tensor<?x?x4x?xf32>) {
+  // expected-error@+1 {{'attn.combine' op result group starting at #1 requires 0 or 1 element, but found 2}}
+  attn.combine %outputs, %lses : (tensor<?x?x4x?x16xf32>, tensor<?x?x4x?xf32>) -> (tensor<?x4x?x16xf32>, tensor<?x4x?xf32>, tensor<?x4x?x16xf32>)
+  return
+}

@@ -117,6 +117,26 @@ func.func @all(%q: tensor<?x4x?x16xf32>, %keep: i1)
   return %o, %l : tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
 }
 
+// CHECK-LABEL: func.func @combine
+func.func @combine(%outputs: tensor<?x?x4x?x24xf32>, %lses: tensor<?x?x4x?xf32>)
+    -> (tensor<?x4x?x24xbf16>, tensor<?x4x?xf32>) {
+  // CHECK: %output, %lse = attn.combine %{{.*}}, %{{.*}} : (tensor<?x?x4x?x24xf32>, tensor<?x?x4x?xf32>) -> (tensor<?x4x?x24xbf16>, tensor<?x4x?xf32>)
+  %o, %l = attn.combine %outputs, %lses
+      : (tensor<?x?x4x?x24xf32>, tensor<?x?x4x?xf32>)
+     -> (tensor<?x4x?x24xbf16>, tensor<?x4x?xf32>)
+  return %o, %l : tensor<?x4x?x24xbf16>, tensor<?x4x?xf32>
+}
+
+// One result; sizes that only one of the operands knows.
+// CHECK-LABEL: func.func @combine_output
+func.func @combine_output(%outputs: tensor<2x?x1x8x24xf16>,
+                          %lses: tensor<?x3x1x?xf32>) -> tensor<?x1x8x24xf16> {
+  // CHECK: %output = attn.combine %{{.*}}, %{{.*}} {keep} : (tensor<2x?x1x8x24xf16>, tensor<?x3x1x?xf32>) -> tensor<?x1x8x24xf16>
+  %o = attn.combine %outputs, %lses {keep}
+      : (tensor<2x?x1x8x24xf16>, tensor<?x3x1x?xf32>) -> tensor<?x1x8x24xf16>
+  return %o : tensor<?x1x8x24xf16>
+}
+
 // Masks with numbers in the text. A side of a window that is left out is not
 // printed.
 // CHECK-LABEL: func.func @masks
