@@ -15,6 +15,7 @@
 
 #include "Checks.h"
 
+#include "llvm/Support/MemoryBuffer.h"
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -249,6 +250,17 @@ TEST(Kernel, OnlyStandardNeedsQuadraticWorkspace) {
                              : 0;
       EXPECT_EQ(*bytes, expected) << c;
     }
+}
+
+/// The linker does not leave undefined symbols in a kernel, and compiled()
+/// looks at every one again: here is that it sees them where they are.
+TEST(Kernel, UndefinedSymbolsAreSeen) {
+  auto self = llvm::MemoryBuffer::getFile("/proc/self/exe", /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
+  ASSERT_TRUE(bool(self));
+  EXPECT_NE(undefinedSymbols((*self)->getBuffer()).find("dlopen"),
+            std::string::npos);
+  EXPECT_NE(undefinedSymbols("no object"), "");
 }
 
 /// Batch, lengths and strides are no part of a kernel.

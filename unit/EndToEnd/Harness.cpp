@@ -11,6 +11,7 @@
 #include "attn/InitAll.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/Object/ELFObjectFile.h"
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -38,6 +39,26 @@ bool attn::testing::isSupported(const Case &c) {
 #endif
 }
 
+std::string attn::testing::undefinedSymbols(std::string_view bytes) {
+  auto object = llvm::object::ObjectFile::createELFObjectFile(
+      llvm::MemoryBufferRef(llvm::StringRef(bytes.data(), bytes.size()), ""));
+  if (!object)
+    return llvm::toString(object.takeError());
+  auto &elf = llvm::cast<llvm::object::ELFObjectFileBase>(**object);
+  std::string names;
+  for (const llvm::object::ELFSymbolRef &symbol :
+       elf.getDynamicSymbolIterators()) {
+    llvm::Expected<uint32_t> flags = symbol.getFlags();
+    llvm::Expected<llvm::StringRef> name = symbol.getName();
+    if (!flags || !name)
+      return llvm::toString(
+          llvm::joinErrors(flags.takeError(), name.takeError()));
+    if (*flags & llvm::object::SymbolRef::SF_Undefined)
+      names += (names.empty() ? "" : " ") + name->str();
+  }
+  return names;
+}
+
 using Kernels = std::map<std::string, Result<std::shared_ptr<const Module>>>;
 
 static Kernels &kernels() {
@@ -52,6 +73,8 @@ compileAnew(const std::string &text, const std::string &name,
       compile(text, name + ".mlir", options, Emit::object);
   if (!object)
     return failure(object.error() + "\nin the module\n" + text);
+  if (std::string names = undefinedSymbols(*object); !names.empty())
+    return failure("undefined symbols: " + names + "\nin the module\n" + text);
   return Module::loadFromMemory(*object);
 }
 
@@ -59,9 +82,8 @@ Result<std::shared_ptr<const Module>>
 attn::testing::compiled(const std::string &text, const std::string &name,
                         const CompileOptions &options) {
   std::string key = options.algorithm + " " + options.cpu + " " +
-                    options.features + " " +
-                    std::to_string(options.tileQ) + " " +
-                    std::to_string(options.tileKv) + "\n" + text;
+                    options.features + " " + std::to_string(options.tileQ) +
+                    " " + std::to_string(options.tileKv) + "\n" + text;
   auto found = kernels().find(key);
   if (found == kernels().end())
     found = kernels().emplace(key, compileAnew(text, name, options)).first;

@@ -24,13 +24,17 @@ namespace attn::testing {
 /// Whether this machine can run the case.
 bool isSupported(const Case &c);
 
+/// Names of the symbols that an ELF object expects others to define, separated
+/// by spaces.
+std::string undefinedSymbols(std::string_view object);
+
 /// The loaded code of a module.  Each distinct one is compiled once in a
-/// process.  An error holds the diagnostics and the module.
+/// process.  An error holds the diagnostics and the module; it is one, too, if
+/// the object has undefined symbols.
 Result<std::shared_ptr<const Module>> compiled(const std::string &text,
                                                const std::string &name,
                                                const CompileOptions &options);
-/// The loaded code of the case.  Each distinct kernel is compiled once in a
-/// process.  An error holds the diagnostics and the module.
+/// The same for the kernel of a case.
 Result<std::shared_ptr<const Module>> compiled(const Case &c);
 /// How many kernels this process has compiled.
 int64_t compiledKernels();
