@@ -25,7 +25,8 @@ if(internal)
   message(FATAL_ERROR "internal headers were installed: ${internal}")
 endif()
 
-run(${CMAKE_COMMAND} -S ${EXAMPLE} -B ${WORK}/build
+# The same build tool: make may be missing.
+run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${EXAMPLE} -B ${WORK}/build
   -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_C_COMPILER=${C_COMPILER}
   -DCMAKE_CXX_COMPILER=${CXX_COMPILER} "-DCMAKE_C_FLAGS=${FLAGS}"
   "-DCMAKE_CXX_FLAGS=${FLAGS}")
