@@ -18,247 +18,8 @@
 using namespace attn::testing;
 
 //===----------------------------------------------------------------------===//
-// Masks and score functions
+// Captures
 //===----------------------------------------------------------------------===//
-
-/// The first `coveredMasks` and `coveredScores` meet all other parameters; the
-/// rest are for cases listed by hand.
-static const int coveredMasks = 10, coveredScores = 5;
-
-static const RegionKind masks[] = {
-    {"full", "", "", {}},
-    {"causal", "#attn.causal", "", {}},
-    {"sliding",
-     "#attn.all_of<[#attn.causal, #attn.window<left = ?>]>)[%window]",
-     "",
-     {"window"}},
-    {"longformer",
-     "#attn.any_of<[#attn.window<left = 40, right = 40>, #attn.global<3>]>",
-     "",
-     {}},
-    {"chunked", "#attn.all_of<[#attn.causal, #attn.chunk<50>]>", "", {}},
-    // The last `window` keys up to the query's own position.
-    {"window",
-     "",
-     R"(
-      %nq = attn.length query : index
-      %nk = attn.length key : index
-      %shift = arith.subi %nk, %nq : index
-      %last = arith.addi %i, %shift : index
-      %distance = arith.subi %last, %j : index
-      %zero = arith.constant 0 : index
-      %past = arith.cmpi sge, %distance, %zero : index
-      %near = arith.cmpi sle, %distance, %window : index
-      %keep = arith.andi %past, %near : i1
-      attn.yield %keep : i1)",
-     {"window"}},
-    // Queries see the keys of their own document; some are in none.
-    {"document",
-     "",
-     R"(
-      %mine = tensor.extract %query_ids[%b, %i] : tensor<?x?xi32>
-      %its = tensor.extract %key_ids[%b, %j] : tensor<?x?xi32>
-      %keep = arith.cmpi eq, %mine, %its : i32
-      attn.yield %keep : i1)",
-     {"query_ids", "key_ids"}},
-    // Rows of one tile that belong to different heads differ in their keys.
-    {"headwindow",
-     "",
-     R"(
-      %width = tensor.extract %windows[%h] : tensor<$Hxi32>
-      %difference = arith.subi %i, %j : index
-      %narrow = arith.index_cast %difference : index to i32
-      %distance = math.absi %narrow : i32
-      %keep = arith.cmpi sle, %distance, %width : i32
-      attn.yield %keep : i1)",
-     {"windows"}},
-    {"prefix",
-     "",
-     R"(
-      %early = arith.cmpi slt, %j, %prefix : index
-      %past = arith.cmpi sle, %j, %i : index
-      %keep = arith.ori %early, %past : i1
-      attn.yield %keep : i1)",
-     {"prefix"}},
-    // Every third row is empty, in the middle of tiles.
-    {"gaps",
-     "",
-     R"(
-      %c1 = arith.constant 1 : index
-      %c2 = arith.constant 2 : index
-      %c3 = arith.constant 3 : index
-      %row = arith.remui %i, %c3 : index
-      %column = arith.remui %j, %c2 : index
-      %some = arith.cmpi ne, %row, %c1 : index
-      %even = arith.cmpi ne, %column, %c1 : index
-      %keep = arith.andi %some, %even : i1
-      attn.yield %keep : i1)",
-     {}},
-
-    {"never",
-     "",
-     R"(
-      %no = arith.constant false
-      attn.yield %no : i1)",
-     {}},
-    {"always",
-     "",
-     R"(
-      %yes = arith.constant true
-      attn.yield %yes : i1)",
-     {}},
-    {"band",
-     "",
-     R"(
-      %difference = arith.subi %i, %j : index
-      %narrow = arith.index_cast %difference : index to i32
-      %distance = math.absi %narrow : i32
-      %keep = arith.cmpi sle, %distance, %band : i32
-      attn.yield %keep : i1)",
-     {"band"}},
-    // An attribute and a region: both must keep a key.
-    {"dilated",
-     "#attn.causal",
-     R"(
-      %c0 = arith.constant 0 : index
-      %c3 = arith.constant 3 : index
-      %sum = arith.addi %i, %j : index
-      %rest = arith.remui %sum, %c3 : index
-      %keep = arith.cmpi ne, %rest, %c0 : index
-      attn.yield %keep : i1)",
-     {}},
-    // Causal, aligned top-left, but for the first batch entry, which sees all.
-    {"perbatch",
-     "",
-     R"(
-      %c0 = arith.constant 0 : index
-      %first = arith.cmpi eq, %b, %c0 : index
-      %past = arith.cmpi sle, %j, %i : index
-      %keep = arith.ori %first, %past : i1
-      attn.yield %keep : i1)",
-     {}},
-    // A window of 2^40 is none.
-    {"unlimited",
-     "",
-     R"(
-      %distance = arith.subi %i, %j : index
-      %keep = arith.cmpi sle, %distance, %unlimited : index
-      attn.yield %keep : i1)",
-     {"unlimited"}},
-    // Values beyond 2^32 that come from coordinates.
-    {"hash",
-     "",
-     R"(
-      %c0 = arith.constant 0 : index
-      %c7 = arith.constant 7 : index
-      %factor = arith.constant 123456789 : index
-      %product = arith.muli %i, %factor : index
-      %sum = arith.addi %product, %j : index
-      %rest = arith.remui %sum, %c7 : index
-      %keep = arith.cmpi ne, %rest, %c0 : index
-      attn.yield %keep : i1)",
-     {}},
-    {"dilation",
-     "#attn.all_of<[#attn.window<left = 90, right = 60>, #attn.dilated<3>]>",
-     "",
-     {}},
-    {"prefixlm",
-     "#attn.any_of<[#attn.prefix<?>, #attn.causal]>)[%prefix]",
-     "",
-     {"prefix"}},
-    {"forward", "#attn.window<right = 30>", "", {}},
-    {"notself", "#attn.not<#attn.window<left = 0, right = 0>>", "", {}},
-    {"prefixonly", "#attn.prefix<70>", "", {}},
-    {"chunks", "#attn.chunk<?>)[%window]", "", {"window"}},
-    // The mirror image of causal: queries see the keys from their own on.
-    {"anticausal",
-     "",
-     R"(
-      %keep = arith.cmpi sge, %j, %i : index
-      attn.yield %keep : i1)",
-     {}},
-};
-
-static const RegionKind scores[] = {
-    {"plain", "", "", {}},
-    {"softcapalibi",
-     "[#attn.softcap<?>, #attn.alibi])[%cap]",
-     "",
-     {"cap"},
-     /*keepsZero=*/false},
-    {"alibi",
-     "",
-     R"(
-      %slope = tensor.extract %slopes[%h] : tensor<$Hxf32>
-      %difference = arith.subi %j, %i : index
-      %narrow = arith.index_cast %difference : index to i32
-      %distance = math.absi %narrow : i32
-      %number = arith.sitofp %distance : i32 to f32
-      %bias = arith.mulf %slope, %number : f32
-      %r = arith.subf %s, %bias : f32
-      attn.yield %r : f32)",
-     {"slopes"}},
-    {"softcap",
-     "",
-     R"(
-      %ratio = arith.divf %s, %cap : f32
-      %t = math.tanh %ratio : f32
-      %r = arith.mulf %t, %cap : f32
-      attn.yield %r : f32)",
-     {"cap"}},
-    {"silu",
-     "",
-     R"(
-      %one = arith.constant 1.0 : f32
-      %minus = arith.negf %s : f32
-      %e = math.exp %minus : f32
-      %d = arith.addf %e, %one : f32
-      %r = arith.divf %s, %d : f32
-      attn.yield %r : f32)",
-     {}},
-
-    // A score of -inf is a masked key.
-    {"minusinf",
-     "",
-     R"(
-      %c0 = arith.constant 0 : index
-      %c3 = arith.constant 3 : index
-      %inf = arith.constant 0xFF800000 : f32
-      %sum = arith.addi %i, %j : index
-      %rest = arith.remui %sum, %c3 : index
-      %drop = arith.cmpi ne, %rest, %c0 : index
-      %r = arith.select %drop, %inf, %s : f32
-      attn.yield %r : f32)",
-     {}},
-    {"cap50", "#attn.softcap<50.0>", "", {}},
-    {"slopes", "#attn.alibi", "", {}, /*keepsZero=*/false},
-    {"square",
-     "",
-     R"(
-      %half = arith.constant 0.5 : f32
-      %s2 = arith.mulf %s, %s : f32
-      %r = arith.mulf %s2, %half : f32
-      attn.yield %r : f32)",
-     {}},
-};
-
-template <size_t N>
-static const RegionKind *find(const RegionKind (&kinds)[N],
-                              const std::string &name) {
-  for (const RegionKind &kind : kinds)
-    if (name == kind.name)
-      return &kind;
-  std::fprintf(stderr, "the case table has no '%s'\n", name.c_str());
-  std::abort();
-}
-
-const RegionKind *attn::testing::findMask(const std::string &name) {
-  return find(masks, name);
-}
-
-const RegionKind *attn::testing::findScore(const std::string &name) {
-  return find(scores, name);
-}
 
 /// A tensor whose elements are a function of their coordinates.
 template <typename Function>
@@ -456,6 +217,12 @@ static const int64_t lengths[] = {1,   3,   97,  113,  203,
 static const char *const types[] = {"f32", "bf16", "f16"};
 static const Isa isas[] = {Isa::host, Isa::avx2, Isa::bf16dot};
 static const int64_t batches[] = {1, 3};
+/// Those that meet all other parameters.
+static const char *const masks[] = {
+    "full",   "causal",   "sliding",    "longformer", "chunked",
+    "window", "document", "headwindow", "prefix",     "gaps"};
+static const char *const scores[] = {"plain", "softcapalibi", "alibi",
+                                     "softcap", "silu"};
 static const Layout layouts[] = {Layout::contiguous, Layout::bshd,
                                  Layout::padded, Layout::packed};
 
@@ -494,8 +261,8 @@ static Case caseOf(const Row &row) {
   c.kvHeads = headCounts[value(headsParameter)][1];
   c.headDim = headDims[value(dimsParameter)][0];
   c.valueDim = headDims[value(dimsParameter)][1];
-  c.mask = &masks[value(maskParameter)];
-  c.score = &scores[value(scoreParameter)];
+  c.mask = findMask(masks[value(maskParameter)]);
+  c.score = findScore(scores[value(scoreParameter)]);
   c.withLse = value(lseParameter) == 0;
   c.isa = isas[value(isaParameter)];
   c.type = types[value(typeParameter)];
@@ -511,7 +278,7 @@ static Case caseOf(const Row &row) {
 static std::vector<Case> coveringCases(int strength, double maxWork) {
   CoveringProblem kernels;
   kernels.levels = {count(algorithms), count(headCounts), count(headDims),
-                    coveredMasks,      coveredScores,     2,
+                    count(masks),      count(scores),     2,
                     count(isas),       count(types)};
   kernels.strength = strength;
   kernels.feasible = [](const Row &) { return true; };

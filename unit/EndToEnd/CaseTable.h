@@ -15,6 +15,8 @@
 #ifndef ATTN_UNIT_ENDTOEND_CASETABLE_H
 #define ATTN_UNIT_ENDTOEND_CASETABLE_H
 
+#include "RegionKinds.h"
+
 #include <cstdint>
 #include <optional>
 #include <ostream>
@@ -22,22 +24,6 @@
 #include <vector>
 
 namespace attn::testing {
-
-/// A mask or a score function, as MLIR text.
-struct RegionKind {
-  /// Part of the name of a case.
-  const char *name;
-  /// An attribute, or empty. Values that it takes at run time follow it, as in
-  /// "#attn.prefix<?>)[%prefix".
-  const char *attribute;
-  /// Operations of the region, or empty.  Values from outside are named like
-  /// the captures; $H stands for the number of query heads.
-  const char *body;
-  /// Names of the captures, see captures().
-  std::vector<const char *> captures;
-  /// Of a score function: maps 0 to 0, if captured slopes are 0.
-  bool keepsZero = true;
-};
 
 /// Where the elements of a [B, H, S, D] tensor lie.
 enum class Layout {
@@ -91,10 +77,6 @@ struct Case {
 };
 
 std::ostream &operator<<(std::ostream &stream, const Case &c);
-
-/// The mask or score function of this name; aborts if there is none.
-const RegionKind *findMask(const std::string &name);
-const RegionKind *findScore(const std::string &name);
 
 /// LLVM's CPU and features for the instruction set: what CompileOptions takes.
 std::string cpuOf(Isa isa);

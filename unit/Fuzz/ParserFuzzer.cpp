@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!module)
     return 0;
 
-  for (const char *algorithm : {"flash", "standard"}) {
+  for (const char *algorithm : {"flash", "flash-decoding", "standard"}) {
     mlir::OwningOpRef<mlir::ModuleOp> copy(module->clone());
     mlir::PassManager manager(&context);
     attn::buildTileStage(manager, {algorithm, attn::getCpuTargets().front()});
