@@ -54,8 +54,9 @@ struct Operand {
   int64_t offset = 0; ///< of an address
   uint64_t bits = 0;
   /// Of a symbol: a variable or parameter of the function if it has one of that
-  /// name, else a variable or function of the module. Variables of brace blocks
-  /// were given names of their own where necessary, as in "param0@1".
+  /// name, else a variable or function of the module. Where two variables of a
+  /// function, or two in .shared of the module, had the same name, the second
+  /// was given another, as in "param0@1".
   std::string name;
   std::vector<Operand> elements;
 };

@@ -40,7 +40,7 @@ namespace attn::emulator::ptx {
 /// otherwise. Real modules stay far below.
 constexpr size_t maxTextBytes = size_t(1) << 28;
 constexpr uint64_t maxRegisters = 1 << 20;
-constexpr uint64_t maxVariableBytes = uint64_t(1) << 32;
+constexpr uint64_t maxVariableBytes = uint64_t(1) << 30;
 constexpr uint64_t maxInitialBytes = uint64_t(1) << 26;
 constexpr uint64_t maxAlignment = 1 << 20; ///< of a variable
 constexpr size_t maxDimensions = 8;        ///< of a variable
@@ -165,10 +165,14 @@ private:
   Lexer lexer;
   Module module;
   std::unordered_map<std::string_view, int> moduleVariables, moduleFunctions;
+  /// Names of .shared variables of all functions.
+  std::unordered_set<std::string_view> sharedNames;
   uint64_t registersLeft = maxRegisters;
   uint64_t variableBytesLeft = maxVariableBytes;
   uint64_t initialBytesLeft = maxInitialBytes;
   uint64_t files = 0; ///< numbers of files that `.loc` used
+
+  int renamed = 0; ///< variables so far
 
   // Of the current function.
   Function function;

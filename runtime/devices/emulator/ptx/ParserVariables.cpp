@@ -237,10 +237,14 @@ void Parser::declareLocally(const Token &name, Variable variable) {
   std::vector<Variable> &into =
       isGlobal ? module.variables : function.variables;
   int index = static_cast<int>(into.size());
-  // A name stands for one variable only, whatever the block.
-  if (isGlobal || moduleVariables.count(name.text) ||
-      !variableNames.insert(name.text).second)
-    variable.name += "@" + std::to_string(index);
+  // A name stands for one variable only, whatever the block; in shared memory,
+  // whatever the function.
+  bool isKnown = isGlobal || moduleVariables.count(name.text);
+  isKnown |= !variableNames.insert(name.text).second;
+  if (variable.space == Space::shared)
+    isKnown |= !sharedNames.insert(name.text).second;
+  if (isKnown)
+    variable.name += "@" + std::to_string(renamed++);
   into.push_back(std::move(variable));
   declareName(name,
               {isGlobal ? Name::Kind::global : Name::Kind::variable, index});
