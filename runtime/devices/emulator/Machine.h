@@ -120,6 +120,9 @@ public:
   /// The stack of calls, for each fragment by its lanes: see Control.cpp.
   std::vector<std::pair<LaneMask, uint32_t>> callStack;
 
+  /// The carry flags of add.cc and its like: bit l is lane l's.
+  LaneMask carry = 0;
+
   uint64_t instructions = 0;
 
   uint8_t *localMemory(unsigned lane);
