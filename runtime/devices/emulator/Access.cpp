@@ -102,18 +102,18 @@ static std::string placeOf(Launch &launch, uint64_t address, uint64_t bytes) {
   std::string name =
       "'" + nearest->name + "' (" + bytesText(nearest->bytes) + ")";
   if (address < begin)
-    return "that is " + bytesText(begin - address) + " before the beginning of " +
-           name;
+    return "that is " + bytesText(begin - address) +
+           " before the beginning of " + name;
   if (address < end)
-    return "that is " + bytesText(address + bytes - end) +
-           " over the end of " + name;
+    return "that is " + bytesText(address + bytes - end) + " over the end of " +
+           name;
   return "that is " + bytesText(address - end) + " behind the end of " + name;
 }
 
 /// An access that is not within one allocation. True if it can go on all the
 /// same.
-static bool outsideGlobal(const Accessor &who, uint64_t address,
-                          uint64_t bytes, Intent intent) {
+static bool outsideGlobal(const Accessor &who, uint64_t address, uint64_t bytes,
+                          Intent intent) {
   Launch &launch = who.warp.cta.launch;
   if (!launch.options.bounds)
     for (Memory *memory : {&launch.memory, launch.program.variables})
@@ -122,33 +122,36 @@ static bool outsideGlobal(const Accessor &who, uint64_t address,
         return true;
   report(who, ReportKind::bounds,
          std::string(verbOf(intent)) + " " + bytesText(bytes) +
-             " of global memory at " + hex(address) + ", in no allocation: " +
-             placeOf(launch, address, bytes));
+             " of global memory at " + hex(address) +
+             ", in no allocation: " + placeOf(launch, address, bytes));
   return false;
 }
 
-/// The checks of an access that lies within an allocation.
-static void checkGlobal(const Accessor &who, Allocation &allocation,
+/// The checks of an access that lies within an allocation. False: given up.
+static bool checkGlobal(const Accessor &who, Allocation &allocation,
                         uint64_t address, uint64_t bytes, Intent intent) {
   uint64_t offset = address - reinterpret_cast<uint64_t>(allocation.data);
   const LaunchOptions &options = who.warp.cta.options;
   if (intent != Intent::write && options.uninitialized &&
       !allocation.isWritten(offset, bytes)) {
-    report(who, ReportKind::uninitialized,
-           "reads " + bytesText(bytes) + " at offset " +
-               std::to_string(offset) + " of '" + allocation.name +
-               "', which nothing has written");
     allocation.markWritten(offset, bytes);
+    if (!report(who, ReportKind::uninitialized,
+                "reads " + bytesText(bytes) + " at offset " +
+                    std::to_string(offset) + " of '" + allocation.name +
+                    "', which nothing has written"))
+      return false;
   }
   if (intent != Intent::read) {
-    if (allocation.isConstant)
-      report(who, ReportKind::bounds,
-             "writes '" + allocation.name + "', which is constant");
+    if (allocation.isConstant &&
+        !report(who, ReportKind::bounds,
+                "writes '" + allocation.name + "', which is constant"))
+      return false;
     if (options.uninitialized)
       allocation.markWritten(offset, bytes);
     else
       allocation.isInitialized = true;
   }
+  return true;
 }
 
 uint8_t *attn::emulator::accessGlobal(const Accessor &who, uint64_t address,
@@ -159,8 +162,8 @@ uint8_t *attn::emulator::accessGlobal(const Accessor &who, uint64_t address,
   if (!allocation || !allocation->contains(address, bytes)) {
     if (!outsideGlobal(who, address, bytes, intent))
       return nullptr;
-  } else {
-    checkGlobal(who, *allocation, address, bytes, intent);
+  } else if (!checkGlobal(who, *allocation, address, bytes, intent)) {
+    return nullptr;
   }
   return reinterpret_cast<uint8_t *>(address);
 }
@@ -184,7 +187,7 @@ struct WarpAccess {
   bool local(LaneMask lanes);
   bool param(LaneMask lanes);
   bool inSpace(StateSpace space, LaneMask lanes);
-  void checkAlignment(LaneMask lanes);
+  bool checkAlignment(LaneMask lanes);
   bool outside(int lane, const std::string &where);
 };
 
@@ -199,16 +202,14 @@ static bool forLanes(LaneMask lanes, Body body) {
   return true;
 }
 
-void WarpAccess::checkAlignment(LaneMask lanes) {
-  forLanes(lanes, [&](int lane) {
-    if (addresses[lane] % kind.alignment == 0)
-      return true;
-    report({warp, op, lane}, ReportKind::alignment,
-           std::string(verbOf(kind.intent)) + " " + bytesText(kind.bytes) +
-               " at address " + hex(addresses[lane]) +
-               ", which is not a multiple of " +
-               std::to_string(kind.alignment));
-    return true;
+bool WarpAccess::checkAlignment(LaneMask lanes) {
+  return forLanes(lanes, [&](int lane) {
+    return addresses[lane] % kind.alignment == 0 ||
+           report({warp, op, lane}, ReportKind::alignment,
+                  std::string(verbOf(kind.intent)) + " " +
+                      bytesText(kind.bytes) + " at address " +
+                      hex(addresses[lane]) + ", which is not a multiple of " +
+                      std::to_string(kind.alignment));
   });
 }
 
@@ -220,8 +221,8 @@ bool WarpAccess::outside(int lane, const std::string &where) {
 }
 
 bool WarpAccess::global(LaneMask lanes) {
-  const bool checks = warp.cta.options.uninitialized ||
-                      kind.intent != Intent::read;
+  const bool checks =
+      warp.cta.options.uninitialized || kind.intent != Intent::read;
   Allocation *allocation = nullptr;
   return forLanes(lanes, [&](int lane) {
     uint64_t address = addresses[lane];
@@ -234,10 +235,8 @@ bool WarpAccess::global(LaneMask lanes) {
                              kind.intent);
       }
     }
-    if (checks)
-      checkGlobal({warp, op, lane}, *allocation, address, kind.bytes,
-                  kind.intent);
-    return true;
+    return !checks || checkGlobal({warp, op, lane}, *allocation, address,
+                                  kind.bytes, kind.intent);
   });
 }
 
@@ -327,8 +326,8 @@ bool attn::emulator::access(Warp &warp, const Op &op, LaneMask lanes,
     uint64_t low = 0;
     for (LaneMask rest = lanes; rest; rest &= rest - 1)
       low |= addresses[__builtin_ctz(rest)];
-    if (low % kind.alignment)
-      all.checkAlignment(lanes);
+    if (low % kind.alignment && !all.checkAlignment(lanes))
+      return false;
   }
   if (kind.space != StateSpace::generic && kind.space != StateSpace::param)
     return all.inSpace(kind.space, lanes);

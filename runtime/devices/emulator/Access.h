@@ -27,7 +27,13 @@ StateSpace stateSpaceOf(std::string_view text);
 
 /// How an access takes part in the memory model (PTX ISA, "Memory consistency
 /// model"). Two accesses that both are not weak never race.
-enum class Strength : uint8_t { weak, relaxed, acquire, release, acquireRelease };
+enum class Strength : uint8_t {
+  weak,
+  relaxed,
+  acquire,
+  release,
+  acquireRelease
+};
 
 /// ".volatile" and ".relaxed" are relaxed; empty is weak.
 Strength strengthOf(std::string_view text);

@@ -15,9 +15,7 @@
 #ifndef ATTN_RUNTIME_DEVICES_EMULATOR_COPIES_H
 #define ATTN_RUNTIME_DEVICES_EMULATOR_COPIES_H
 
-#include "Async.h"
-#include "Clocks.h"
-#include "Program.h"
+#include "Machine.h"
 
 #include <memory>
 #include <vector>
@@ -62,22 +60,31 @@ private:
   Copy copies[lanesPerWarp];
 };
 
-/// The cp.async of a warp that are not finished, oldest first.
-struct Copies {
-  std::vector<std::shared_ptr<CopyTask>> tasks;
-  /// cp.async.commit_group executed so far, by lane. A copy belongs to the
-  /// group with the number that this had when it was issued.
-  uint32_t committed[lanesPerWarp] = {};
+/// The cp.async of a CTA that are not finished.
+class Copies : public Component {
+public:
+  explicit Copies(Cta &cta);
 
-  /// Tasks with a copy of the lane that is not finished: what
-  /// cp.async.mbarrier.arrive waits for.
-  std::vector<std::shared_ptr<CopyTask>> pendingOf(int lane);
-  /// Forgets tasks that all lanes have finished.
-  void dropFinished();
+  struct OfWarp {
+    std::vector<std::shared_ptr<CopyTask>> tasks; ///< oldest first
+    /// cp.async.commit_group executed so far, by lane. A copy belongs to the
+    /// group with the number that this had when it was issued.
+    uint32_t committed[lanesPerWarp] = {};
+
+    /// Tasks with a copy of the lane that is not finished: what
+    /// cp.async.mbarrier.arrive waits for.
+    std::vector<std::shared_ptr<CopyTask>> pendingOf(int lane) const;
+    /// Forgets tasks that all lanes have finished.
+    void dropFinished();
+  };
+  OfWarp &of(const Warp &warp) { return warps[warp.index]; }
+
+  /// Reports the copies that nobody has waited for.
+  void warpExited(Warp &warp) override;
+
+private:
+  std::vector<OfWarp> warps;
 };
-
-/// Reports the copies that nobody has waited for when the warp ends.
-void reportPendingCopies(Warp &warp);
 
 } // namespace attn::emulator
 

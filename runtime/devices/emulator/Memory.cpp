@@ -55,8 +55,7 @@ void Allocation::markWritten(size_t offset, size_t size) {
   }
   for (size_t end = offset + size; offset < end;) {
     size_t next = std::min(end, (offset / 64 + 1) * 64);
-    initialized[offset / 64] |=
-        bitRange(offset % 64, next - offset / 64 * 64);
+    initialized[offset / 64] |= bitRange(offset % 64, next - offset / 64 * 64);
     offset = next;
   }
 }

@@ -28,8 +28,8 @@ SharedMemory::SharedMemory(Cta &cta, uint32_t bytes)
 SharedMemory::~SharedMemory() = default;
 
 static bool checkBounds(Cta &cta, const SharedMemory &memory,
-                        const Accessor &who, const char *verb,
-                        uint32_t address, uint32_t count) {
+                        const Accessor &who, const char *verb, uint32_t address,
+                        uint32_t count) {
   if (memory.contains(address, count))
     return true;
   cta.report(ReportKind::bounds, &who.warp, &who.op,
@@ -41,8 +41,7 @@ static bool checkBounds(Cta &cta, const SharedMemory &memory,
   return false;
 }
 
-bool SharedMemory::read(const Accessor &who, uint32_t address,
-                        uint32_t count) {
+bool SharedMemory::read(const Accessor &who, uint32_t address, uint32_t count) {
   return checkBounds(cta, *this, who, "reads", address, count);
 }
 
@@ -85,8 +84,8 @@ bool SharedMemory::beginAsyncWrite(const Accessor &who, uint32_t address,
   return true;
 }
 
-void SharedMemory::endAsyncWrite(const Accessor &, uint32_t, uint32_t,
-                                 uint32_t, Clock) {}
+void SharedMemory::endAsyncWrite(const Accessor &, uint32_t, uint32_t, uint32_t,
+                                 Clock) {}
 
 void SharedMemory::setBarrierStorage(uint32_t, bool) {}
 

@@ -62,7 +62,14 @@ void CopyTask::finish(Cta &cta, LaneMask lanes) {
   pending &= ~lanes;
 }
 
-std::vector<std::shared_ptr<CopyTask>> Copies::pendingOf(int lane) {
+//===----------------------------------------------------------------------===//
+// Groups
+//===----------------------------------------------------------------------===//
+
+Copies::Copies(Cta &cta) : warps(cta.warpCount) {}
+
+std::vector<std::shared_ptr<CopyTask>>
+Copies::OfWarp::pendingOf(int lane) const {
   std::vector<std::shared_ptr<CopyTask>> result;
   for (const auto &task : tasks)
     if (task->pendingLanes() >> lane & 1)
@@ -70,24 +77,21 @@ std::vector<std::shared_ptr<CopyTask>> Copies::pendingOf(int lane) {
   return result;
 }
 
-void Copies::dropFinished() {
+void Copies::OfWarp::dropFinished() {
   tasks.erase(std::remove_if(
                   tasks.begin(), tasks.end(),
                   [](const auto &task) { return task->pendingLanes() == 0; }),
               tasks.end());
 }
 
-void attn::emulator::reportPendingCopies(Warp &warp) {
-  if (!warp.copies)
-    return;
-  for (const auto &task : warp.copies->tasks)
+void Copies::warpExited(Warp &warp) {
+  for (const auto &task : of(warp).tasks)
     if (LaneMask lanes = task->pendingLanes())
       warp.cta.report(ReportKind::pending, &warp, &task->instruction(),
                       __builtin_ctz(lanes),
                       "the thread ends without having waited for this copy: "
                       "cp.async.commit_group and wait_group, or wait_all, is "
                       "missing");
-  warp.copies->tasks.clear();
 }
 
 namespace {
@@ -123,14 +127,12 @@ struct Packed {
   }
 };
 
-Copies &copiesOf(Warp &warp) {
-  if (!warp.copies)
-    warp.copies = std::make_unique<Copies>();
-  return *warp.copies;
+Copies::OfWarp &copiesOf(Warp &warp) {
+  return warp.cta.get(warp.cta.copies).of(warp);
 }
 
-/// Bytes that each lane takes from its source.
-void sourceSizes(Warp &warp, const Op &op, LaneMask lanes, const Packed &packed,
+/// Bytes that each lane takes from its source. False: given up.
+bool sourceSizes(Warp &warp, const Op &op, LaneMask lanes, const Packed &packed,
                  uint32_t *sizes) {
   std::fill(sizes, sizes + lanesPerWarp, packed.bytes);
   if (packed.hasIgnore) {
@@ -142,31 +144,32 @@ void sourceSizes(Warp &warp, const Op &op, LaneMask lanes, const Packed &packed,
         sizes[lane] = 0;
   }
   if (!packed.hasSourceBytes)
-    return;
+    return true;
   const uint32_t *row = warp.row<uint32_t>(op.src[2]);
   for (LaneMask rest = lanes; rest; rest &= rest - 1) {
     int lane = __builtin_ctz(rest);
-    sizes[lane] = row[lane];
-    if (row[lane] <= packed.bytes)
-      continue;
-    warp.cta.report(ReportKind::bounds, &warp, &op, lane,
-                    "the source has " + std::to_string(row[lane]) +
-                        " bytes; it may have at most the " +
-                        std::to_string(packed.bytes) + " that are copied");
-    sizes[lane] = packed.bytes;
+    sizes[lane] = std::min<uint32_t>(row[lane], packed.bytes);
+    if (row[lane] > packed.bytes &&
+        !warp.cta.report(ReportKind::bounds, &warp, &op, lane,
+                         "the source has " + std::to_string(row[lane]) +
+                             " bytes; it may have at most the " +
+                             std::to_string(packed.bytes) + " that are copied"))
+      return false;
   }
+  return true;
 }
 
 Flow copy(Warp &warp, const Op &op, LaneMask lanes) {
   const Packed packed = Packed::of(op.detail);
   Cta &cta = warp.cta;
-  Copies &copies = copiesOf(warp);
+  Copies::OfWarp &copies = copiesOf(warp);
   uint32_t sizes[lanesPerWarp];
-  sourceSizes(warp, op, lanes, packed, sizes);
+  if (!sourceSizes(warp, op, lanes, packed, sizes))
+    return Flow::stop;
 
   // A source of no bytes is not touched: it may lie anywhere.
   uint64_t sources[lanesPerWarp];
-  uint8_t *places[lanesPerWarp];
+  uint8_t *places[lanesPerWarp] = {};
   laneAddresses(warp, op, 1, packed.isSourceWide, sources);
   AccessKind kind;
   kind.space = StateSpace::global;
@@ -188,20 +191,20 @@ Flow copy(Warp &warp, const Op &op, LaneMask lanes) {
   auto task = std::make_shared<CopyTask>(warp, op, packed.bytes);
   for (LaneMask rest = lanes; rest; rest &= rest - 1) {
     int lane = __builtin_ctz(rest);
-    uint32_t address = packed.isWide ? static_cast<uint32_t>(wide[lane])
-                                     : narrow[lane];
+    uint32_t address =
+        packed.isWide ? static_cast<uint32_t>(wide[lane]) : narrow[lane];
     address += static_cast<uint32_t>(packed.displacement);
     destinations[lane] = address;
-    if (address % packed.bytes && cta.options.alignment)
-      cta.report(ReportKind::alignment, &warp, &op, lane,
-                 "copies " + std::to_string(packed.bytes) +
-                     " bytes to address " + std::to_string(address) +
-                     " of shared memory, which is not a multiple of " +
-                     std::to_string(packed.bytes));
+    if (address % packed.bytes && cta.options.alignment &&
+        !cta.report(ReportKind::alignment, &warp, &op, lane,
+                    "copies " + std::to_string(packed.bytes) +
+                        " bytes to address " + std::to_string(address) +
+                        " of shared memory, which is not a multiple of " +
+                        std::to_string(packed.bytes)))
+      return Flow::stop;
     if (!cta.shared.beginCopy({warp, op, lane}, address, packed.bytes))
       return Flow::stop;
-    task->add(lane, address, places[lane], sizes[lane],
-              copies.committed[lane]);
+    task->add(lane, address, places[lane], sizes[lane], copies.committed[lane]);
   }
   if (cta.options.bankConflicts)
     cta.shared.countBankConflicts(op, destinations, lanes, packed.bytes);
@@ -211,7 +214,7 @@ Flow copy(Warp &warp, const Op &op, LaneMask lanes) {
 }
 
 Flow commitGroup(Warp &warp, const Op &, LaneMask lanes) {
-  Copies &copies = copiesOf(warp);
+  Copies::OfWarp &copies = copiesOf(warp);
   for (int lane = 0; lane < lanesPerWarp; ++lane)
     copies.committed[lane] += lanes >> lane & 1;
   return Flow::next;
@@ -219,9 +222,7 @@ Flow commitGroup(Warp &warp, const Op &, LaneMask lanes) {
 
 /// Finishes the copies of all but the last op.immediate groups of each lane.
 Flow waitGroup(Warp &warp, const Op &op, LaneMask lanes) {
-  if (!warp.copies)
-    return Flow::next;
-  Copies &copies = *warp.copies;
+  Copies::OfWarp &copies = copiesOf(warp);
   uint32_t left = static_cast<uint32_t>(op.immediate);
   bool isFinished = false;
   for (auto &task : copies.tasks) {
@@ -241,12 +242,11 @@ Flow waitGroup(Warp &warp, const Op &op, LaneMask lanes) {
 }
 
 Flow waitAll(Warp &warp, const Op &, LaneMask lanes) {
-  if (!warp.copies)
-    return Flow::next;
-  for (auto &task : warp.copies->tasks)
+  Copies::OfWarp &copies = copiesOf(warp);
+  for (auto &task : copies.tasks)
     if (LaneMask covered = lanes & task->pendingLanes())
       task->finish(warp.cta, covered);
-  warp.copies->dropFinished();
+  copies.dropFinished();
   return Flow::next;
 }
 
@@ -269,9 +269,9 @@ void decodeCopy(Decoder &decoder, const Match &) {
 
   int64_t bytes = decoder.constant(2);
   if (isCg ? bytes != 16 : bytes != 4 && bytes != 8 && bytes != 16)
-    return decoder.fail("copies " + std::to_string(bytes) + " bytes; " +
-                        (isCg ? "with .cg it must be 16"
-                              : "it must be 4, 8 or 16"));
+    return decoder.fail(
+        "copies " + std::to_string(bytes) + " bytes; " +
+        (isCg ? "with .cg it must be 16" : "it must be 4, 8 or 16"));
   packed.bytes = static_cast<uint8_t>(bytes);
 
   if (decoder.operandCount() == 4 + hints) {

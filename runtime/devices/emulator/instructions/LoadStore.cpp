@@ -171,14 +171,15 @@ private:
 void noteRow(Decoder &decoder, size_t n, const ptx::Operand &operand,
              Type type) {
   int bits = decoder.registerBits(operand);
-  bool isWide = bits ? bits > 32
-                     : !Decoder::isDiscard(operand) && type.rowBytes() == 8;
+  bool isWide =
+      bits ? bits > 32 : !Decoder::isDiscard(operand) && type.rowBytes() == 8;
   if (isWide)
     decoder.op.detail |= uint64_t(1) << n;
 }
 
 /// The register or vector of registers at operand `n`.
-void registers(Decoder &decoder, size_t n, const Modifiers &modifiers, bool isLoad) {
+void registers(Decoder &decoder, size_t n, const Modifiers &modifiers,
+               bool isLoad) {
   const ptx::Operand &given = decoder.operand(n);
   bool isVector = given.kind == ptx::Operand::Kind::vector;
   size_t size = isVector ? given.elements.size() : 1;
@@ -277,8 +278,7 @@ void decodePolicy(Decoder &decoder, const Match &) {
 
 // A form for scalars, one for vectors of two, and one for those of four, which
 // have at most 128 bits. `n` is the number of the group of types.
-#define SMALL_TYPES                                                            \
-  "<.b8|.b16|.b32|.u8|.u16|.u32|.s8|.s16|.s32|.f32>"
+#define SMALL_TYPES "<.b8|.b16|.b32|.u8|.u16|.u32|.s8|.s16|.s32|.f32>"
 #define ALL_TYPES                                                              \
   "<.b8|.b16|.b32|.b64|.u8|.u16|.u32|.u64|.s8|.s16|.s32|.s64|.f32|.f64>"
 #define LOADS(spelling, n, rest, ...)                                          \
