@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Async.h"
 #include "Form.h"
 
 namespace attn::emulator {
@@ -21,4 +22,10 @@ FAMILY(barrierForms)
 FAMILY(mbarrierForms)
 FAMILY(bulkForms)
 FAMILY(wgmmaForms)
+
+__attribute__((weak)) void AsyncQueue::issue(std::shared_ptr<AsyncTask> task) {
+  task->perform(cta);
+}
+__attribute__((weak)) bool AsyncQueue::performOne() { return false; }
+__attribute__((weak)) void AsyncQueue::tick() {}
 } // namespace attn::emulator
