@@ -11,16 +11,9 @@
 namespace attn::emulator {
 #define FAMILY(name)                                                           \
   __attribute__((weak)) std::vector<Form> name() { return {}; }
-FAMILY(moveForms)
-FAMILY(integerForms)
-FAMILY(bitForms)
-FAMILY(floatForms)
 FAMILY(halfForms)
 FAMILY(convertForms)
-FAMILY(compareForms)
-FAMILY(memoryForms)
 FAMILY(atomicForms)
-FAMILY(copyForms)
 FAMILY(warpForms)
 FAMILY(matrixForms)
 FAMILY(mmaForms)
