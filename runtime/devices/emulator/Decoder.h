@@ -1,0 +1,141 @@
+//===- Decoder.h - From parsed instructions to Ops --------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_DEVICES_EMULATOR_DECODER_H
+#define ATTN_RUNTIME_DEVICES_EMULATOR_DECODER_H
+
+#include "Form.h"
+#include "Program.h"
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace attn::emulator {
+
+/// A type of an instruction: what ".f32" says.
+struct Type {
+  enum Kind : uint8_t {
+    bits,
+    unsignedInt,
+    signedInt,
+    floating,
+    bfloat,
+    tfloat,
+    e4m3,
+    e5m2,
+    predicate
+  };
+  Kind kind = bits;
+  uint8_t width = 32; ///< bits in all: 32 for f16x2
+  bool packed = false;
+
+  bool isSigned() const { return kind == signedInt; }
+  bool isFloat() const { return kind >= floating && kind <= e5m2; }
+  /// Bytes of a lane in a row: 4 or 8.
+  int rowBytes() const { return width > 32 ? 8 : 4; }
+};
+
+/// Reads ".f32", "f16x2", ".e4m3x2", ".pred" ...
+Type typeOf(std::string_view text);
+
+/// The decode functions of the forms work through this: it holds the current
+/// instruction and the Op that becomes of it. The first error stays; after it
+/// all calls return something harmless.
+class Decoder {
+public:
+  Decoder(const ptx::Module &module, const ptx::Function &function,
+          Program &program);
+
+  /// Decodes all instructions.
+  Status run();
+
+  Op op;
+  Program &program;
+
+  const ptx::Instruction &instruction() const { return *current; }
+  size_t operandCount() const { return current->operands.size(); }
+  const ptx::Operand &operand(size_t n) const;
+  /// Reports an error in the current instruction, as a sentence without a full
+  /// stop that follows "line 7: 'add.s32 %r1, %r2': ".
+  void fail(std::string what);
+  bool failed() const { return failure.has_value(); }
+  /// Fails unless there are so many operands.
+  bool expectOperands(size_t least, size_t most);
+  bool expectOperands(size_t count) { return expectOperands(count, count); }
+
+  // Operands by their number. A type of 16 bits or less lives in a row of 4
+  // bytes; what is above its width is undefined in it unless said otherwise.
+
+  /// A register that is written.
+  Ref destination(size_t n, Type type);
+  /// A register or an immediate.
+  Ref source(size_t n, Type type);
+  Ref destinationPredicate(size_t n);
+  Ref sourcePredicate(size_t n, bool *negated = nullptr);
+
+  // The same for operands that are parts of others (vectors, pairs).
+  Ref destination(const ptx::Operand &operand, Type type);
+  Ref source(const ptx::Operand &operand, Type type);
+  Ref destinationPredicate(const ptx::Operand &operand);
+  Ref sourcePredicate(const ptx::Operand &operand, bool *negated = nullptr);
+  /// For `_`: nothing is written. The row is a scratch row.
+  static bool isDiscard(const ptx::Operand &operand) {
+    return operand.kind == ptx::Operand::Kind::discard;
+  }
+
+  /// An address: a row of 32 or 64 bit addresses in `src[slot]`, its width in
+  /// the result, and its displacement added to op.immediate. Symbols become
+  /// their addresses in the window of `space`, or generic ones if it is empty.
+  /// Returns the bits of the addresses in the row, 32 or 64.
+  int address(size_t n, std::string_view space, int slot);
+  int address(const ptx::Operand &operand, std::string_view space, int slot);
+
+  /// An immediate that must be a constant.
+  int64_t constant(size_t n);
+  int64_t constant(const ptx::Operand &operand);
+
+  /// Adds to the list of the Op.
+  void list(Ref ref);
+  /// All elements of a vector operand, or the operand itself if it is none.
+  void listSources(size_t n, Type type, size_t count);
+  void listDestinations(size_t n, Type type, size_t count);
+
+  /// A row of constants.
+  Ref constantRow(uint64_t bits, Type type);
+  /// The row of a special register; fails for one that is not known.
+  Ref specialRow(const std::string &name);
+  /// The register holds what an asynchronous product reads or writes: nothing
+  /// else ever shares its row.
+  void keepApart(Ref ref);
+
+private:
+  Ref registerRef(const ptx::Operand &operand, Type type, bool isWrite);
+  std::optional<uint64_t> addressOf(const std::string &symbol,
+                                    std::string_view space);
+  void use(Ref ref, int bits, bool isWrite);
+
+  const ptx::Module &module;
+  const ptx::Function &function;
+  const ptx::Instruction *current = nullptr;
+  std::optional<Failure> failure;
+  std::vector<Ref> registerRefs; ///< by register of the function
+  std::vector<Ref> apart;
+  std::unordered_map<std::string, Ref> specialRefs;
+  std::unordered_map<uint64_t, Ref> constantRefs[2];
+  Ref scratch[2] = {-1, -1};
+};
+
+/// Gives registers that are never alive together the same row. A row of 25 to
+/// 350 KB for each warp becomes one that stays in the first-level cache.
+/// `apart` are rows that stay alone.
+void allocateRegisters(Program &program, const std::vector<Ref> &apart);
+
+} // namespace attn::emulator
+
+#endif // ATTN_RUNTIME_DEVICES_EMULATOR_DECODER_H

@@ -1,0 +1,226 @@
+//===- Machine.h - Warps and CTAs that execute a program --------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The context of execution is a warp: its registers are rows of 32 lanes, and
+// an instruction is executed for all lanes of a fragment at once. A warp whose
+// lanes have taken different branches consists of several fragments; the one
+// with the lowest program counter goes first, and fragments at the same place
+// are merged.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_DEVICES_EMULATOR_MACHINE_H
+#define ATTN_RUNTIME_DEVICES_EMULATOR_MACHINE_H
+
+#include "Async.h"
+#include "Clocks.h"
+#include "Emulator.h"
+#include "Memory.h"
+#include "Program.h"
+#include "SharedMemory.h"
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace attn::emulator {
+
+class Cta;
+class Launch;
+struct Barriers;  // Barrier.h
+struct Mbarriers; // Mbarrier.h
+struct Warpgroup; // Warpgroup.h
+struct Copies;    // Copies.h
+
+/// Lanes of a warp at one place of the program.
+struct Fragment {
+  uint32_t pc = 0;
+  LaneMask lanes = 0;
+  bool isWaiting = false;
+  /// Events of the CTA when it began to wait: it tries again at the next.
+  uint64_t waitsSince = 0;
+  /// What it waits for: said when there is a deadlock.
+  std::string waitsFor;
+};
+
+/// Windows of generic addresses. Global addresses are host pointers, below
+/// 2^48.
+constexpr uint64_t sharedWindow = uint64_t(1) << 56,
+                   localWindow = uint64_t(2) << 56,
+                   paramWindow = uint64_t(3) << 56,
+                   windowMask = uint64_t(0xff) << 56;
+
+class Warp {
+public:
+  Warp(Cta &cta, unsigned index, LaneMask lanes);
+
+  Cta &cta;
+  const unsigned index; ///< in its CTA
+  LaneMask alive;       ///< lanes that have not exited
+  std::vector<Fragment> fragments;
+  size_t currentFragment = 0;
+
+  /// The row of an operand. T has 4 or 8 bytes, as the operand's type says.
+  template <typename T>
+  T *row(Ref ref) {
+    uint8_t *base = ref >= 0 ? registers + ref : constants + ~ref;
+    return reinterpret_cast<T *>(base);
+  }
+  /// A predicate: bit l is lane l's.
+  LaneMask &predicate(Ref ref) { return *row<LaneMask>(ref); }
+  Ref listed(const Op &op, unsigned n) const;
+
+  Fragment &fragment() { return fragments[currentFragment]; }
+
+  // For handlers of control flow.
+
+  /// Moves lanes of the current fragment to another place; the rest goes on at
+  /// the next instruction. To be followed by `return Flow::jump`.
+  void branch(LaneMask lanes, uint32_t target);
+  /// Ends lanes. To be followed by `return Flow::jump`.
+  void exit(LaneMask lanes);
+  /// `return wait("...")`: the current fragment tries the instruction again
+  /// after the next event. The text is called for a deadlock report only.
+  Flow wait(std::string what);
+  /// For instructions with a membermask: true once all living lanes of the mask
+  /// are in the current fragment. If not, return wait(...) or give up.
+  bool haveArrived(LaneMask members);
+
+  // Clocks.
+
+  View view;
+  Clock clock = 1;         ///< of its own dimension
+  Clock lastSyncClock = 1; ///< since when its lanes are not ordered
+  /// A fence.proxy.async of some lanes only: what it covers of the own warp.
+  LaneMask fencedLanes = 0;
+  Clock fencedClock = 0;
+  /// Joins its view into another and begins a new clock.
+  void release(View &into);
+  void acquire(const View &from);
+  void tick();
+  /// bar.warp.sync and what contains it: the lanes are ordered.
+  void synchronizeLanes();
+  /// fence.proxy.async.
+  void fenceProxy(LaneMask lanes);
+
+  // State of the async instructions of this warp.
+  std::unique_ptr<Copies> copies;
+  /// Rows (by offset / 128) that a wgmma in flight reads (1) or writes (2).
+  std::vector<uint8_t> asyncRows;
+  unsigned asyncRowCount = 0;
+  uint32_t registersPerThread = 0; ///< setmaxnreg
+  /// Lanes for which a watched register has been written.
+  std::vector<LaneMask> watchedInitialized;
+  /// The stack of calls, for each fragment by its lanes: see Control.cpp.
+  std::vector<std::pair<LaneMask, uint32_t>> callStack;
+
+  uint64_t instructions = 0;
+
+  uint8_t *localMemory(unsigned lane);
+
+  // For the scheduler.
+
+  /// True if a fragment can execute.
+  bool isRunnable();
+  /// Executes up to `quantum` instructions. False if the launch is given up.
+  bool run(uint64_t quantum);
+  void mergeFragments();
+
+private:
+  friend class Cta;
+  bool selectFragment();
+  bool checkRegisters(const Op &op, LaneMask lanes);
+
+  uint8_t *registers = nullptr;
+  uint8_t *constants = nullptr;
+  std::unique_ptr<uint8_t[]> registerStorage;
+  std::unique_ptr<uint8_t[]> localStorage;
+};
+
+/// One CTA at work.
+class Cta {
+public:
+  Cta(Launch &launch, Dim3 id);
+  ~Cta();
+
+  Launch &launch;
+  const Program &program;
+  const LaunchOptions &options;
+  Dim3 id;
+  uint32_t linearId;
+  SharedMemory shared;
+  AsyncQueue async;
+  std::vector<std::unique_ptr<Warp>> warps;
+  std::unique_ptr<Barriers> barriers;
+  std::unique_ptr<Mbarriers> mbarriers;
+  std::vector<std::unique_ptr<Warpgroup>> warpgroups;
+  std::mt19937_64 random;
+  /// Rises when something happened that a waiting fragment may wait for.
+  uint64_t events = 1;
+  uint32_t freeRegisters = 0; ///< in the pool of setmaxnreg
+
+  // Dimensions of the clocks.
+  uint32_t dimensionOfWarp(unsigned warp) const { return warp; }
+  uint32_t dimensionOfWarpgroup(unsigned group) const {
+    return static_cast<uint32_t>(warps.size()) + group;
+  }
+  uint32_t dimensionOfBulkReads(unsigned warp) const {
+    return static_cast<uint32_t>(warps.size() + warpgroups.size()) + warp;
+  }
+  uint32_t dimensionOfMbarrier(unsigned number) const {
+    return static_cast<uint32_t>(2 * warps.size() + warpgroups.size()) + number;
+  }
+  /// Dimensions in which memory is read, and all.
+  uint32_t readDimensions() const { return dimensionOfMbarrier(0); }
+  uint32_t dimensions() const { return dimensionOfMbarrier(maxMbarriers); }
+  static constexpr uint32_t maxMbarriers = 64;
+
+  /// Runs all warps to their ends. False if the launch is given up.
+  bool run();
+
+  /// Adds a report; false if the launch must be given up because there are too
+  /// many. `op` may be null.
+  bool report(ReportKind kind, const Warp *warp, const Op *op, int lane,
+              std::string what, std::string other = {});
+
+private:
+  bool reportDeadlock();
+  bool checkExit();
+  std::string waiters();
+};
+
+/// A launch at work: what all its CTAs share.
+class Launch {
+public:
+  Launch(const Program &program, const LaunchDimensions &dimensions,
+         Memory &memory, const LaunchOptions &options);
+
+  const Program &program;
+  const LaunchDimensions &dimensions;
+  Memory &memory;
+  const LaunchOptions &options;
+  std::vector<uint8_t> parameters;
+  std::vector<uint8_t> constants; ///< the constant rows of the program
+  uint32_t registersPerThread = 0;
+  uint32_t sharedBytes = 0;
+  uint64_t executed = 0; ///< warp instructions
+  std::vector<uint64_t> executedByOp;
+  std::vector<uint64_t> bankConflictsByOp;
+  LaunchResult result;
+
+  void run();
+  bool report(Report report);
+
+private:
+  void collectStatistics();
+};
+
+} // namespace attn::emulator
+
+#endif // ATTN_RUNTIME_DEVICES_EMULATOR_MACHINE_H

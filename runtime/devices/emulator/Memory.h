@@ -1,0 +1,72 @@
+//===- Memory.h - Global memory of the emulator -----------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_DEVICES_EMULATOR_MEMORY_H
+#define ATTN_RUNTIME_DEVICES_EMULATOR_MEMORY_H
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace attn::emulator {
+
+/// One allocation of global memory, with shadow state for the checks.
+struct Allocation {
+  std::string name;
+  uint8_t *data = nullptr;
+  size_t bytes = 0;
+  bool isConstant = false; ///< kernels may not write it
+  /// One bit for each byte that has been written.
+  std::vector<uint64_t> initialized;
+  /// Of the race check of the launch that runs; see GlobalShadow.
+  struct Granule {
+    uint32_t writer = 0, reader = 0; ///< CTA + 1; ~0 reader: several
+    uint32_t clock = 0;              ///< of the writing warp
+    uint16_t written = 0, read = 0;  ///< bytes
+    uint16_t warp = 0;               ///< that wrote
+    uint16_t isAtomic = 0;           ///< bytes written by atomics
+    uint32_t op = 0;                 ///< the writing instruction
+  };
+  std::vector<Granule> granules; ///< of 16 bytes
+  std::unique_ptr<uint8_t[]> storage;
+
+  bool contains(uint64_t address, size_t size) const {
+    uint64_t begin = reinterpret_cast<uint64_t>(data);
+    return address >= begin && size <= bytes && address - begin <= bytes - size;
+  }
+};
+
+/// Device memory. Device pointers are host pointers, so the host fills and
+/// reads buffers directly. Red zones lie around every allocation.
+class Memory {
+public:
+  /// Memory of which nothing is initialised, aligned to 256 bytes as
+  /// cudaMalloc's is (or more). Never null; a size of 0 is allowed.
+  void *allocate(size_t bytes, std::string name, size_t alignment = 256);
+  void free(void *pointer);
+  /// The host has written these bytes.
+  void markInitialized(void *pointer, size_t bytes);
+
+  /// The allocation that holds the address, or null.
+  Allocation *find(uint64_t address);
+  /// The allocation next to the address, for messages; null if there is none.
+  Allocation *nearest(uint64_t address);
+
+  std::map<uint64_t, std::unique_ptr<Allocation>> &all() { return allocations; }
+
+private:
+  std::map<uint64_t, std::unique_ptr<Allocation>> allocations; ///< by address
+  Allocation *last = nullptr;                                  ///< found last
+};
+
+} // namespace attn::emulator
+
+#endif // ATTN_RUNTIME_DEVICES_EMULATOR_MEMORY_H

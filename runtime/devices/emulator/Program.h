@@ -1,0 +1,165 @@
+//===- Program.h - A decoded kernel -----------------------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the interpreter executes: one Op for each PTX instruction, with operands
+// that are rows of 32 lanes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_DEVICES_EMULATOR_PROGRAM_H
+#define ATTN_RUNTIME_DEVICES_EMULATOR_PROGRAM_H
+
+#include "ptx/Ast.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace attn::emulator {
+
+class Warp;
+struct Op;
+
+/// Bit l stands for lane l.
+using LaneMask = uint32_t;
+constexpr int lanesPerWarp = 32;
+constexpr LaneMask allLanes = 0xffffffffu;
+
+/// What happens to the lanes that executed an instruction.
+enum class Flow : uint8_t {
+  next, ///< on to the following instruction
+  jump, ///< the handler has changed the fragments of the warp itself
+  wait, ///< the same instruction again once something has changed
+  stop, ///< the launch is given up; a report says why
+};
+
+/// Executes an instruction for the lanes of the mask, which is never empty.
+using Handler = Flow (*)(Warp &warp, const Op &op, LaneMask lanes);
+
+/// An operand: a row of 32 lanes, of 4 bytes (types up to 32 bits) or 8 bytes
+/// each, or a predicate: one LaneMask. Not negative: a byte offset in the
+/// registers of the warp; negative: ~offset in the constants of the program.
+using Ref = int32_t;
+
+struct Op {
+  Handler handler = nullptr;
+  Ref dst = 0;
+  Ref src[5] = {0, 0, 0, 0, 0};
+  Ref guard = 0; ///< a predicate, if hasGuard
+  bool hasGuard = false;
+  bool guardNegated = false;
+  /// `.aligned`: all lanes that have not exited must execute it together.
+  bool isAligned = false;
+  uint8_t bits = 0;   ///< free for the handler
+  int32_t target = 0; ///< of a branch: an index in Program::ops
+  /// Address displacements, counts; what the handler wants.
+  int64_t immediate = 0;
+  uint64_t detail = 0; ///< free for the handler
+  /// Further operands, e.g. of vectors: in Program::lists.
+  uint32_t listBegin = 0;
+  uint16_t listCount = 0;
+  /// The registers that it reads and writes: in Program::uses.
+  uint16_t useCount = 0;
+  uint32_t useBegin = 0;
+  int32_t instruction = 0; ///< in ptx::Function::instructions
+};
+
+/// A register that an Op reads or writes.
+struct RegisterUse {
+  Ref ref;
+  uint8_t bits; ///< 1, 32 or 64: what a lane takes
+  bool isWrite;
+};
+
+/// A register that the hardware fills.
+enum class Special : uint8_t {
+  tidX,
+  tidY,
+  tidZ,
+  ntidX,
+  ntidY,
+  ntidZ,
+  ctaidX,
+  ctaidY,
+  ctaidZ,
+  nctaidX,
+  nctaidY,
+  nctaidZ,
+  laneid,
+  warpid,
+  nwarpid,
+  lanemaskEq,
+  lanemaskLe,
+  lanemaskLt,
+  lanemaskGe,
+  lanemaskGt,
+  smid,
+  nsmid,
+  gridid,
+  dynamicSharedSize,
+  totalSharedSize,
+  clusteridX,
+  clusteridY,
+  clusteridZ,
+  nclusteridX,
+  nclusteridY,
+  nclusteridZ,
+  clusterCtaidX,
+  clusterCtaidY,
+  clusterCtaidZ,
+  clusterNctaidX,
+  clusterNctaidY,
+  clusterNctaidZ,
+  clusterCtarank,
+  clusterNctarank,
+  isExplicitCluster,
+};
+
+struct Program {
+  const ptx::Module *module = nullptr;
+  const ptx::Function *function = nullptr;
+  std::vector<Op> ops;
+  std::vector<Ref> lists;
+  std::vector<RegisterUse> uses;
+  /// Rows of constants.
+  std::vector<uint64_t> constants;
+  /// Bytes of the registers of a warp; a multiple of 128.
+  uint32_t registerBytes = 0;
+  /// Rows that are filled when a warp starts.
+  std::vector<std::pair<Special, Ref>> specials;
+  /// Registers that may be read before they were written: those are watched.
+  std::vector<Ref> watched;
+
+  /// Byte offsets in the parameter window, and its size.
+  std::vector<uint32_t> parameterOffsets;
+  uint32_t parameterBytes = 0;
+  /// Where variables of the module and of the function lie.
+  struct Placed {
+    const ptx::Variable *variable;
+    uint64_t address; ///< offset in its window
+  };
+  std::vector<Placed> sharedVariables, localVariables;
+  uint32_t staticSharedBytes = 0;
+  uint32_t localBytes = 0; ///< of a lane
+
+  bool usesWgmma = false, usesBulk = false;
+
+  const ptx::Instruction &instructionOf(const Op &op) const {
+    return function->instructions[op.instruction];
+  }
+};
+
+/// Decodes a kernel. Errors name line and text.
+Result<std::unique_ptr<Program>> decode(const ptx::Module &module,
+                                        const ptx::Function &kernel);
+
+} // namespace attn::emulator
+
+#endif // ATTN_RUNTIME_DEVICES_EMULATOR_PROGRAM_H

@@ -1,0 +1,104 @@
+//===- SharedMemory.h - Shared memory with its shadow -----------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The shared memory of a CTA, and for each 16 bytes of it who wrote and read
+// them last. All accesses are announced here before they touch the bytes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_DEVICES_EMULATOR_SHAREDMEMORY_H
+#define ATTN_RUNTIME_DEVICES_EMULATOR_SHAREDMEMORY_H
+
+#include "Clocks.h"
+#include "Program.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace attn::emulator {
+
+class Cta;
+
+/// Who touches memory.
+struct Accessor {
+  /// For instructions of a whole warp, such as ldmatrix and wgmma.
+  static constexpr int collective = 32;
+
+  Warp &warp;
+  const Op &op;
+  int lane = collective;
+};
+
+/// Where shared memory begins in its window: the first KB belongs to the system
+/// on sm_90, and swizzles are of absolute addresses.
+constexpr uint32_t sharedBase = 1024;
+
+class SharedMemory {
+public:
+  SharedMemory(Cta &cta, uint32_t bytes);
+  ~SharedMemory();
+
+  /// Bytes, from address sharedBase on.
+  uint32_t size() const { return bytes; }
+  /// The byte at an address of the shared window, which must be inside.
+  uint8_t *at(uint32_t address) {
+    return storage.get() + (address - sharedBase);
+  }
+  bool contains(uint32_t address, uint32_t count) const {
+    return address >= sharedBase && count <= bytes &&
+           address - sharedBase <= bytes - count;
+  }
+
+  // Each returns false if the launch must be given up: the range is outside.
+  // Everything else that is wrong is reported and the access goes on.
+
+  /// The generic proxy reads or writes.
+  bool read(const Accessor &who, uint32_t address, uint32_t count);
+  bool write(const Accessor &who, uint32_t address, uint32_t count);
+  /// An atomic: read and write, ordered with other atomics.
+  bool atomic(const Accessor &who, uint32_t address, uint32_t count);
+
+  /// cp.async of this warp is going to write: until endCopy any other access is
+  /// a race. The copy belongs to the generic proxy.
+  bool beginCopy(const Accessor &who, uint32_t address, uint32_t count);
+  void endCopy(const Accessor &who, uint32_t address, uint32_t count);
+
+  /// The async proxy reads, on behalf of the issuer; the reading is over when a
+  /// view holds `clock` of `dimension`. With clock inFlight, endAsyncRead ends
+  /// it.
+  bool asyncRead(const Accessor &who, uint32_t address, uint32_t count,
+                 uint32_t dimension, Clock clock);
+  void endAsyncRead(const Accessor &who, uint32_t address, uint32_t count,
+                    uint32_t dimension);
+  /// The async proxy is going to write; seen by those who hold (dimension,
+  /// clock), which endAsyncWrite gives.
+  bool beginAsyncWrite(const Accessor &who, uint32_t address, uint32_t count);
+  void endAsyncWrite(const Accessor &who, uint32_t address, uint32_t count,
+                     uint32_t dimension, Clock clock);
+
+  /// These 8 bytes are an mbarrier (or no longer): other accesses are reported.
+  void setBarrierStorage(uint32_t address, bool isBarrier);
+
+  /// Extra cycles of an access by the addresses of its lanes (`bankConflicts`):
+  /// the hardware serves 128 bytes in a cycle, from 32 banks of 4 bytes.
+  void countBankConflicts(const Op &op, const uint32_t *addresses,
+                          LaneMask lanes, uint32_t bytesPerLane);
+
+private:
+  struct Shadow;
+
+  Cta &cta;
+  uint32_t bytes;
+  std::unique_ptr<uint8_t[]> storage;
+  std::unique_ptr<Shadow> shadow; ///< null if no check needs it
+};
+
+} // namespace attn::emulator
+
+#endif // ATTN_RUNTIME_DEVICES_EMULATOR_SHAREDMEMORY_H

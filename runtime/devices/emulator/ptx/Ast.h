@@ -1,0 +1,142 @@
+//===- Ast.h - A parsed PTX module ------------------------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the parser makes of PTX text (PTX ISA 9.0, "Syntax" and "Directives").
+// Names of registers and labels are resolved, because both are scoped by brace
+// blocks; what an instruction means is the decoder's business.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_DEVICES_EMULATOR_PTX_AST_H
+#define ATTN_RUNTIME_DEVICES_EMULATOR_PTX_AST_H
+
+#include "attn/Support/Result.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attn::emulator::ptx {
+
+/// A place in the CUDA source, from `.loc`.
+struct Location {
+  int file = 0; ///< index in Module::files; 0 is none
+  int line = 0;
+};
+
+struct Operand {
+  enum class Kind : uint8_t {
+    reg,     ///< %r1, also !%p1
+    special, ///< %tid.x: `name` without the percent sign
+    integer, ///< 42, 0x2a: `bits`
+    single,  ///< 0f3F800000: the low half of `bits`
+    real,    ///< 0d3FF0000000000000, 1.5: `bits` of the double
+    symbol,  ///< a variable or a function, with `offset`
+    label,   ///< a branch target: index in Function::labels
+    address, ///< [base + offset]; elements[0] is reg, symbol or integer
+    vector,  ///< {a, b, ...}
+    pair,    ///< p | q
+    tensor,  ///< [map, {c0, c1}] and [map, {c0, c1}, [extra]]: its parts
+    list,    ///< (a, b) of a call
+    discard, ///< _
+  };
+  Kind kind = Kind::discard;
+  bool negated = false; ///< !%p1 of a register, -x of a register
+  int index = -1;       ///< of a register or a label in its function
+  int64_t offset = 0;
+  uint64_t bits = 0;
+  std::string name;
+  std::vector<Operand> elements;
+};
+
+struct Instruction {
+  int guard = -1; ///< index of the predicate register
+  bool guardNegated = false;
+  /// As written, without operands: "ld.global.v4.f32".
+  std::string opcode;
+  std::vector<Operand> operands;
+  int line = 0; ///< in the PTX text, from 1
+  Location location;
+};
+
+/// A declared register. Bits of a predicate: 1.
+struct Register {
+  std::string name;
+  int bits = 0;
+};
+
+enum class Space : uint8_t { global, constant, shared, local, param };
+
+/// A variable or a parameter.
+struct Variable {
+  Space space = Space::global;
+  std::string name;
+  int elementBytes = 4;
+  uint64_t bytes = 0; ///< 0 for `extern .shared x[]`: what the launch gives
+  uint32_t alignment = 4;
+  bool isExternal = false;
+  /// The initial bytes, at most `bytes`; the rest is zero.
+  std::string initial;
+  /// Addresses of other variables in `initial`: (offset, name, addend).
+  struct Relocation {
+    uint64_t offset;
+    std::string symbol;
+    int64_t addend;
+    bool generic;
+  };
+  std::vector<Relocation> relocations;
+  int line = 0;
+};
+
+struct Label {
+  std::string name;
+  int instruction = -1; ///< it stands before this one; maybe one past the last
+};
+
+/// `.branchtargets` of brx.idx: labels by index.
+struct BranchTargets {
+  std::string name;
+  std::vector<int> labels;
+};
+
+struct Function {
+  std::string name;
+  bool isKernel = false;
+  std::vector<Variable> results, parameters;
+  /// Variables of the body: .local, .shared and .param.
+  std::vector<Variable> variables;
+  std::vector<Register> registers;
+  std::vector<Label> labels;
+  std::vector<BranchTargets> branchTargets;
+  std::vector<Instruction> instructions;
+  /// .maxntid, .reqntid, .reqnctapercluster; 0 where not given.
+  uint32_t maxThreads[3] = {0, 0, 0}, requiredThreads[3] = {0, 0, 0};
+  uint32_t requiredCluster[3] = {0, 0, 0};
+  uint32_t maxRegisters = 0, minCtas = 0;
+  bool hasBody = false;
+  int line = 0;
+};
+
+struct Module {
+  int versionMajor = 0, versionMinor = 0;
+  std::string target;                                ///< "sm_90a"
+  int sm = 0;                                        ///< 90
+  bool archSpecific = false, familySpecific = false; ///< "a", "f"
+  int addressSize = 64;
+  std::vector<std::string> files; ///< by the numbers of `.file`
+  std::vector<Variable> variables;
+  std::vector<Function> functions;
+};
+
+/// Parses a whole module. Errors name the line, the text and what was expected.
+Result<Module> parse(std::string_view text);
+
+} // namespace attn::emulator::ptx
+
+#endif // ATTN_RUNTIME_DEVICES_EMULATOR_PTX_AST_H
