@@ -114,10 +114,10 @@ Status test::findNvrtc() {
   return Status::success();
 }
 
-Result<NvrtcOutput>
-test::compileCuda(const std::string &source, const std::string &name,
-                  const std::string &architecture,
-                  const std::vector<std::string> &options) {
+Result<NvrtcOutput> test::compileCuda(const std::string &source,
+                                      const std::string &name,
+                                      const std::string &architecture,
+                                      const std::vector<std::string> &options) {
   if (!getLibrary())
     return getLibrary().takeFailure();
   const Library &nvrtc = *getLibrary();
@@ -140,9 +140,8 @@ test::compileCuda(const std::string &source, const std::string &name,
   output.log = fetchText(program, nvrtc.getLogSize, nvrtc.getLog);
   if (code == 0) {
     bool cubin = architecture.compare(0, 3, "sm_") == 0;
-    output.code = cubin
-                      ? fetch(program, nvrtc.getCubinSize, nvrtc.getCubin)
-                      : fetchText(program, nvrtc.getPtxSize, nvrtc.getPtx);
+    output.code = cubin ? fetch(program, nvrtc.getCubinSize, nvrtc.getCubin)
+                        : fetchText(program, nvrtc.getPtxSize, nvrtc.getPtx);
   }
   nvrtc.destroyProgram(&program);
   if (code != 0)
