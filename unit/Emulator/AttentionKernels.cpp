@@ -1,0 +1,152 @@
+//===- AttentionKernels.cpp - The kernels, ready to run -------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernels.h"
+
+#include "Nvrtc.h"
+#include "runtime/devices/emulator/Memory.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <random>
+
+using namespace attn;
+using namespace attn::test;
+using namespace attn::emulator;
+
+namespace {
+
+constexpr int headDim = AttentionProblem::headDim;
+
+/// To nearest, ties to even; no NaN comes here.
+uint16_t toBf16(double number) {
+  float rounded = static_cast<float>(number);
+  uint32_t bits;
+  std::memcpy(&bits, &rounded, sizeof(bits));
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+double fromBf16(uint16_t bf16) {
+  uint32_t bits = uint32_t(bf16) << 16;
+  float number;
+  std::memcpy(&number, &bits, sizeof(number));
+  return number;
+}
+
+/// |computed - exact|, infinite where `computed` is not finite.
+double errorOf(double computed, double exact) {
+  return std::isfinite(computed) ? std::abs(computed - exact)
+                                 : std::numeric_limits<double>::infinity();
+}
+
+/// One row of attention. `keys` and `values` are those of the head. Returns
+/// LSE; adds up the largest error of the rounded variant.
+double attendRow(const AttentionProblem &problem, const double *query,
+                 const double *keys, const double *values, int visibleKeys,
+                 double *output, double &plainError) {
+  std::vector<double> scores(visibleKeys);
+  for (int j = 0; j < visibleKeys; ++j) {
+    double dot = 0.0;
+    for (int d = 0; d < headDim; ++d)
+      dot += query[d] * keys[j * headDim + d];
+    scores[j] = dot * problem.scale;
+  }
+  double max = *std::max_element(scores.begin(), scores.end());
+  double sum = 0.0;
+  std::vector<double> rounded(headDim, 0.0);
+  std::fill(output, output + headDim, 0.0);
+  for (double score : scores)
+    sum += std::exp(score - max);
+  for (int j = 0; j < visibleKeys; ++j) {
+    double p = std::exp(scores[j] - max);
+    double roundedP = fromBf16(toBf16(p));
+    for (int d = 0; d < headDim; ++d) {
+      output[d] += p / sum * values[j * headDim + d];
+      rounded[d] += roundedP / sum * values[j * headDim + d];
+    }
+  }
+  for (int d = 0; d < headDim; ++d)
+    plainError = std::max(plainError,
+                          std::abs(fromBf16(toBf16(rounded[d])) - output[d]));
+  return max + std::log(sum);
+}
+
+std::vector<double> widen(const std::vector<uint16_t> &numbers) {
+  std::vector<double> wide(numbers.size());
+  std::transform(numbers.begin(), numbers.end(), wide.begin(), fromBf16);
+  return wide;
+}
+
+} // namespace
+
+AttentionProblem::AttentionProblem(int heads, int length, bool causal)
+    : heads(heads), length(length), causal(causal),
+      scale(1.0f / std::sqrt(float(headDim))) {
+  size_t rows = size_t(heads) * length;
+  std::mt19937 random(1);
+  std::normal_distribution<double> normal;
+  for (std::vector<uint16_t> *tensor : {&query, &key, &value}) {
+    tensor->resize(rows * headDim);
+    for (uint16_t &number : *tensor)
+      number = toBf16(normal(random));
+  }
+
+  std::vector<double> q = widen(query), k = widen(key), v = widen(value);
+  output.resize(rows * headDim);
+  lse.resize(rows);
+  for (size_t row = 0; row < rows; ++row) {
+    size_t head = row / length * length * headDim;
+    lse[row] = attendRow(*this, &q[row * headDim], &k[head], &v[head],
+                         causal ? int(row % length) + 1 : length,
+                         &output[row * headDim], plainError);
+  }
+}
+
+bool KernelRun::isAccurate(const AttentionProblem &problem) const {
+  return outputError <= 2.0 * problem.plainError + 1e-5 && lseError <= 1e-3;
+}
+
+const std::vector<AttentionKernel> &test::attentionKernels() {
+  static const std::vector<AttentionKernel> kernels = {
+      {"attention_sm80", "compute_80", 64, 128, 57344, 130, false,
+       mutationsOfSm80},
+      {"attention_sm90a", "compute_90a", 128, 384, 81992, 168, true,
+       mutationsOfSm90a}};
+  return kernels;
+}
+
+Result<std::string> test::readSource(const AttentionKernel &kernel) {
+  std::string path =
+      std::string(ATTN_EMULATOR_KERNELS "/") + kernel.name + ".cu";
+  std::ifstream file(path);
+  if (!file)
+    return failure("cannot open " + path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+Result<Module> test::compileKernel(const AttentionKernel &kernel,
+                                   const std::string &source) {
+  // Reports then name lines of the CUDA source.
+  auto compiled = compileCuda(source, std::string(kernel.name) + ".cu",
+                              kernel.architecture, {"-lineinfo"});
+  if (!compiled)
+    return compiled.takeFailure();
+  return Module::parse(compiled->code);
+}
+
+std::string test::reportsOf(const LaunchResult &result) {
+  std::string text;
+  for (const Report &report : result.reports)
+    text += report.str() + "\n";
+  return text;
+}
