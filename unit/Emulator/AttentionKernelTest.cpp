@@ -30,9 +30,7 @@ class AttentionKernelTest
 TEST_P(AttentionKernelTest, MatchesFloat64WithAllChecks) {
   auto [index, length, causal] = GetParam();
   const AttentionKernel &kernel = attentionKernels()[index];
-  Result<std::string> source = readSource(kernel);
-  ASSERT_TRUE(source) << source.error();
-  Result<Module> module = compileKernel(kernel, *source);
+  const Result<Module> &module = originalOf(kernel);
   ASSERT_TRUE(module) << module.error();
 
   AttentionProblem problem(/*heads=*/2, length, causal);
@@ -47,17 +45,19 @@ TEST_P(AttentionKernelTest, MatchesFloat64WithAllChecks) {
   EXPECT_EQ(run->launch.statistics.bankConflicts, 0u);
 }
 
+std::string
+nameOfCase(const testing::TestParamInfo<AttentionKernelTest::ParamType> &info) {
+  auto [index, length, causal] = info.param;
+  return std::string(attentionKernels()[index].name) + "_" +
+         std::to_string(length) + (causal ? "_causal" : "_full");
+}
+
 INSTANTIATE_TEST_SUITE_P(All, AttentionKernelTest,
                          testing::Combine(testing::Values(0, 1),
                                           testing::Values(1, 63, 64, 65, 130,
                                                           512, 600),
                                           testing::Bool()),
-                         [](const auto &info) {
-                           auto [index, length, causal] = info.param;
-                           return std::string(attentionKernels()[index].name) +
-                                  "_" + std::to_string(length) +
-                                  (causal ? "_causal" : "_full");
-                         });
+                         nameOfCase);
 
 // What a GPU executes is made by ptxas: no spills, no wgmma that it had to
 // serialise, no setmaxnreg that it ignored (messages C75xx).
@@ -76,10 +76,11 @@ TEST(AttentionKernelCompileTest, AssemblesWithoutSpillsOrWarnings) {
                        "spill loads"),
               std::string::npos)
         << log;
-    EXPECT_NE(
-        log.find("Used " + std::to_string(kernel.registers) + " registers"),
-        std::string::npos)
-        << log;
+    if (kernel.registers != 0)
+      EXPECT_NE(
+          log.find("Used " + std::to_string(kernel.registers) + " registers"),
+          std::string::npos)
+          << log;
     EXPECT_EQ(log.find("C75"), std::string::npos) << log;
   }
 }

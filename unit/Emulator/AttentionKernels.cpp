@@ -18,6 +18,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <random>
 
 using namespace attn;
@@ -118,7 +119,7 @@ bool KernelRun::isAccurate(const AttentionProblem &problem) const {
 
 const std::vector<AttentionKernel> &test::attentionKernels() {
   static const std::vector<AttentionKernel> kernels = {
-      {"attention_sm80", "compute_80", 64, 128, 57344, 130, false,
+      {"attention_sm80", "compute_80", 64, 128, 57344, 0, false,
        mutationsOfSm80},
       {"attention_sm90a", "compute_90a", 128, 384, 81992, 168, true,
        mutationsOfSm90a}};
@@ -142,6 +143,17 @@ Result<Module> test::compileKernel(const AttentionKernel &kernel,
   if (!compiled)
     return compiled.takeFailure();
   return Module::parse(compiled->code);
+}
+
+const Result<Module> &test::originalOf(const AttentionKernel &kernel) {
+  static std::map<std::string, Result<Module>> compiled;
+  auto found = compiled.find(kernel.name);
+  if (found != compiled.end())
+    return found->second;
+  Result<std::string> source = readSource(kernel);
+  Result<Module> module = source ? compileKernel(kernel, *source)
+                                 : Result<Module>(source.takeFailure());
+  return compiled.emplace(kernel.name, std::move(module)).first->second;
 }
 
 std::string test::reportsOf(const LaunchResult &result) {

@@ -33,7 +33,8 @@ struct AttentionKernel {
   /// For each CTA.
   int queries, threads;
   uint32_t sharedBytes;
-  /// Registers for each thread, as ptxas says.
+  /// Registers for each thread, as ptxas says: the pool of setmaxnreg. 0 where
+  /// the kernel does not use it.
   uint32_t registers;
   /// Q, K, V and O are given as tensor maps, not as pointers.
   bool hasTensorMaps;
@@ -49,6 +50,8 @@ Result<std::string> readSource(const AttentionKernel &kernel);
 /// The source compiled to PTX and parsed.
 Result<emulator::Module> compileKernel(const AttentionKernel &kernel,
                                        const std::string &source);
+/// The kernel as it is in its file, compiled once for the process.
+const Result<emulator::Module> &originalOf(const AttentionKernel &kernel);
 
 /// Self-attention of bf16 [heads, length, 64]: normally distributed inputs, and
 /// the result of float64 arithmetic on them.

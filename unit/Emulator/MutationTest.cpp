@@ -53,9 +53,7 @@ class OriginalTest
 TEST_P(OriginalTest, IsSilentAndRightForAllSeeds) {
   auto [index, mode] = GetParam();
   const AttentionKernel &kernel = attentionKernels()[index];
-  Result<std::string> source = readSource(kernel);
-  ASSERT_TRUE(source) << source.error();
-  Result<Module> module = compileKernel(kernel, *source);
+  const Result<Module> &module = originalOf(kernel);
   ASSERT_TRUE(module) << module.error();
 
   for (uint64_t seed = 0; seed < 16; ++seed) {
@@ -76,16 +74,18 @@ TEST_P(OriginalTest, IsSilentAndRightForAllSeeds) {
   }
 }
 
+std::string
+nameOfOriginal(const testing::TestParamInfo<OriginalTest::ParamType> &info) {
+  auto [index, mode] = info.param;
+  return std::string(attentionKernels()[index].name) + "_" + nameOf(mode);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, OriginalTest,
                          testing::Combine(testing::Values(0, 1),
                                           testing::Values(AsyncMode::lazy,
                                                           AsyncMode::eager,
                                                           AsyncMode::random)),
-                         [](const auto &info) {
-                           auto [index, mode] = info.param;
-                           return std::string(attentionKernels()[index].name) +
-                                  "_" + nameOf(mode);
-                         });
+                         nameOfOriginal);
 
 //===----------------------------------------------------------------------===//
 // The mutants
