@@ -76,11 +76,12 @@ TEST(AttentionKernelCompileTest, AssemblesWithoutSpillsOrWarnings) {
                        "spill loads"),
               std::string::npos)
         << log;
-    if (kernel.registers != 0)
+    if (kernel.registers != 0) {
       EXPECT_NE(
           log.find("Used " + std::to_string(kernel.registers) + " registers"),
           std::string::npos)
           << log;
+    }
     EXPECT_EQ(log.find("C75"), std::string::npos) << log;
   }
 }
