@@ -49,11 +49,12 @@ Type typeOf(std::string_view text);
 /// all calls return something harmless.
 class Decoder {
 public:
-  Decoder(const ptx::Module &module, const ptx::Function &function,
-          Program &program);
+  Decoder(const ptx::Module &module, const VariableAddresses &variables,
+          Program &program)
+      : program(program), module(module), variables(variables) {}
 
-  /// Decodes all instructions.
-  Status run();
+  /// Decodes the kernel and all functions that it calls.
+  Status run(const ptx::Function &kernel);
 
   Op op;
   Program &program;
@@ -74,7 +75,7 @@ public:
 
   /// A register that is written.
   Ref destination(size_t n, Type type);
-  /// A register or an immediate.
+  /// A register, an immediate, or the address of a variable in its window.
   Ref source(size_t n, Type type);
   Ref destinationPredicate(size_t n);
   Ref sourcePredicate(size_t n, bool *negated = nullptr);
@@ -84,15 +85,22 @@ public:
   Ref source(const ptx::Operand &operand, Type type);
   Ref destinationPredicate(const ptx::Operand &operand);
   Ref sourcePredicate(const ptx::Operand &operand, bool *negated = nullptr);
-  /// For `_`: nothing is written. The row is a scratch row.
+  /// The declared width of a register operand; 0 of anything else.
+  int registerBits(const ptx::Operand &operand) const;
+  /// Registers may be wider than the type, as in ld, st and cvt: the row then
+  /// has the width of the register.
+  bool allowWider = false;
+  /// `_`: nothing is written. As a destination it is a scratch row.
   static bool isDiscard(const ptx::Operand &operand) {
     return operand.kind == ptx::Operand::Kind::discard;
   }
 
   /// An address: a row of 32 or 64 bit addresses in `src[slot]`, its width in
   /// the result, and its displacement added to op.immediate. Symbols become
-  /// their addresses in the window of `space`, or generic ones if it is empty.
-  /// Returns the bits of the addresses in the row, 32 or 64.
+  /// their addresses in `space` (".shared" ...), or generic ones if it is
+  /// empty; addresses of parameters are always generic, because those of
+  /// functions are in the window of local memory. Returns the bits of the row,
+  /// 32 or 64.
   int address(size_t n, std::string_view space, int slot);
   int address(const ptx::Operand &operand, std::string_view space, int slot);
 
@@ -114,21 +122,48 @@ public:
   /// else ever shares its row.
   void keepApart(Ref ref);
 
+  /// The first instruction of a function that is called, once all is decoded:
+  /// op.target becomes it.
+  void callTarget(const std::string &name);
+  /// Where parameter or result `n` of a function lies in local memory.
+  uint64_t functionParameter(const std::string &name, size_t n, bool isResult);
+  /// A .param or .local variable of the current function, as a generic address.
+  std::optional<uint64_t> localAddress(const std::string &name) const;
+  const ptx::Function *findFunction(const std::string &name) const;
+  /// The labels of `.branchtargets`, as indices of instructions.
+  std::vector<int32_t> branchTargets(const ptx::Operand &operand);
+  /// A label as the target of op.
+  void branchTarget(size_t n);
+
 private:
+  /// A function that is part of the program.
+  struct Body {
+    const ptx::Function *function;
+    int32_t begin = 0; ///< its first Op
+    std::vector<Ref> registers;
+    std::unordered_map<std::string, uint64_t> locals; ///< generic addresses
+    std::vector<uint64_t> parameters, results;
+  };
+  Body &bodyOf(const ptx::Function &function);
+  Status decodeBody(size_t number);
+  void placeShared();
   Ref registerRef(const ptx::Operand &operand, Type type, bool isWrite);
-  std::optional<uint64_t> addressOf(const std::string &symbol,
-                                    std::string_view space);
+  /// In its own window, or a generic one.
+  std::optional<uint64_t> addressOf(const std::string &symbol, bool generic);
   void use(Ref ref, int bits, bool isWrite);
+  Ref newRow(int bytes);
 
   const ptx::Module &module;
-  const ptx::Function &function;
+  const VariableAddresses &variables;
+  std::vector<std::unique_ptr<Body>> bodies;
+  Body *body = nullptr; ///< that is decoded
   const ptx::Instruction *current = nullptr;
-  std::optional<Failure> failure;
-  std::vector<Ref> registerRefs; ///< by register of the function
+  std::optional<std::string> failure;
+  std::unordered_map<std::string, uint64_t> sharedAddresses, parameterAddresses;
   std::vector<Ref> apart;
+  std::vector<std::pair<size_t, const ptx::Function *>> calls;
   std::unordered_map<std::string, Ref> specialRefs;
   std::unordered_map<uint64_t, Ref> constantRefs[2];
-  Ref scratch[2] = {-1, -1};
 };
 
 /// Gives registers that are never alive together the same row. A row of 25 to

@@ -43,7 +43,7 @@ struct Module;
 class Memory;
 struct Program;
 
-/// A parsed module, whose kernels are decoded when they are first launched.
+/// A module whose kernels are ready to run.
 class Module {
 public:
   /// Parses and checks the whole text: an unknown instruction in any kernel is
@@ -64,6 +64,8 @@ public:
 private:
   Module();
   std::unique_ptr<ptx::Module> module;
+  std::unique_ptr<std::vector<std::string>> lines; ///< of the text
+  std::unique_ptr<Memory> variables;
   std::vector<std::unique_ptr<Program>> programs;
 };
 
@@ -99,8 +101,10 @@ struct LaunchOptions {
   /// Strict reading of the proxy rules: a generic read before an async write
   /// needs a proxy fence too.
   bool warNeedsProxyFence = false;
-  /// Instructions of all warps after which the launch is given up.
-  uint64_t maxInstructions = uint64_t(1) << 34;
+  /// Warp instructions after which the launch is given up: of all CTAs, and of
+  /// one CTA in which nothing happens (no barrier, copy or exit) meanwhile.
+  uint64_t maxInstructions = uint64_t(1) << 36;
+  uint64_t maxIdleInstructions = uint64_t(1) << 26;
   /// Reports after which the launch is given up.
   unsigned maxReports = 100;
 

@@ -74,6 +74,7 @@ std::string spell(const Match &match);
 // The families, each in a file of its own.
 std::vector<Form> moveForms();
 std::vector<Form> integerForms();
+std::vector<Form> bitForms();
 std::vector<Form> floatForms();
 std::vector<Form> halfForms();
 std::vector<Form> convertForms();
@@ -84,6 +85,7 @@ std::vector<Form> atomicForms();
 std::vector<Form> copyForms();
 std::vector<Form> warpForms();
 std::vector<Form> matrixForms();
+std::vector<Form> mmaForms();
 std::vector<Form> barrierForms();
 std::vector<Form> mbarrierForms();
 std::vector<Form> bulkForms();

@@ -33,10 +33,22 @@ namespace attn::emulator {
 
 class Cta;
 class Launch;
-struct Barriers;  // Barrier.h
-struct Mbarriers; // Mbarrier.h
-struct Warpgroup; // Warpgroup.h
-struct Copies;    // Copies.h
+class Copies;     // Copies.h
+class Barriers;   // Barrier.h
+class Mbarriers;  // Mbarrier.h
+class BulkGroups; // Bulk.h
+class Warpgroups; // Warpgroup.h
+
+/// State that a family of instructions keeps in a CTA. It is made at the first
+/// such instruction, see Cta::get.
+class Component {
+public:
+  virtual ~Component() = default;
+  /// All lanes of a warp have exited.
+  virtual void warpExited(Warp &) {}
+  /// All warps have exited: reports what is left over. False: given up.
+  virtual bool finish() { return true; }
+};
 
 /// Lanes of a warp at one place of the program.
 struct Fragment {
@@ -74,6 +86,7 @@ public:
   }
   /// A predicate: bit l is lane l's.
   LaneMask &predicate(Ref ref) { return *row<LaneMask>(ref); }
+  /// Operand `n` of the list of an Op.
   Ref listed(const Op &op, unsigned n) const;
 
   Fragment &fragment() { return fragments[currentFragment]; }
@@ -109,16 +122,20 @@ public:
   /// fence.proxy.async.
   void fenceProxy(LaneMask lanes);
 
-  // State of the async instructions of this warp.
-  std::unique_ptr<Copies> copies;
+  // wgmma.
   /// Rows (by offset / 128) that a wgmma in flight reads (1) or writes (2).
   std::vector<uint8_t> asyncRows;
   unsigned asyncRowCount = 0;
   uint32_t registersPerThread = 0; ///< setmaxnreg
   /// Lanes for which a watched register has been written.
   std::vector<LaneMask> watchedInitialized;
-  /// The stack of calls, for each fragment by its lanes: see Control.cpp.
-  std::vector<std::pair<LaneMask, uint32_t>> callStack;
+  /// Calls from which these lanes have not returned.
+  struct Call {
+    LaneMask lanes;
+    uint32_t pc;
+    const Op *op;
+  };
+  std::vector<Call> callStack;
 
   uint64_t instructions = 0;
 
@@ -136,6 +153,8 @@ private:
   friend class Cta;
   bool selectFragment();
   bool checkRegisters(const Op &op, LaneMask lanes);
+  bool checkAligned(const Op &op, LaneMask lanes, bool &waits);
+  void fillSpecials();
 
   uint8_t *registers = nullptr;
   uint8_t *constants = nullptr;
@@ -147,19 +166,23 @@ private:
 class Cta {
 public:
   Cta(Launch &launch, Dim3 id);
-  ~Cta();
 
   Launch &launch;
   const Program &program;
   const LaunchOptions &options;
   Dim3 id;
   uint32_t linearId;
+  const uint32_t warpCount, warpgroupCount;
   SharedMemory shared;
   AsyncQueue async;
   std::vector<std::unique_ptr<Warp>> warps;
-  std::unique_ptr<Barriers> barriers;
-  std::unique_ptr<Mbarriers> mbarriers;
-  std::vector<std::unique_ptr<Warpgroup>> warpgroups;
+  // Null before the first use; get(cta.barriers) makes it. The constructors
+  // take the CTA.
+  std::shared_ptr<Copies> copies;
+  std::shared_ptr<Barriers> barriers;
+  std::shared_ptr<Mbarriers> mbarriers;
+  std::shared_ptr<BulkGroups> bulkGroups;
+  std::shared_ptr<Warpgroups> warpgroups;
   std::mt19937_64 random;
   /// Rises when something happened that a waiting fragment may wait for.
   uint64_t events = 1;
@@ -168,18 +191,27 @@ public:
   // Dimensions of the clocks.
   uint32_t dimensionOfWarp(unsigned warp) const { return warp; }
   uint32_t dimensionOfWarpgroup(unsigned group) const {
-    return static_cast<uint32_t>(warps.size()) + group;
+    return warpCount + group;
   }
   uint32_t dimensionOfBulkReads(unsigned warp) const {
-    return static_cast<uint32_t>(warps.size() + warpgroups.size()) + warp;
+    return warpCount + warpgroupCount + warp;
   }
   uint32_t dimensionOfMbarrier(unsigned number) const {
-    return static_cast<uint32_t>(2 * warps.size() + warpgroups.size()) + number;
+    return 2 * warpCount + warpgroupCount + number;
   }
   /// Dimensions in which memory is read, and all.
   uint32_t readDimensions() const { return dimensionOfMbarrier(0); }
   uint32_t dimensions() const { return dimensionOfMbarrier(maxMbarriers); }
   static constexpr uint32_t maxMbarriers = 64;
+
+  template <typename T>
+  T &get(std::shared_ptr<T> &component) {
+    if (!component) {
+      component = std::make_shared<T>(*this);
+      components.push_back(component);
+    }
+    return *component;
+  }
 
   /// Runs all warps to their ends. False if the launch is given up.
   bool run();
@@ -189,11 +221,19 @@ public:
   bool report(ReportKind kind, const Warp *warp, const Op *op, int lane,
               std::string what, std::string other = {});
 
+  /// For Warp::exit.
+  void warpExited(Warp &warp);
+
 private:
   bool reportDeadlock();
-  bool checkExit();
-  std::string waiters();
+  bool finish();
+
+  std::vector<std::shared_ptr<Component>> components;
 };
+
+inline Ref Warp::listed(const Op &op, unsigned n) const {
+  return cta.program.lists[op.listBegin + n];
+}
 
 /// A launch at work: what all its CTAs share.
 class Launch {
@@ -206,7 +246,8 @@ public:
   Memory &memory;
   const LaunchOptions &options;
   std::vector<uint8_t> parameters;
-  std::vector<uint8_t> constants; ///< the constant rows of the program
+  /// The constant rows of the program.
+  std::vector<uint64_t> constants;
   uint32_t registersPerThread = 0;
   uint32_t sharedBytes = 0;
   uint64_t executed = 0; ///< warp instructions

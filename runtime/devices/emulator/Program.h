@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -68,7 +69,16 @@ struct Op {
   /// The registers that it reads and writes: in Program::uses.
   uint16_t useCount = 0;
   uint32_t useBegin = 0;
-  int32_t instruction = 0; ///< in ptx::Function::instructions
+  int32_t instruction = 0; ///< in Program::instructions
+  /// A wgmma: its registers may be those of products in flight.
+  bool ownsAsyncRegisters = false;
+  /// It touches a register of Program::watched.
+  bool isWatched = false;
+  // Where lanes can go from here.
+  bool isBranch = false;   ///< to `target`
+  bool isIndirect = false; ///< to one of Program::targets[detail]
+  bool isCall = false;     ///< to `target` and back
+  bool isEnd = false;      ///< not to the next instruction, without a guard
 };
 
 /// A register that an Op reads or writes.
@@ -122,11 +132,17 @@ enum class Special : uint8_t {
   isExplicitCluster,
 };
 
+class Memory;
+
 struct Program {
   const ptx::Module *module = nullptr;
-  const ptx::Function *function = nullptr;
+  const ptx::Function *function = nullptr; ///< the kernel
+  /// Of the kernel, then of the functions that it calls.
   std::vector<Op> ops;
+  std::vector<const ptx::Instruction *> instructions;
   std::vector<Ref> lists;
+  /// Of indirect branches; of calls, what they copy.
+  std::vector<std::vector<int32_t>> targets;
   std::vector<RegisterUse> uses;
   /// Rows of constants.
   std::vector<uint64_t> constants;
@@ -134,31 +150,36 @@ struct Program {
   uint32_t registerBytes = 0;
   /// Rows that are filled when a warp starts.
   std::vector<std::pair<Special, Ref>> specials;
-  /// Registers that may be read before they were written: those are watched.
+  /// Registers that may be read before they were written.
   std::vector<Ref> watched;
+  /// Global and constant variables of the module; never null.
+  Memory *variables = nullptr;
 
   /// Byte offsets in the parameter window, and its size.
   std::vector<uint32_t> parameterOffsets;
   uint32_t parameterBytes = 0;
   /// Where variables of the module and of the function lie.
-  struct Placed {
-    const ptx::Variable *variable;
-    uint64_t address; ///< offset in its window
-  };
-  std::vector<Placed> sharedVariables, localVariables;
-  uint32_t staticSharedBytes = 0;
-  uint32_t localBytes = 0; ///< of a lane
+  uint32_t staticSharedBytes = 0; ///< without `extern .shared`
+  uint32_t sharedAlignment = 16;  ///< of `extern .shared`
+  uint32_t localBytes = 0;        ///< of a lane
 
   bool usesWgmma = false, usesBulk = false;
 
+  /// The lines of the PTX text.
+  const std::vector<std::string> *lines = nullptr;
+
   const ptx::Instruction &instructionOf(const Op &op) const {
-    return function->instructions[op.instruction];
+    return *instructions[op.instruction];
   }
 };
 
+/// The addresses of global and constant variables.
+using VariableAddresses = std::unordered_map<std::string, uint64_t>;
+
 /// Decodes a kernel. Errors name line and text.
 Result<std::unique_ptr<Program>> decode(const ptx::Module &module,
-                                        const ptx::Function &kernel);
+                                        const ptx::Function &kernel,
+                                        const VariableAddresses &variables);
 
 } // namespace attn::emulator
 

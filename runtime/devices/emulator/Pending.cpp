@@ -1,0 +1,31 @@
+//===- Pending.cpp - Families that are not there yet ----------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Form.h"
+
+namespace attn::emulator {
+#define FAMILY(name)                                                           \
+  __attribute__((weak)) std::vector<Form> name() { return {}; }
+FAMILY(moveForms)
+FAMILY(integerForms)
+FAMILY(bitForms)
+FAMILY(floatForms)
+FAMILY(halfForms)
+FAMILY(convertForms)
+FAMILY(compareForms)
+FAMILY(memoryForms)
+FAMILY(atomicForms)
+FAMILY(copyForms)
+FAMILY(warpForms)
+FAMILY(matrixForms)
+FAMILY(mmaForms)
+FAMILY(barrierForms)
+FAMILY(mbarrierForms)
+FAMILY(bulkForms)
+FAMILY(wgmmaForms)
+} // namespace attn::emulator

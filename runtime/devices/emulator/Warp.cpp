@@ -1,0 +1,365 @@
+//===- Warp.cpp - Warps that execute a program ----------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Machine.h"
+
+#include <algorithm>
+
+using namespace attn::emulator;
+
+Warp::Warp(Cta &cta, unsigned index, LaneMask lanes)
+    : cta(cta), index(index), alive(lanes),
+      registersPerThread(cta.launch.registersPerThread) {
+  const Program &program = cta.program;
+  // Rows of undefined registers hold a pattern that is no number.
+  size_t bytes = program.registerBytes;
+  registerStorage = std::make_unique<uint8_t[]>(bytes + 64);
+  registers = reinterpret_cast<uint8_t *>(
+      (reinterpret_cast<uintptr_t>(registerStorage.get()) + 63) / 64 * 64);
+  std::fill_n(registers, bytes, uint8_t(0xfe));
+  constants = reinterpret_cast<uint8_t *>(cta.launch.constants.data());
+  watchedInitialized.assign(program.watched.size(), 0);
+  asyncRows.assign(bytes / 128 + 1, 0);
+  view = View(cta.dimensions());
+  view.generic[index] = clock;
+  Fragment start;
+  start.lanes = lanes;
+  fragments.push_back(start);
+  fillSpecials();
+}
+
+void Warp::fillSpecials() {
+  const Dim3 &block = cta.launch.dimensions.block,
+             &grid = cta.launch.dimensions.grid;
+  auto value = [&](Special special, uint32_t lane) -> uint32_t {
+    uint32_t thread = index * lanesPerWarp + lane;
+    switch (special) {
+    case Special::tidX:
+      return thread % block.x;
+    case Special::tidY:
+      return thread / block.x % block.y;
+    case Special::tidZ:
+      return thread / block.x / block.y;
+    case Special::ntidX:
+      return block.x;
+    case Special::ntidY:
+      return block.y;
+    case Special::ntidZ:
+      return block.z;
+    case Special::ctaidX:
+    case Special::clusteridX:
+      return cta.id.x;
+    case Special::ctaidY:
+    case Special::clusteridY:
+      return cta.id.y;
+    case Special::ctaidZ:
+    case Special::clusteridZ:
+      return cta.id.z;
+    case Special::nctaidX:
+    case Special::nclusteridX:
+      return grid.x;
+    case Special::nctaidY:
+    case Special::nclusteridY:
+      return grid.y;
+    case Special::nctaidZ:
+    case Special::nclusteridZ:
+      return grid.z;
+    case Special::laneid:
+      return lane;
+    case Special::warpid:
+      return index;
+    case Special::nwarpid:
+      return static_cast<uint32_t>((block.count() + 31) / lanesPerWarp);
+    case Special::lanemaskEq:
+      return 1u << lane;
+    case Special::lanemaskLe:
+      return (2u << lane) - 1;
+    case Special::lanemaskLt:
+      return (1u << lane) - 1;
+    case Special::lanemaskGe:
+      return ~((1u << lane) - 1);
+    case Special::lanemaskGt:
+      return ~((2u << lane) - 1);
+    case Special::dynamicSharedSize:
+      return cta.launch.dimensions.dynamicSharedBytes;
+    case Special::totalSharedSize:
+      return cta.launch.sharedBytes;
+    case Special::nsmid:
+    case Special::clusterNctaidX:
+    case Special::clusterNctaidY:
+    case Special::clusterNctaidZ:
+    case Special::clusterNctarank:
+      return 1;
+    // One multiprocessor, one grid, and clusters of one CTA.
+    case Special::smid:
+    case Special::gridid:
+    case Special::clusterCtaidX:
+    case Special::clusterCtaidY:
+    case Special::clusterCtaidZ:
+    case Special::clusterCtarank:
+    case Special::isExplicitCluster:
+      return 0;
+    }
+    return 0;
+  };
+  for (auto [special, ref] : cta.program.specials)
+    for (uint32_t lane = 0; lane < lanesPerWarp; ++lane)
+      row<uint32_t>(ref)[lane] = value(special, lane);
+}
+
+uint8_t *Warp::localMemory(unsigned lane) {
+  if (!localStorage) {
+    size_t bytes = size_t(cta.program.localBytes) * lanesPerWarp;
+    localStorage = std::make_unique<uint8_t[]>(bytes);
+    std::fill_n(localStorage.get(), bytes, uint8_t(0xfe));
+  }
+  return localStorage.get() + size_t(lane) * cta.program.localBytes;
+}
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+void Warp::branch(LaneMask lanes, uint32_t target) {
+  Fragment &from = fragment();
+  if (lanes == from.lanes) {
+    from.pc = target;
+    return;
+  }
+  from.lanes &= ~lanes;
+  ++from.pc;
+  Fragment taken;
+  taken.pc = target;
+  taken.lanes = lanes;
+  fragments.push_back(std::move(taken));
+}
+
+void Warp::exit(LaneMask lanes) {
+  alive &= ~lanes;
+  Fragment &from = fragment();
+  from.lanes &= ~lanes;
+  if (from.lanes)
+    ++from.pc;
+  else
+    fragments.erase(fragments.begin() +
+                    static_cast<std::ptrdiff_t>(currentFragment));
+  ++cta.events;
+  if (!alive)
+    cta.warpExited(*this);
+}
+
+Flow Warp::wait(std::string what) {
+  Fragment &waiting = fragment();
+  waiting.isWaiting = true;
+  waiting.waitsSince = cta.events;
+  waiting.waitsFor = std::move(what);
+  return Flow::wait;
+}
+
+bool Warp::haveArrived(LaneMask members) {
+  return (members & alive & ~fragment().lanes) == 0;
+}
+
+void Warp::mergeFragments() {
+  for (size_t a = 0; a < fragments.size(); ++a)
+    for (size_t b = a + 1; b < fragments.size();)
+      if (fragments[a].pc == fragments[b].pc) {
+        fragments[a].lanes |= fragments[b].lanes;
+        fragments[a].isWaiting = false;
+        fragments.erase(fragments.begin() + static_cast<std::ptrdiff_t>(b));
+      } else {
+        ++b;
+      }
+}
+
+static bool canRun(const Fragment &fragment, uint64_t events) {
+  return !fragment.isWaiting || fragment.waitsSince != events;
+}
+
+bool Warp::isRunnable() {
+  for (const Fragment &fragment : fragments)
+    if (canRun(fragment, cta.events))
+      return true;
+  return false;
+}
+
+bool Warp::selectFragment() {
+  bool found = false;
+  for (size_t n = 0; n < fragments.size(); ++n)
+    if (canRun(fragments[n], cta.events) &&
+        (!found || fragments[n].pc < fragments[currentFragment].pc)) {
+      currentFragment = n;
+      found = true;
+    }
+  return found;
+}
+
+//===----------------------------------------------------------------------===//
+// Clocks
+//===----------------------------------------------------------------------===//
+
+void Warp::tick() { view.generic[index] = ++clock; }
+
+void Warp::release(View &into) {
+  into.join(view);
+  tick();
+}
+
+void Warp::acquire(const View &from) { view.join(from); }
+
+void Warp::synchronizeLanes() {
+  tick();
+  lastSyncClock = clock;
+}
+
+void Warp::fenceProxy(LaneMask lanes) {
+  Clock own = view.async[index];
+  for (size_t d = 0; d < view.generic.size(); ++d)
+    view.async[d] = std::max(view.async[d], view.generic[d]);
+  if (lanes != alive) {
+    // What other lanes have written since they last met is not covered.
+    view.async[index] = std::max(own, lastSyncClock - 1);
+    fencedLanes = lanes;
+    fencedClock = clock;
+  }
+  tick();
+}
+
+//===----------------------------------------------------------------------===//
+// Execution
+//===----------------------------------------------------------------------===//
+
+/// Operands that a product in flight reads or writes, and registers that were
+/// never written.
+bool Warp::checkRegisters(const Op &op, LaneMask lanes) {
+  const RegisterUse *uses = cta.program.uses.data() + op.useBegin;
+  if (asyncRowCount && cta.options.asyncRegisters && !op.ownsAsyncRegisters)
+    for (unsigned k = 0; k < op.useCount; ++k) {
+      if (uses[k].bits == 1 || uses[k].ref < 0)
+        continue;
+      uint8_t state = asyncRows[static_cast<size_t>(uses[k].ref) / 128];
+      if (!(state & 2) && !(uses[k].isWrite && (state & 1)))
+        continue;
+      if (!cta.report(ReportKind::asyncRegisters, this, &op, -1,
+                      std::string("the instruction ") +
+                          (uses[k].isWrite ? "writes" : "reads") +
+                          " a register that a wgmma in flight " +
+                          (state & 2 ? "writes" : "reads") +
+                          "; wgmma.wait_group must come first"))
+        return false;
+      break;
+    }
+  if (!op.isWatched)
+    return true;
+  const auto &watched = cta.program.watched;
+  for (unsigned k = 0; k < op.useCount; ++k) {
+    auto found = std::find(watched.begin(), watched.end(), uses[k].ref);
+    if (found == watched.end() || uses[k].isWrite)
+      continue;
+    LaneMask missing =
+        lanes &
+        ~watchedInitialized[static_cast<size_t>(found - watched.begin())];
+    // Lanes of which the guard itself is not known do not count for others.
+    if (!missing || !cta.options.uninitialized)
+      continue;
+    if (!cta.report(ReportKind::uninitialized, this, &op,
+                    __builtin_ctz(missing),
+                    "the instruction reads a register that no instruction has "
+                    "written"))
+      return false;
+  }
+  for (unsigned k = 0; k < op.useCount; ++k) {
+    auto found = std::find(watched.begin(), watched.end(), uses[k].ref);
+    if (found != watched.end() && uses[k].isWrite)
+      watchedInitialized[static_cast<size_t>(found - watched.begin())] |= lanes;
+  }
+  return true;
+}
+
+/// An `.aligned` instruction whose lanes are not all there. False: given up.
+bool Warp::checkAligned(const Op &op, LaneMask lanes, bool &waits) {
+  waits = false;
+  const Fragment &here = fragment();
+  // Lanes that are held up at an earlier place may still come.
+  if (lanes == here.lanes)
+    for (const Fragment &other : fragments)
+      waits |= other.pc < here.pc;
+  if (waits)
+    return true;
+  LaneMask missing = alive & ~lanes;
+  return cta.report(ReportKind::divergence, this, &op, __builtin_ctz(missing),
+                    "all threads of the warp must execute this .aligned "
+                    "instruction together, "
+                    "and " +
+                        std::to_string(__builtin_popcount(missing)) + " of " +
+                        std::to_string(__builtin_popcount(alive)) + " do not");
+}
+
+bool Warp::run(uint64_t quantum) {
+  if (!selectFragment())
+    return true;
+  const Op *ops = cta.program.ops.data();
+  uint64_t *executed = cta.launch.executedByOp.data();
+  const uint64_t start = quantum;
+  auto count = [&] { instructions += start - quantum; };
+  for (; quantum; --quantum) {
+    Fragment &here = fragments[currentFragment];
+    const uint32_t pc = here.pc;
+    const Op &op = ops[pc];
+    LaneMask lanes = here.lanes;
+    if (op.hasGuard) {
+      LaneMask guard = predicate(op.guard);
+      lanes &= op.guardNegated ? ~guard : guard;
+    }
+    Flow flow = Flow::next;
+    if (asyncRowCount | op.isWatched)
+      if (!checkRegisters(op,
+                          op.hasGuard && op.isWatched ? here.lanes : lanes)) {
+        count();
+        return false;
+      }
+    if (lanes) {
+      bool waits = false;
+      if (op.isAligned && lanes != alive && cta.options.divergence &&
+          !checkAligned(op, lanes, waits)) {
+        count();
+        return false;
+      }
+      flow = waits ? wait("the other lanes of the warp")
+                   : op.handler(*this, op, lanes);
+    }
+    switch (flow) {
+    case Flow::next:
+      ++executed[pc];
+      // The handler may have changed the list of fragments.
+      ++fragments[currentFragment].pc;
+      fragments[currentFragment].isWaiting = false;
+      break;
+    case Flow::jump:
+      ++executed[pc];
+      break;
+    case Flow::wait:
+      break;
+    case Flow::stop:
+      count();
+      return false;
+    }
+    if (flow == Flow::next && fragments.size() == 1)
+      continue;
+    if (flow == Flow::jump && fragments.size() == 1) {
+      currentFragment = 0;
+      fragments[0].isWaiting = false;
+      continue;
+    }
+    mergeFragments();
+    if (fragments.empty() || !selectFragment())
+      break;
+  }
+  count();
+  return true;
+}
