@@ -10,6 +10,7 @@
 
 #include "Nvrtc.h"
 #include "runtime/devices/emulator/Memory.h"
+#include "runtime/devices/emulator/TensorMap.h"
 
 #include <algorithm>
 #include <chrono>
@@ -80,6 +81,36 @@ double attendRow(const AttentionProblem &problem, const double *query,
     plainError = std::max(plainError,
                           std::abs(fromBf16(toBf16(rounded[d])) - output[d]));
   return max + std::log(sum);
+}
+
+/// A buffer of the emulator with these bytes.
+void *upload(Memory &memory, const std::vector<uint16_t> &numbers,
+             const char *name) {
+  size_t bytes = numbers.size() * sizeof(uint16_t);
+  void *buffer = memory.allocate(bytes, name);
+  std::memcpy(buffer, numbers.data(), bytes);
+  memory.markInitialized(buffer, bytes);
+  return buffer;
+}
+
+/// The map of a tensor [heads, length, 64] in boxes of so many rows of a head.
+Result<TensorMapBits> mapRows(void *tensor, const AttentionProblem &problem,
+                              uint32_t rows) {
+  constexpr uint64_t rowBytes = headDim * sizeof(uint16_t);
+  TensorMapDescription description;
+  description.type = TensorMapType::bf16;
+  description.rank = 3;
+  description.base = tensor;
+  description.dims[0] = headDim;
+  description.dims[1] = uint64_t(problem.length);
+  description.dims[2] = uint64_t(problem.heads);
+  description.strides[0] = rowBytes;
+  description.strides[1] = rowBytes * uint64_t(problem.length);
+  description.box[0] = headDim;
+  description.box[1] = rows;
+  description.box[2] = 1;
+  description.swizzle = TensorMapSwizzle::of128Bytes;
+  return encodeTiled(description);
 }
 
 std::vector<double> widen(const std::vector<uint16_t> &numbers) {
@@ -161,4 +192,64 @@ std::string test::reportsOf(const LaunchResult &result) {
   for (const Report &report : result.reports)
     text += report.str() + "\n";
   return text;
+}
+
+Result<KernelRun> test::runKernel(const AttentionKernel &kernel,
+                                  const Module &module,
+                                  const AttentionProblem &problem,
+                                  const LaunchOptions &options) {
+  Memory memory;
+  void *query = upload(memory, problem.query, "query");
+  void *key = upload(memory, problem.key, "key");
+  void *value = upload(memory, problem.value, "value");
+  auto *output = static_cast<uint16_t *>(
+      memory.allocate(problem.output.size() * sizeof(uint16_t), "output"));
+  auto *lse = static_cast<float *>(
+      memory.allocate(problem.lse.size() * sizeof(float), "lse"));
+
+  std::vector<Argument> arguments;
+  if (kernel.hasTensorMaps) {
+    // Q and O by consumer, which has 64 rows; K and V by tile.
+    const std::pair<void *, uint32_t> tensors[] = {
+        {query, 64}, {key, 128}, {value, 128}, {output, 64}};
+    for (auto [tensor, rows] : tensors) {
+      Result<TensorMapBits> map = mapRows(tensor, problem, rows);
+      if (!map)
+        return map.takeFailure();
+      arguments.push_back(Argument::of(*map));
+    }
+  } else {
+    for (void *tensor : {query, key, value, static_cast<void *>(output)})
+      arguments.push_back(Argument::of(tensor));
+  }
+  arguments.push_back(Argument::of(lse));
+  arguments.push_back(Argument::of(int32_t(problem.length)));
+  arguments.push_back(Argument::of(problem.scale));
+  arguments.push_back(Argument::of(int32_t(problem.causal)));
+
+  LaunchDimensions dimensions;
+  dimensions.grid.x =
+      uint32_t((problem.length + kernel.queries - 1) / kernel.queries);
+  dimensions.grid.y = uint32_t(problem.heads);
+  dimensions.block.x = uint32_t(kernel.threads);
+  dimensions.dynamicSharedBytes = kernel.sharedBytes;
+  dimensions.registersPerThread = kernel.registers;
+
+  auto begin = std::chrono::steady_clock::now();
+  Result<LaunchResult> launched =
+      launch(module, kernel.name, dimensions, arguments, memory, options);
+  std::chrono::duration<double> elapsed =
+      std::chrono::steady_clock::now() - begin;
+  if (!launched)
+    return launched.takeFailure();
+
+  KernelRun run;
+  run.launch = std::move(*launched);
+  run.seconds = elapsed.count();
+  for (size_t i = 0; i < problem.output.size(); ++i)
+    run.outputError = std::max(run.outputError,
+                               errorOf(fromBf16(output[i]), problem.output[i]));
+  for (size_t i = 0; i < problem.lse.size(); ++i)
+    run.lseError = std::max(run.lseError, errorOf(lse[i], problem.lse[i]));
+  return run;
 }
