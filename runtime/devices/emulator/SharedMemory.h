@@ -65,9 +65,12 @@ public:
   bool atomic(const Accessor &who, uint32_t address, uint32_t count);
 
   /// cp.async of this warp is going to write: until endCopy any other access is
-  /// a race. The copy belongs to the generic proxy.
+  /// a race. The copy belongs to the generic proxy; it is seen by those who
+  /// hold (dimension, clock), and without those by the lane itself.
   bool beginCopy(const Accessor &who, uint32_t address, uint32_t count);
   void endCopy(const Accessor &who, uint32_t address, uint32_t count);
+  void endCopy(const Accessor &who, uint32_t address, uint32_t count,
+               uint32_t dimension, Clock clock);
 
   /// The async proxy reads, on behalf of the issuer; the reading is over when a
   /// view holds `clock` of `dimension`. With clock inFlight, endAsyncRead ends
@@ -84,6 +87,9 @@ public:
 
   /// These 8 bytes are an mbarrier (or no longer): other accesses are reported.
   void setBarrierStorage(uint32_t address, bool isBarrier);
+  /// An operation on an mbarrier: its initialisation must be ordered before,
+  /// and later plain writes after it; such operations never race.
+  bool useBarrier(const Accessor &who, uint32_t address);
 
   /// Extra cycles of an access by the addresses of its lanes (`bankConflicts`):
   /// the hardware serves 128 bytes in a cycle, from 32 banks of 4 bytes.
