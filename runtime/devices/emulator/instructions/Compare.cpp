@@ -267,6 +267,9 @@ void decodeSetp(Decoder &decoder, const Match &match) {
     return;
   const ptx::Operand &destination = decoder.operand(0);
   if (destination.kind == ptx::Operand::Kind::pair) {
+    Type type = typeOf(match.choices.back());
+    if (type.isFloat() && type.width == 16)
+      return decoder.fail("one destination is expected");
     op.dst = decoder.destinationPredicate(destination.elements[0]);
     op.src[3] = decoder.destinationPredicate(destination.elements[1]);
     op.bits |= hasSecond;
@@ -318,10 +321,9 @@ std::vector<Form> attn::emulator::compareForms() {
                        *q2 = "%p0|%p1, %$21, %$22, %p2", *rf = "%p0, %r1, %r2",
                        *rf2 = "%p0|%p1, %r1, %r2, %p2", *df = "%p0, %d1, %d2",
                        *df2 = "%p0|%p1, %d1, %d2, !%p2", *hf = "%p0, %h1, %h2",
-                       *hf2 = "%p0|%p1, %h1, %h2, !%p2",
-                       *xf = "%p0|%p1, %r1, %r2", *d1 = "%$10, %$21, %$22",
-                       *d2 = "%$20, %$31, %$32, !%p2", *x1 = "%$20, %$31, %$32",
-                       *x2 = "%$30, %$41, %$42, %p2";
+                       *hf2 = "%p0, %h1, %h2, !%p2", *xf = "%p0|%p1, %r1, %r2",
+                       *d1 = "%$10, %$21, %$22", *d2 = "%$20, %$31, %$32, !%p2",
+                       *x1 = "%$20, %$31, %$32", *x2 = "%$30, %$41, %$42, %p2";
   return {
       {"setp" ATTN_EQUAL ATTN_B, p1, decodeSetp},
       {"setp" ATTN_UNSIGNED ATTN_U, q1, decodeSetp},
