@@ -25,7 +25,7 @@ Warp::Warp(Cta &cta, unsigned index, LaneMask lanes)
   constants = reinterpret_cast<uint8_t *>(cta.launch.constants.data());
   watchedInitialized.assign(program.watched.size(), 0);
   asyncRows.assign(bytes / 128 + 1, 0);
-  view = View(cta.dimensions());
+  view = observed = fenced = View(cta.dimensions());
   view.generic[index] = clock;
   Fragment start;
   start.lanes = lanes;
@@ -227,6 +227,12 @@ void Warp::fenceProxy(LaneMask lanes) {
     fencedLanes = lanes;
     fencedClock = clock;
   }
+  tick();
+}
+
+void Warp::fence() {
+  acquire(observed);
+  fenced = view;
   tick();
 }
 
