@@ -14,12 +14,6 @@ namespace attn::emulator {
   __attribute__((weak)) std::vector<Form> name() { return {}; }
 FAMILY(halfForms)
 FAMILY(convertForms)
-FAMILY(atomicForms)
-FAMILY(warpForms)
-FAMILY(matrixForms)
-FAMILY(mmaForms)
-FAMILY(barrierForms)
-FAMILY(mbarrierForms)
 FAMILY(bulkForms)
 FAMILY(wgmmaForms)
 

@@ -312,7 +312,6 @@ bool Warp::run(uint64_t quantum) {
   const Op *ops = cta.program.ops.data();
   uint64_t *executed = cta.launch.executedByOp.data();
   for (; quantum; --quantum) {
-    ++instructions;
     ++cta.launch.executed;
     Fragment &here = fragments[currentFragment];
     const uint32_t pc = here.pc;
@@ -337,12 +336,14 @@ bool Warp::run(uint64_t quantum) {
     switch (flow) {
     case Flow::next:
       ++executed[pc];
+      ++instructions;
       // The handler may have changed the list of fragments.
       ++fragments[currentFragment].pc;
       fragments[currentFragment].isWaiting = false;
       break;
     case Flow::jump:
       ++executed[pc];
+      ++instructions;
       break;
     case Flow::wait:
       break;
