@@ -49,6 +49,23 @@ struct AccessKind {
   uint32_t alignment = 4; ///< required; a power of two
 };
 
+/// How an instruction addresses memory, as its Op keeps it in `bits`.
+struct PackedAccess {
+  StateSpace space = StateSpace::generic;
+  Strength strength = Strength::weak;
+  bool isWide = true; ///< addresses of 64 bits
+
+  static PackedAccess of(uint8_t bits) {
+    return {static_cast<StateSpace>(bits & 7),
+            static_cast<Strength>(bits >> 3 & 7), (bits & 64) != 0};
+  }
+  uint8_t bits() const {
+    return static_cast<uint8_t>(static_cast<uint8_t>(space) |
+                                static_cast<uint8_t>(strength) << 3 |
+                                (isWide ? 64 : 0));
+  }
+};
+
 /// Finds the host bytes of the lanes' addresses and does all checks. `places`
 /// of other lanes are left alone. A lane whose access is wrong but harmless is
 /// reported and goes on. False if the launch must be given up: an address is

@@ -54,10 +54,8 @@ bool Cta::run() {
       if (!warp.isRunnable())
         continue;
       hasRun = true;
-      uint64_t before = warp.instructions;
       uint64_t quantum = options.seed ? 1 + random() % 200 : 256;
       bool goesOn = warp.run(quantum);
-      launch.executed += warp.instructions - before;
       if (!goesOn)
         return false;
     }

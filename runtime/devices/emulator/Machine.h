@@ -146,6 +146,9 @@ public:
   };
   std::vector<Call> callStack;
 
+  /// The carry flags of add.cc and its like: bit l is lane l's.
+  LaneMask carry = 0;
+
   uint64_t instructions = 0;
 
   uint8_t *localMemory(unsigned lane);

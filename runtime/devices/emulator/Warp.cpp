@@ -311,9 +311,8 @@ bool Warp::run(uint64_t quantum) {
     return true;
   const Op *ops = cta.program.ops.data();
   uint64_t *executed = cta.launch.executedByOp.data();
-  const uint64_t start = quantum;
-  auto count = [&] { instructions += start - quantum; };
   for (; quantum; --quantum) {
+    ++cta.launch.executed;
     Fragment &here = fragments[currentFragment];
     const uint32_t pc = here.pc;
     const Op &op = ops[pc];
@@ -324,35 +323,31 @@ bool Warp::run(uint64_t quantum) {
     }
     Flow flow = Flow::next;
     if (asyncRowCount | op.isWatched)
-      if (!checkRegisters(op,
-                          op.hasGuard && op.isWatched ? here.lanes : lanes)) {
-        count();
+      if (!checkRegisters(op, op.hasGuard && op.isWatched ? here.lanes : lanes))
         return false;
-      }
     if (lanes) {
       bool waits = false;
       if (op.isAligned && lanes != alive && cta.options.divergence &&
-          !checkAligned(op, lanes, waits)) {
-        count();
+          !checkAligned(op, lanes, waits))
         return false;
-      }
       flow = waits ? wait("the other lanes of the warp")
                    : op.handler(*this, op, lanes);
     }
     switch (flow) {
     case Flow::next:
       ++executed[pc];
+      ++instructions;
       // The handler may have changed the list of fragments.
       ++fragments[currentFragment].pc;
       fragments[currentFragment].isWaiting = false;
       break;
     case Flow::jump:
       ++executed[pc];
+      ++instructions;
       break;
     case Flow::wait:
       break;
     case Flow::stop:
-      count();
       return false;
     }
     if (flow == Flow::next && fragments.size() == 1)
@@ -366,6 +361,5 @@ bool Warp::run(uint64_t quantum) {
     if (fragments.empty() || !selectFragment())
       break;
   }
-  count();
   return true;
 }
