@@ -241,7 +241,7 @@ static Flow runTensorStore(Warp &warp, const Op &op, LaneMask lanes) {
       if (!store->reduction) {
         refuse(copy.who, "there is no reduction " + std::string(operation) +
                              " of the type of the tensor, " +
-                             typeName(copy.map->type));
+                             nameOf(copy.map->type));
         return Flow::stop;
       }
     }

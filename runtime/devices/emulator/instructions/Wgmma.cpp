@@ -51,9 +51,9 @@ static void decodeWait(Decoder &decoder, const Match &) {
   if (!decoder.expectOperands(1))
     return;
   int64_t left = decoder.constant(0);
-  if (left < 0 || left > 7)
+  if (left < 0 || left > INT32_MAX)
     decoder.fail("the number of groups is " + std::to_string(left) +
-                 "; allowed are 0 to 7");
+                 "; it must not be negative");
   decoder.op.immediate = left;
   decoder.op.isAligned = true;
   decoder.op.handler = runWait;
