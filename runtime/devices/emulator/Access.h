@@ -25,20 +25,8 @@ enum class StateSpace : uint8_t { generic, global, shared, local, param };
 /// Reads ".global", ".shared::cta", ".const" ...; empty is generic.
 StateSpace stateSpaceOf(std::string_view text);
 
-/// How an access takes part in the memory model (PTX ISA, "Memory consistency
-/// model"). Two accesses that both are not weak never race.
-enum class Strength : uint8_t {
-  weak,
-  relaxed,
-  acquire,
-  release,
-  acquireRelease
-};
-
 /// ".volatile" and ".relaxed" are relaxed; empty is weak.
 Strength strengthOf(std::string_view text);
-
-enum class Intent : uint8_t { read, write, modify };
 
 /// What one lane does in an access.
 struct AccessKind {

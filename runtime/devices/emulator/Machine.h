@@ -267,6 +267,8 @@ public:
   std::vector<uint64_t> executedByOp;
   std::vector<uint64_t> bankConflictsByOp;
   LaunchResult result;
+  /// Of the last CTA, for the next.
+  std::shared_ptr<SharedShadow> spareShadow;
 
   void run();
   bool report(Report report);

@@ -14,8 +14,6 @@ namespace attn::emulator {
   __attribute__((weak)) std::vector<Form> name() { return {}; }
 FAMILY(halfForms)
 FAMILY(convertForms)
-FAMILY(bulkForms)
-FAMILY(wgmmaForms)
 
 __attribute__((weak)) void AsyncQueue::issue(std::shared_ptr<AsyncTask> task) {
   task->perform(cta);

@@ -192,7 +192,7 @@ inline double valueOf(typename Format::Storage bits) {
                : (isNegative ? -HUGE_VAL : HUGE_VAL);
   uint64_t field = magnitude >> Format::mantissaBits;
   double fraction =
-      double(magnitude & ((uint64_t(1) << Format::mantissaBits) - 1) |
+      double((magnitude & ((uint64_t(1) << Format::mantissaBits) - 1)) |
              (field ? uint64_t(1) << Format::mantissaBits : 0));
   int exponent = std::max(static_cast<int>(field), 1) - 1 +
                  Format::leastExponent - Format::mantissaBits;

@@ -61,12 +61,10 @@ bool rowAddresses(Warp &warp, const Op &op, LaneMask lanes, Intent intent,
                              " of shared memory must be aligned to 16 bytes"))
       return false;
     rows[lane] = static_cast<uint32_t>(address);
-    bool isFine = intent == Intent::read
-                      ? shared.read({warp, op}, rows[lane], rowBytes)
-                      : shared.write({warp, op}, rows[lane], rowBytes);
-    if (!isFine)
-      return false;
   }
+  if (!shared.access(warp, op, given, /*isCollective=*/true, intent,
+                     Strength::weak, rows, rowBytes))
+    return false;
   if (warp.cta.options.bankConflicts)
     shared.countBankConflicts(op, rows, given, rowBytes);
   return true;
