@@ -12,8 +12,6 @@
 namespace attn::emulator {
 #define FAMILY(name)                                                           \
   __attribute__((weak)) std::vector<Form> name() { return {}; }
-FAMILY(halfForms)
-FAMILY(convertForms)
 FAMILY(atomicForms)
 FAMILY(warpForms)
 FAMILY(matrixForms)
