@@ -242,21 +242,24 @@ bool WarpAccess::global(LaneMask lanes) {
 
 bool WarpAccess::shared(LaneMask lanes) {
   SharedMemory &memory = warp.cta.shared;
+  uint32_t narrow[lanesPerWarp];
+  if (!forLanes(lanes,
+                [&](int lane) {
+                  uint64_t address = addresses[lane] & ~windowMask;
+                  narrow[lane] = static_cast<uint32_t>(address);
+                  return address == narrow[lane] ||
+                         outside(lane,
+                                 "at " + hex(addresses[lane]) +
+                                     ", which is no address of shared memory");
+                }) ||
+      !memory.access(warp, op, lanes, /*isCollective=*/false, kind.intent,
+                     kind.strength, narrow, kind.bytes))
+    return false;
+  if (warp.cta.options.bankConflicts)
+    memory.countBankConflicts(op, narrow, lanes, kind.bytes);
   return forLanes(lanes, [&](int lane) {
-    uint64_t wide = addresses[lane] & ~windowMask;
-    uint32_t address = static_cast<uint32_t>(wide);
-    Accessor who{warp, op, lane};
-    if (wide != address)
-      return outside(lane, "of shared memory at " + hex(addresses[lane]) +
-                               ", which is no address of shared memory");
-    bool isFine = kind.intent == Intent::read
-                      ? memory.read(who, address, kind.bytes)
-                  : kind.intent == Intent::write
-                      ? memory.write(who, address, kind.bytes)
-                      : memory.atomic(who, address, kind.bytes);
-    if (isFine)
-      places[lane] = memory.at(address);
-    return isFine;
+    places[lane] = memory.at(narrow[lane]);
+    return true;
   });
 }
 

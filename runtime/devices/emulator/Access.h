@@ -25,20 +25,8 @@ enum class StateSpace : uint8_t { generic, global, shared, local, param };
 /// Reads ".global", ".shared::cta", ".const" ...; empty is generic.
 StateSpace stateSpaceOf(std::string_view text);
 
-/// How an access takes part in the memory model (PTX ISA, "Memory consistency
-/// model"). Two accesses that both are not weak never race.
-enum class Strength : uint8_t {
-  weak,
-  relaxed,
-  acquire,
-  release,
-  acquireRelease
-};
-
 /// ".volatile" and ".relaxed" are relaxed; empty is weak.
 Strength strengthOf(std::string_view text);
-
-enum class Intent : uint8_t { read, write, modify };
 
 /// What one lane does in an access.
 struct AccessKind {
@@ -47,6 +35,23 @@ struct AccessKind {
   Strength strength = Strength::weak;
   uint32_t bytes = 4;     ///< of a lane
   uint32_t alignment = 4; ///< required; a power of two
+};
+
+/// How an instruction addresses memory, as its Op keeps it in `bits`.
+struct PackedAccess {
+  StateSpace space = StateSpace::generic;
+  Strength strength = Strength::weak;
+  bool isWide = true; ///< addresses of 64 bits
+
+  static PackedAccess of(uint8_t bits) {
+    return {static_cast<StateSpace>(bits & 7),
+            static_cast<Strength>(bits >> 3 & 7), (bits & 64) != 0};
+  }
+  uint8_t bits() const {
+    return static_cast<uint8_t>(static_cast<uint8_t>(space) |
+                                static_cast<uint8_t>(strength) << 3 |
+                                (isWide ? 64 : 0));
+  }
 };
 
 /// Finds the host bytes of the lanes' addresses and does all checks. `places`

@@ -12,12 +12,6 @@
 namespace attn::emulator {
 #define FAMILY(name)                                                           \
   __attribute__((weak)) std::vector<Form> name() { return {}; }
-FAMILY(atomicForms)
-FAMILY(warpForms)
-FAMILY(matrixForms)
-FAMILY(mmaForms)
-FAMILY(barrierForms)
-FAMILY(mbarrierForms)
 FAMILY(bulkForms)
 FAMILY(wgmmaForms)
 

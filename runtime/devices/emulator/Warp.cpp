@@ -25,7 +25,7 @@ Warp::Warp(Cta &cta, unsigned index, LaneMask lanes)
   constants = reinterpret_cast<uint8_t *>(cta.launch.constants.data());
   watchedInitialized.assign(program.watched.size(), 0);
   asyncRows.assign(bytes / 128 + 1, 0);
-  view = View(cta.dimensions());
+  view = observed = fenced = View(cta.dimensions());
   view.generic[index] = clock;
   Fragment start;
   start.lanes = lanes;
@@ -230,6 +230,12 @@ void Warp::fenceProxy(LaneMask lanes) {
   tick();
 }
 
+void Warp::fence() {
+  acquire(observed);
+  fenced = view;
+  tick();
+}
+
 //===----------------------------------------------------------------------===//
 // Execution
 //===----------------------------------------------------------------------===//
@@ -306,7 +312,6 @@ bool Warp::run(uint64_t quantum) {
   const Op *ops = cta.program.ops.data();
   uint64_t *executed = cta.launch.executedByOp.data();
   for (; quantum; --quantum) {
-    ++instructions;
     ++cta.launch.executed;
     Fragment &here = fragments[currentFragment];
     const uint32_t pc = here.pc;
@@ -331,12 +336,14 @@ bool Warp::run(uint64_t quantum) {
     switch (flow) {
     case Flow::next:
       ++executed[pc];
+      ++instructions;
       // The handler may have changed the list of fragments.
       ++fragments[currentFragment].pc;
       fragments[currentFragment].isWaiting = false;
       break;
     case Flow::jump:
       ++executed[pc];
+      ++instructions;
       break;
     case Flow::wait:
       break;

@@ -27,23 +27,6 @@ namespace {
 // Execution
 //===----------------------------------------------------------------------===//
 
-/// What op.bits holds.
-struct Packed {
-  StateSpace space;
-  Strength strength;
-  bool isWide; ///< addresses of 64 bits
-
-  static Packed of(uint8_t bits) {
-    return {static_cast<StateSpace>(bits & 7),
-            static_cast<Strength>(bits >> 3 & 7), (bits & 64) != 0};
-  }
-  uint8_t bits() const {
-    return static_cast<uint8_t>(static_cast<uint8_t>(space) |
-                                static_cast<uint8_t>(strength) << 3 |
-                                (isWide ? 64 : 0));
-  }
-};
-
 /// Element n of op's vector has a row of 8 bytes for each lane.
 bool hasWideRow(const Op &op, unsigned n) { return op.detail >> n & 1; }
 
@@ -61,7 +44,7 @@ void forLanes(LaneMask lanes, Body body) {
 template <typename T>
 bool locate(Warp &warp, const Op &op, LaneMask lanes, Intent intent,
             uint8_t **places) {
-  Packed packed = Packed::of(op.bits);
+  PackedAccess packed = PackedAccess::of(op.bits);
   AccessKind kind;
   kind.space = packed.space;
   kind.strength = packed.strength;
@@ -133,7 +116,7 @@ Flow makePolicy(Warp &warp, const Op &op, LaneMask lanes) {
 
 /// The modifiers that matter, wherever they stand; the others are hints.
 struct Modifiers {
-  Packed packed{StateSpace::generic, Strength::weak, true};
+  PackedAccess packed;
   std::string_view space;
   Type type;
   size_t count = 1; ///< elements of the vector
