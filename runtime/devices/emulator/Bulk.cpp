@@ -29,12 +29,9 @@ static constexpr uint32_t chunkBytes = 16;
 template <typename Function>
 static bool forEachPiece(const BulkRun &run, uint32_t begin, uint32_t end,
                          uint32_t mask, Function function) {
-  // A whole line is the same piece, swizzled or not.
-  const uint32_t line = mask + chunkBytes;
   if (begin == end)
     return true;
-  if (!mask || (begin == 0 && end == run.total && end % line == 0 &&
-                run.shared % line == 0))
+  if (!mask)
     return function(run.shared + begin, begin, end - begin);
   while (begin < end) {
     uint32_t count =
@@ -46,14 +43,19 @@ static bool forEachPiece(const BulkRun &run, uint32_t begin, uint32_t end,
   return true;
 }
 
-/// The same for several runs, with neighbours joined; function(address, count).
+/// The bytes of several runs, with neighbours joined; function(address, count).
 template <typename Function>
 static bool forEachPiece(const std::vector<BulkRun> &runs, bool isWhole,
                          uint32_t mask, Function function) {
   uint32_t first = 0, next = 0;
-  for (const BulkRun &run : runs)
-    if (!forEachPiece(run, isWhole ? 0 : run.begin,
-                      isWhole ? run.total : run.end, mask,
+  const uint32_t line = mask + chunkBytes;
+  for (const BulkRun &run : runs) {
+    uint32_t begin = isWhole ? 0 : run.begin,
+             end = isWhole ? run.total : run.end;
+    // A swizzled line has the same bytes, in another order.
+    bool hasLines =
+        (run.shared + begin) % line == 0 && (end - begin) % line == 0;
+    if (!forEachPiece(run, begin, end, hasLines ? 0 : mask,
                       [&](uint32_t address, uint32_t, uint32_t count) {
                         bool isNeighbour = address == next;
                         if (!isNeighbour) {
@@ -65,6 +67,7 @@ static bool forEachPiece(const std::vector<BulkRun> &runs, bool isWhole,
                         return true;
                       }))
       return false;
+  }
   return first == next || function(first, next - first);
 }
 

@@ -53,7 +53,7 @@ WgmmaKind WgmmaKind::unpack(uint64_t bits) {
 }
 
 std::string MatrixDescriptor::read(uint64_t bits, bool isTransposed,
-                                   MatrixDescriptor &into) {
+                                   uint32_t extent, MatrixDescriptor &into) {
   static constexpr uint32_t rowBytesOf[] = {0, 128, 64, 32};
   static constexpr uint64_t reserved =
       ~(uint64_t(0x3fff) | uint64_t(0x3fff) << 16 | uint64_t(0x3fff) << 32 |
@@ -83,7 +83,8 @@ std::string MatrixDescriptor::read(uint64_t bits, bool isTransposed,
            std::to_string(into.rowBytes) + " bytes after one";
   if (into.strideBytes % atom)
     return must("stride byte offset", into.strideBytes);
-  if (isTransposed && into.leadingBytes % atom)
+  // An operand that is one pattern wide has no next one to step to.
+  if (isTransposed && extent * 2 > into.rowBytes && into.leadingBytes % atom)
     return must("leading byte offset", into.leadingBytes);
   return {};
 }
