@@ -47,6 +47,8 @@ struct Accessor {
   Warp &warp;
   const Op &op;
   int lane = collective;
+  /// What it knows, if that is not the view of the warp.
+  const View *view = nullptr;
 };
 
 /// Where shared memory begins in its window: the first KB belongs to the system

@@ -8,6 +8,8 @@
 
 #include "Machine.h"
 
+#include "Warpgroup.h"
+
 #include <algorithm>
 
 using namespace attn::emulator;
@@ -244,18 +246,24 @@ void Warp::fence() {
 /// never written.
 bool Warp::checkRegisters(const Op &op, LaneMask lanes) {
   const RegisterUse *uses = cta.program.uses.data() + op.useBegin;
-  if (asyncRowCount && cta.options.asyncRegisters && !op.ownsAsyncRegisters)
+  if (lanes && op.touchesAsync)
+    for (unsigned k = 0; k < op.useCount; ++k)
+      if (uses[k].bits != 1 && uses[k].ref > 0)
+        asyncRows[static_cast<size_t>(uses[k].ref) / 128] |=
+            uses[k].isWrite ? touchedSinceFence | everWritten
+                            : touchedSinceFence;
+  if (lanes && asyncRowCount && op.touchesAsync && cta.options.asyncRegisters)
     for (unsigned k = 0; k < op.useCount; ++k) {
       if (uses[k].bits == 1 || uses[k].ref < 0)
         continue;
       uint8_t state = asyncRows[static_cast<size_t>(uses[k].ref) / 128];
-      if (!(state & 2) && !(uses[k].isWrite && (state & 1)))
+      if (!(state & asyncWrites) && !(uses[k].isWrite && (state & asyncReads)))
         continue;
       if (!cta.report(ReportKind::asyncRegisters, this, &op, -1,
                       std::string("the instruction ") +
                           (uses[k].isWrite ? "writes" : "reads") +
                           " a register that a wgmma in flight " +
-                          (state & 2 ? "writes" : "reads") +
+                          (state & asyncWrites ? "writes" : "reads") +
                           "; wgmma.wait_group must come first"))
         return false;
       break;
@@ -312,7 +320,6 @@ bool Warp::run(uint64_t quantum) {
   const Op *ops = cta.program.ops.data();
   uint64_t *executed = cta.launch.executedByOp.data();
   for (; quantum; --quantum) {
-    ++instructions;
     ++cta.launch.executed;
     Fragment &here = fragments[currentFragment];
     const uint32_t pc = here.pc;
@@ -323,7 +330,7 @@ bool Warp::run(uint64_t quantum) {
       lanes &= op.guardNegated ? ~guard : guard;
     }
     Flow flow = Flow::next;
-    if (asyncRowCount | op.isWatched)
+    if (op.touchesAsync | op.isWatched)
       if (!checkRegisters(op, op.hasGuard && op.isWatched ? here.lanes : lanes))
         return false;
     if (lanes) {
@@ -337,12 +344,14 @@ bool Warp::run(uint64_t quantum) {
     switch (flow) {
     case Flow::next:
       ++executed[pc];
+      ++instructions;
       // The handler may have changed the list of fragments.
       ++fragments[currentFragment].pc;
       fragments[currentFragment].isWaiting = false;
       break;
     case Flow::jump:
       ++executed[pc];
+      ++instructions;
       break;
     case Flow::wait:
       break;
