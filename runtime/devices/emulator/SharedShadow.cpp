@@ -416,7 +416,7 @@ bool SharedShadow::reportWrite(const Viewer &viewer, const Cell &cell,
     return true;
   } else if (cell.dimension == viewer.own) {
     bool isOrdered =
-        cell.clock < viewer.lastSync ||
+        viewer.warp.areOrdered(viewer.lane, cell.lane, cell.clock) ||
         (cell.lane == viewer.lane && viewer.lane != Accessor::collective) ||
         (viewer.isAsync && viewer.lane == Accessor::collective);
     if (!isOrdered)
@@ -459,7 +459,8 @@ bool SharedShadow::reportReads(const Viewer &viewer, const Place &place,
                     ? ", which has been read, and no barrier orders the two"
                     : ", which an asynchronous operation may still read: it "
                       "must have been waited for";
-    } else if (d == viewer.own && clock >= viewer.lastSync &&
+    } else if (d == viewer.own &&
+               !viewer.warp.areOrdered(viewer.lane, int(lane), clock) &&
                lane != viewer.lane && lane != Accessor::collective &&
                viewer.lane != Accessor::collective) {
       missing = ", which another lane of the warp has read: bar.warp.sync "
