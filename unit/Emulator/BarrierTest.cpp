@@ -62,7 +62,7 @@ TEST(Barrier, SynchronizesTheCta) {
 TEST(Barrier, NothingElseSynchronizes) {
   TestKernel kernel = kernelOf(exchange("membar.cta;"));
   kernel.buffers = {bytesOf({0})};
-  expectReport(kernel, ReportKind::race, "no barrier or wait");
+  expectAmongReports(kernel, ReportKind::race, "and no barrier");
 }
 
 TEST(Barrier, OrdersOnlyThoseWhoTakePart) {
@@ -73,7 +73,7 @@ TEST(Barrier, OrdersOnlyThoseWhoTakePart) {
     bar.sync %r9, 64;
 )"));
   kernel.buffers = {bytesOf({0})};
-  expectReport(kernel, ReportKind::race, "no barrier or wait");
+  expectAmongReports(kernel, ReportKind::race, "and no barrier");
 }
 
 TEST(Barrier, ProducersArriveAndConsumersWait) {
@@ -194,8 +194,7 @@ TEST(Barrier, Reduces) {
     TestKernel kernel = kernelOf("setp.lt.u32 %p1, %thread, 50;\n"
                                  "setp.lt.u32 %p2, %thread, 500;\n"
                                  "setp.gt.u32 %p3, %thread, 500;\n" +
-                                 lines +
-                                 "red.global.add.u32 [%b0], %r9;\n");
+                                 lines + "red.global.add.u32 [%b0], %r9;\n");
     kernel.buffers = {bytesOf({0})};
     expectSilent(kernel);
     return wordsOf(kernel.buffers[0])[0] / 128;
@@ -220,7 +219,7 @@ TEST(Barrier, CountMismatchIsReported) {
 first:
     bar.sync 1, 96;
 )"),
-                     ReportKind::barrier, "for 96 threads");
+                     ReportKind::barrier, "others have arrived for");
 }
 
 TEST(Barrier, NumbersOutOfRangeAreReported) {
@@ -239,7 +238,8 @@ TEST(Barrier, ArrivalsLeftOverAreReported) {
     setp.eq.u32 %p0, %warp, 0;
     @%p0 bar.arrive 4, 64;
 )"),
-               ReportKind::barrier, "32 of 64 threads have arrived at barrier 4");
+               ReportKind::barrier,
+               "32 of 64 threads have arrived at barrier 4");
 }
 
 TEST(Barrier, ArrivingAgainTooEarlyIsReported) {

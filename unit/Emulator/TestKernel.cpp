@@ -75,8 +75,8 @@ Result<LaunchResult> attn::test::run(TestKernel &kernel) {
   LaunchDimensions dimensions;
   dimensions.block.x = kernel.threads;
   dimensions.registersPerThread = kernel.registersPerThread;
-  auto result = launch(*module, "kernel", dimensions, arguments, memory,
-                       kernel.options);
+  auto result =
+      launch(*module, "kernel", dimensions, arguments, memory, kernel.options);
   for (size_t n = 0; n < addresses.size(); ++n)
     std::copy_n(addresses[n], kernel.buffers[n].size(),
                 kernel.buffers[n].begin());
@@ -93,8 +93,7 @@ static std::string textOf(const LaunchResult &result) {
 /// Calls check(result, how) for each mode and seed.
 template <typename Check>
 static void forRuns(const TestKernel &kernel, unsigned seeds, Check check) {
-  for (AsyncMode mode :
-       {AsyncMode::lazy, AsyncMode::eager, AsyncMode::random})
+  for (AsyncMode mode : {AsyncMode::lazy, AsyncMode::eager, AsyncMode::random})
     for (unsigned seed = 0; seed < seeds; ++seed) {
       TestKernel copy = kernel;
       copy.options.async = mode;
@@ -104,7 +103,10 @@ static void forRuns(const TestKernel &kernel, unsigned seeds, Check check) {
       const char *name = mode == AsyncMode::lazy    ? "lazy"
                          : mode == AsyncMode::eager ? "eager"
                                                     : "random";
-      check(copy, *result, std::string(name) + ", seed " + std::to_string(seed));
+      check(copy, *result,
+            std::string(name) + ", seed " + std::to_string(seed));
+      if (testing::Test::HasFailure())
+        return; // the other runs would say the same
     }
 }
 
@@ -153,6 +155,14 @@ void attn::test::expectAmongReports(const TestKernel &kernel, ReportKind kind,
             EXPECT_TRUE(isFound) << how << ": wanted '" << nameOf(kind)
                                  << "' with '" << text << "', got\n"
                                  << textOf(result);
+          });
+}
+
+void attn::test::expectAnyReport(const TestKernel &kernel, unsigned seeds) {
+  forRuns(kernel, seeds,
+          [&](const TestKernel &copy, const LaunchResult &result,
+              const std::string &how) {
+            EXPECT_FALSE(result.ok()) << how << "\n" << copy.ptx();
           });
 }
 

@@ -81,10 +81,10 @@ std::string MatrixDescriptor::read(uint64_t bits, bool isTransposed,
   if (into.address % atom >= into.rowBytes)
     return must("address", into.address) + " or lie in the first " +
            std::to_string(into.rowBytes) + " bytes after one";
-  if (into.strideBytes % atom)
+  // An offset that leads nowhere may be anything.
+  if (into.strideBytes % atom && (isTransposed || extent > 8))
     return must("stride byte offset", into.strideBytes);
-  // An operand that is one pattern wide has no next one to step to.
-  if (isTransposed && extent * 2 > into.rowBytes && into.leadingBytes % atom)
+  if (isTransposed && into.leadingBytes % atom && extent > into.rowBytes / 2)
     return must("leading byte offset", into.leadingBytes);
   return {};
 }

@@ -338,7 +338,10 @@ public:
   CopyArrival(const Accessor &who, Mbarrier &barrier,
               std::vector<std::shared_ptr<CopyTask>> copies)
       : who(who), barrier(barrier), view(who.warp.view),
-        copies(std::move(copies)) {}
+        copies(std::move(copies)) {
+    for (const auto &copy : this->copies)
+      copy->track(who.lane);
+  }
 
 protected:
   void run(Cta &cta) override {
