@@ -58,7 +58,7 @@ static bool forEachPiece(const BulkRun &run, uint32_t begin, uint32_t end,
   return goesOn;
 }
 
-/// The bytes of several runs, with neighbours joined; function(address, count).
+/// The same for several runs, with neighbours joined; function(address, count).
 template <typename Function>
 static bool forEachPiece(const std::vector<BulkRun> &runs, bool isWhole,
                          uint32_t mask, Function function) {
@@ -77,7 +77,6 @@ static bool forEachPiece(const std::vector<BulkRun> &runs, bool isWhole,
                         return true;
                       }))
       return false;
-  }
   return first == next || function(first, next - first);
 }
 
