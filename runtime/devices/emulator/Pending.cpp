@@ -6,26 +6,18 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Async.h"
 #include "Form.h"
 
 namespace attn::emulator {
 #define FAMILY(name)                                                           \
   __attribute__((weak)) std::vector<Form> name() { return {}; }
-FAMILY(moveForms)
-FAMILY(integerForms)
-FAMILY(bitForms)
-FAMILY(floatForms)
 FAMILY(halfForms)
 FAMILY(convertForms)
-FAMILY(compareForms)
-FAMILY(memoryForms)
-FAMILY(atomicForms)
-FAMILY(copyForms)
-FAMILY(warpForms)
-FAMILY(matrixForms)
-FAMILY(mmaForms)
-FAMILY(barrierForms)
-FAMILY(mbarrierForms)
-FAMILY(bulkForms)
-FAMILY(wgmmaForms)
+
+__attribute__((weak)) void AsyncQueue::issue(std::shared_ptr<AsyncTask> task) {
+  task->perform(cta);
+}
+__attribute__((weak)) bool AsyncQueue::performOne() { return false; }
+__attribute__((weak)) void AsyncQueue::tick() {}
 } // namespace attn::emulator
