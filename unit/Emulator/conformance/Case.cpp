@@ -177,6 +177,27 @@ static bool isClose(const Output &output, uint64_t expected, uint64_t actual,
   return close;
 }
 
+void conformance::compareOutput(const Problem &problem, const Output &output,
+                                const std::string &expected,
+                                const std::string &actual,
+                                const std::string &expectedName,
+                                const std::string &actualName,
+                                Comparison &result) {
+  unsigned size = bytesOf(output.element);
+  for (size_t i = 0; i < output.count(); ++i) {
+    uint64_t a = read(expected, i * size, size),
+             b = read(actual, i * size, size);
+    ++result.elements;
+    if (isClose(output, a, b, result))
+      continue;
+    ++result.differing;
+    if (result.first.empty())
+      result.first = whereIs(problem, output, i) + ": " + expectedName +
+                     " has " + show(output.element, a) + ", " + actualName +
+                     " " + show(output.element, b);
+  }
+}
+
 Comparison conformance::compare(const Problem &problem,
                                 const std::string &expected,
                                 const std::string &actual,
@@ -185,16 +206,10 @@ Comparison conformance::compare(const Problem &problem,
   Comparison result;
   size_t offset = 0;
   for (const Output &output : problem.outputs) {
-    unsigned size = bytesOf(output.element);
-    for (size_t i = 0; i < output.count(); ++i, offset += size) {
-      uint64_t a = read(expected, offset, size), b = read(actual, offset, size);
-      ++result.elements;
-      if (isClose(output, a, b, result) || result.differing++)
-        continue;
-      result.first = whereIs(problem, output, i) + ": " + expectedName +
-                     " has " + show(output.element, a) + ", " + actualName +
-                     " " + show(output.element, b);
-    }
+    compareOutput(problem, output, expected.substr(offset, output.bytes()),
+                  actual.substr(offset, output.bytes()), expectedName,
+                  actualName, result);
+    offset += output.bytes();
   }
   return result;
 }

@@ -155,6 +155,12 @@ struct Comparison {
   double worstUlps = 0, worstAbsolute = 0;
 };
 
+/// Compares the bytes of one output.
+void compareOutput(const Problem &problem, const Output &output,
+                   const std::string &expected, const std::string &actual,
+                   const std::string &expectedName,
+                   const std::string &actualName, Comparison &result);
+
 /// Compares the bytes of all outputs. `expectedName` and `actualName` say whose
 /// they are, for the sentence.
 Comparison compare(const Problem &problem, const std::string &expected,

@@ -271,13 +271,14 @@ static void addSigns(Cases &cases) {
 static void classify(Element element, uint64_t bits, uint64_t *out) {
   Wide value = decode(element, bits);
   bool isFinite = !isNan(value) && !isInfinite(value);
-  bool isSmall = absolute(value) < smallestNormal(element);
+  // Zeros count as normal.
+  bool isSmall = value != 0 && absolute(value) < smallestNormal(element);
   out[0] = isFinite;
   out[1] = isInfinite(value);
   out[2] = !isNan(value);
   out[3] = isNan(value);
   out[4] = isFinite && !isSmall;
-  out[5] = isFinite && isSmall && value != 0;
+  out[5] = isFinite && isSmall;
 }
 
 static void addClasses(Cases &cases) {

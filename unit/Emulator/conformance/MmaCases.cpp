@@ -32,13 +32,7 @@ struct Shape {
 
   Element elementA() const { return elementCalled(a); }
   Element elementC() const { return elementCalled(c); }
-  /// Registers have 32 bits, or 64 for f64.
-  unsigned registerBytes() const {
-    return elementA() == Element::f64 ? 8 : 4;
-  }
-  unsigned perRegister() const {
-    return registerBytes() / bytesOf(elementA());
-  }
+  unsigned perRegister() const { return 4 / bytesOf(elementA()); }
   unsigned registersA() const { return m * k / lanes / perRegister(); }
   unsigned registersB() const { return columns * k / lanes / perRegister(); }
   unsigned elementsC() const { return m * columns / lanes; }
@@ -58,39 +52,28 @@ struct Shape {
   }
 };
 
-const Target sm80, sm89 = {89, false, 84}, sm90 = {90, false, 80};
-
-const Shape shapes[] = {
-    {16, 8, "f16", "f16", "f32"},
-    {16, 16, "f16", "f16", "f32"},
-    {16, 8, "f16", "f16", "f16"},
-    {16, 16, "f16", "f16", "f16"},
-    {16, 8, "bf16", "bf16", "f32"},
-    {16, 16, "bf16", "bf16", "f32"},
-    {16, 4, "tf32", "tf32", "f32"},
-    {16, 8, "tf32", "tf32", "f32"},
-    {8, 4, "f64", "f64", "f64"},
-    {16, 4, "f64", "f64", "f64", sm90},
-    {16, 8, "f64", "f64", "f64", sm90},
-    {16, 16, "f64", "f64", "f64", sm90},
-    {8, 16, "s8", "s8", "s32"},
-    {8, 16, "u8", "s8", "s32", sm80, true},
-    {16, 16, "s8", "s8", "s32"},
-    {16, 16, "s8", "u8", "s32"},
-    {16, 16, "u8", "s8", "s32"},
-    {16, 16, "u8", "u8", "s32"},
-    {16, 16, "s8", "s8", "s32", sm80, true},
-    {16, 32, "s8", "s8", "s32"},
-    {16, 32, "s8", "u8", "s32"},
-    {16, 32, "u8", "s8", "s32"},
-    {16, 32, "u8", "u8", "s32"},
-    {16, 32, "s8", "s8", "s32", sm80, true},
-    {16, 32, "u8", "u8", "s32", sm80, true},
-    {16, 32, "e4m3", "e4m3", "f32", sm89},
-    {16, 32, "e4m3", "e5m2", "f32", sm89},
-    {16, 32, "e5m2", "e4m3", "f32", sm89},
-    {16, 32, "e5m2", "e5m2", "f32", sm89},
-};
+std::vector<Shape> makeShapes() {
+  const Target sm80, sm89 = {89, false, 84}, sm89New = {89, false, 87};
+  std::vector<Shape> shapes = {
+      {16, 8, "f16", "f16", "f32"},   {16, 16, "f16", "f16", "f32"},
+      {16, 8, "f16", "f16", "f16"},   {16, 16, "f16", "f16", "f16"},
+      {16, 8, "bf16", "bf16", "f32"}, {16, 16, "bf16", "bf16", "f32"},
+      {16, 4, "tf32", "tf32", "f32"}, {16, 8, "tf32", "tf32", "f32"},
+  };
+  for (unsigned k : {16, 32}) {
+    for (const char *a : {"s8", "u8"})
+      for (const char *b : {"s8", "u8"})
+        for (bool satfinite : {false, true})
+          shapes.push_back({16, k, a, b, "s32", sm80, satfinite});
+    for (const char *a : {"e4m3", "e5m2"})
+      for (const char *b : {"e4m3", "e5m2"})
+        for (const char *c : {"f32", "f16"}) {
+          bool isOld = k == 32 && c == std::string("f32");
+          shapes.push_back({16, k, a, b, c, isOld ? sm89 : sm89New});
+        }
+  }
+  return shapes;
+}
 
 struct Operands {
   Matrix a, b, c;
@@ -206,14 +189,12 @@ std::string expectedOf(const Shape &shape, bool isExact) {
 }
 
 Problem problemOf(const Shape &shape, bool isExact) {
-  bool isDouble = shape.registerBytes() == 8;
-  std::string word = isDouble ? "b64" : "b32";
   unsigned per = shape.perRegisterC();
   std::string typeC = shape.c + std::string(per == 2 ? "x2" : "");
   Elementwise given;
   unsigned registersC = shape.elementsC() / per;
-  std::string a = list("a", shape.registersA(), word, given.inputs),
-              b = list("b", shape.registersB(), word, given.inputs),
+  std::string a = list("a", shape.registersA(), "b32", given.inputs),
+              b = list("b", shape.registersB(), "b32", given.inputs),
               c = list("c", registersC, typeC, given.inputs),
               d = list("d", registersC, typeC, given.outputs);
   given.code = shape.instruction() + " " + d + ", " + a + ", " + b + ", " + c +
@@ -222,10 +203,8 @@ Problem problemOf(const Shape &shape, bool isExact) {
   if (!isExact) {
     // The products are exact. Their sum loses a few bits below its largest
     // part, which is at most 1: of f32 about 2^-22 for each product, of fp8 on
-    // Hopper up to 2^-13; f16 and f64 are rounded as such.
-    Element element = shape.elementC();
-    double part = element == Element::f64   ? 0x1p-51
-                  : element == Element::f16 ? 0x1p-9
+    // Hopper up to 2^-13; f16 is rounded as such.
+    double part = shape.elementC() == Element::f16 ? 0x1p-9
                   : bytesOf(shape.elementA()) == 1 ? 0x1p-12
                                                    : 0x1p-21;
     given.tolerance = {1, part * shape.k, true};
@@ -245,6 +224,7 @@ Problem problemOf(const Shape &shape, bool isExact) {
 } // namespace
 
 void conformance::addMmaCases(Cases &cases) {
+  static const std::vector<Shape> shapes = makeShapes();
   for (const Shape &shape : shapes) {
     cases.push_back({"mma." + shape.name(), shape.target,
                      [&shape] { return problemOf(shape, true); }});
