@@ -48,11 +48,15 @@ bool SharedShadow::reset(uint32_t bytes, uint32_t dimensions) {
   return true;
 }
 
+static const View &viewOf(const Accessor &who) {
+  return who.view ? *who.view : who.warp.view;
+}
+
 SharedShadow::Viewer::Viewer(const Accessor &who, Strength strength,
                              bool isAsync)
     : warp(who.warp), op(who.op),
-      seen(isAsync ? who.warp.view.async.data() : who.warp.view.generic.data()),
-      generic(who.warp.view.generic.data()), own(who.warp.index),
+      seen(isAsync ? viewOf(who).async.data() : viewOf(who).generic.data()),
+      generic(viewOf(who).generic.data()), own(who.warp.index),
       clock(who.warp.clock), lastSync(who.warp.lastSyncClock),
       opIndex(static_cast<uint32_t>(&who.op - who.warp.cta.program.ops.data())),
       lane(static_cast<uint8_t>(who.lane)), isAsync(isAsync),
