@@ -26,7 +26,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 static constexpr std::string_view npyMagic("\x93NUMPY", 6);
 static constexpr const char *allowedTypes =
-    "f2, f4, f8, i1, i4, i8, u1 and b1, little-endian";
+    "f2, f4, f8, i1, i2, i4, i8, u1, u2, u4 and b1, little-endian";
 
 namespace {
 struct Header {
@@ -182,8 +182,9 @@ static std::optional<NpyType> parseNpyType(std::string_view text) {
   bool isNativeOrder = text[0] == '<' || text[0] == '=' || text[0] == '|';
   if (!isNativeOrder && !(isSingleByte && text[0] == '>'))
     return std::nullopt;
-  for (NpyType type : {NpyType::b1, NpyType::i1, NpyType::u1, NpyType::i4,
-                       NpyType::i8, NpyType::f2, NpyType::f4, NpyType::f8})
+  for (NpyType type : {NpyType::b1, NpyType::i1, NpyType::u1, NpyType::i2,
+                       NpyType::u2, NpyType::i4, NpyType::u4, NpyType::i8,
+                       NpyType::f2, NpyType::f4, NpyType::f8})
     if (text.substr(1) == npyTypeName(type))
       return type;
   return std::nullopt;
@@ -341,6 +342,41 @@ static std::string gatherData(const Tensor &tensor, int64_t count) {
   return bytes;
 }
 
+/// `name` is the path in quotes.
+static Status writeNpy(const std::string &path, const std::string &name,
+                       NpyType type, const std::vector<int64_t> &shape,
+                       std::string_view data) {
+  FileDescriptor file(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file)
+    return failure("cannot create " + name + ": " + errorText(errno));
+  Status status = writeFile(file, makePreamble(type, shape), name);
+  if (status)
+    status = writeFile(file, data, name);
+  // Some file systems report a full disk only here.
+  if (close(file.release()) != 0 && status)
+    status = failure("cannot write " + name + ": " + errorText(errno));
+  return status;
+}
+
+Status attn::saveNpy(const std::string &path, const NpyArray &array) {
+  return guarded([&]() -> Status {
+    std::string name = "'" + path + "'";
+    int64_t size = npyTypeBytes(array.type);
+    auto count = elementCount(array.shape, size);
+    if (!count)
+      return failure("cannot write " + name + ": " + count.error());
+    if (static_cast<uint64_t>(*count * size) != array.bytes.size())
+      return failure("cannot write " + name + ": there are " +
+                     std::to_string(array.bytes.size()) +
+                     " bytes for the shape " + formatShape(array.shape) +
+                     " of " + npyTypeName(array.type));
+    return writeNpy(path, name, array.type, array.shape,
+                    {reinterpret_cast<const char *>(array.bytes.data()),
+                     array.bytes.size()});
+  });
+}
+
 Status attn::saveNpy(const std::string &path, const Tensor &tensor) {
   return guarded([&]() -> Status {
     std::string name = "'" + path + "'";
@@ -354,17 +390,6 @@ Status attn::saveNpy(const std::string &path, const Tensor &tensor) {
     if (*count > 0 && !tensor.data)
       return failure("cannot write " + name + ": the data pointer is null");
     std::string data = *count > 0 ? gatherData(tensor, *count) : "";
-    FileDescriptor file(
-        open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (!file)
-      return failure("cannot create " + name + ": " + errorText(errno));
-    Status status = writeFile(
-        file, makePreamble(npyTypeOf(tensor.type), tensor.shape), name);
-    if (status)
-      status = writeFile(file, data, name);
-    // Some file systems report a full disk only here.
-    if (close(file.release()) != 0 && status)
-      status = failure("cannot write " + name + ": " + errorText(errno));
-    return status;
+    return writeNpy(path, name, npyTypeOf(tensor.type), tensor.shape, data);
   });
 }

@@ -28,8 +28,14 @@ const char *attn::npyTypeName(NpyType type) {
     return "i1";
   case NpyType::u1:
     return "u1";
+  case NpyType::i2:
+    return "i2";
+  case NpyType::u2:
+    return "u2";
   case NpyType::i4:
     return "i4";
+  case NpyType::u4:
+    return "u4";
   case NpyType::i8:
     return "i8";
   case NpyType::f2:
@@ -99,8 +105,14 @@ static bool visitElement(const unsigned char *source, NpyType type,
     return visit(int64_t(load<int8_t>(source)));
   case NpyType::u1:
     return visit(int64_t(*source));
+  case NpyType::i2:
+    return visit(int64_t(load<int16_t>(source)));
+  case NpyType::u2:
+    return visit(int64_t(load<uint16_t>(source)));
   case NpyType::i4:
     return visit(int64_t(load<int32_t>(source)));
+  case NpyType::u4:
+    return visit(int64_t(load<uint32_t>(source)));
   case NpyType::i8:
     return visit(load<int64_t>(source));
   case NpyType::f2:

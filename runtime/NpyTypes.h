@@ -13,9 +13,6 @@
 
 namespace attn {
 
-/// Bytes of one element.
-int64_t npyTypeBytes(NpyType type);
-
 /// The type that saveNpy writes for an element type.
 NpyType npyTypeOf(ElementType type);
 

@@ -77,8 +77,8 @@ TEST_F(Npy, LoadsAllVersionsTypesAndRanks) {
     EXPECT_EQ(loaded->type, NpyType::f4);
     EXPECT_EQ(loaded->bytes.size(), 24u);
   }
-  for (const char *type :
-       {"<f2", "<f4", "<f8", "|i1", "|u1", "|b1", "<i4", "<i8"})
+  for (const char *type : {"<f2", "<f4", "<f8", "|i1", "|u1", "|b1", "<i2",
+                           "<u2", "<i4", "<u4", "<i8"})
     EXPECT_TRUE(loadBytes(
         npyFile(header(type, "()"), std::string(size_t(type[2] - '0'), '\1'))))
         << type;
@@ -240,5 +240,33 @@ TEST(NpyConvert, MakesScalars) {
   ASSERT_TRUE(scalar) << scalar.error();
   EXPECT_EQ(std::memcmp(scalar->bytes, Scalar::f32(42).bytes, 8), 0);
   EXPECT_FALSE(convertToScalar(array, ElementType::bf16));
+}
+
+TEST_F(Npy, SavesArraysAsTheyAre) {
+  NpyArray array;
+  array.type = NpyType::u2;
+  array.shape = {2, 1};
+  array.bytes = {0x80, 0x3f, 0xff, 0xff};
+  std::string path = folder / "a.npy";
+  Status saved = saveNpy(path, array);
+  ASSERT_TRUE(saved) << saved.error();
+  auto loaded = loadNpy(path);
+  ASSERT_TRUE(loaded) << loaded.error();
+  EXPECT_EQ(loaded->type, array.type);
+  EXPECT_EQ(loaded->shape, array.shape);
+  EXPECT_EQ(loaded->bytes, array.bytes);
+  // An unsigned number is no negative one.
+  auto converted = convertTo(*loaded, ElementType::i32);
+  ASSERT_TRUE(converted) << converted.error();
+  int32_t values[2];
+  std::memcpy(values, converted->bytes.data(), sizeof(values));
+  EXPECT_EQ(values[0], 0x3f80);
+  EXPECT_EQ(values[1], 0xffff);
+
+  array.shape = {3};
+  Status wrong = saveNpy(path, array);
+  EXPECT_NE(wrong.error().find("there are 4 bytes for the shape [3] of u2"),
+            std::string::npos)
+      << wrong.error();
 }
 } // namespace

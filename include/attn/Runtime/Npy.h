@@ -22,11 +22,13 @@
 
 namespace attn {
 
-/// Element types of .npy files: NumPy's b1, i1, u1, i4, i8, f2, f4, f8.
-enum class NpyType { b1, i1, u1, i4, i8, f2, f4, f8 };
+/// Element types of .npy files, by NumPy's names.
+enum class NpyType { b1, i1, u1, i2, u2, i4, u4, i8, f2, f4, f8 };
 
 /// "f4" and so on.
 const char *npyTypeName(NpyType type);
+/// Bytes of one element.
+int64_t npyTypeBytes(NpyType type);
 
 /// A whole .npy file in memory.
 struct NpyArray {
@@ -64,6 +66,9 @@ Result<Scalar> convertToScalar(const NpyArray &array, ElementType type);
 /// Writes a tensor of any strides in C order.  f16 and bf16 are written as f4,
 /// index as i8, i8 as i1, i1 as b1.
 Status saveNpy(const std::string &path, const Tensor &tensor);
+
+/// Writes an array as it is.
+Status saveNpy(const std::string &path, const NpyArray &array);
 
 } // namespace attn
 

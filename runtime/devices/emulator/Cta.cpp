@@ -54,10 +54,8 @@ bool Cta::run() {
       if (!warp.isRunnable())
         continue;
       hasRun = true;
-      uint64_t before = warp.instructions;
       uint64_t quantum = options.seed ? 1 + random() % 200 : 256;
       bool goesOn = warp.run(quantum);
-      launch.executed += warp.instructions - before;
       if (!goesOn)
         return false;
     }
@@ -65,7 +63,7 @@ bool Cta::run() {
       return finish();
     if (!hasRun) {
       // Nobody can go on before something asynchronous happens.
-      if (!async.performOne())
+      if (!async.performOne() && !wakeStalled())
         return reportDeadlock();
       ++events;
       continue;
@@ -91,6 +89,13 @@ bool Cta::run() {
       return false;
     }
   }
+}
+
+bool Cta::wakeStalled() {
+  bool isAwake = false;
+  for (size_t n = 0; n < components.size(); ++n)
+    isAwake |= components[n]->stalled();
+  return isAwake;
 }
 
 void Cta::warpExited(Warp &warp) {
@@ -126,6 +131,9 @@ bool Cta::reportDeadlock() {
                std::to_string(program.instructionOf(op).line) + ", waits for " +
                fragment.waitsFor;
     }
+  for (const auto &component : components)
+    if (std::string state = component->describe(); !state.empty())
+      other += "; " + state;
   report(ReportKind::deadlock, first, at, -1,
          "nothing can go on: every warp waits", other);
   return false;

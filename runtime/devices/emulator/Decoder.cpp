@@ -8,6 +8,8 @@
 
 #include "Decoder.h"
 
+#include "Warpgroup.h"
+
 #include "Machine.h"
 
 #include <algorithm>
@@ -393,7 +395,9 @@ const ptx::Function *Decoder::findFunction(const std::string &name) const {
   for (const ptx::Function &function : module.functions)
     if (function.name == name && (!found || function.hasBody))
       found = &function;
-  return found;
+  // The target of an alias has a body.
+  return found && !found->aliasOf.empty() ? findFunction(found->aliasOf)
+                                          : found;
 }
 
 Decoder::Body &Decoder::bodyOf(const ptx::Function &function) {
@@ -470,16 +474,14 @@ void Decoder::branchTarget(size_t n) {
 }
 
 std::vector<int32_t> Decoder::branchTargets(const Operand &operand) {
-  for (const ptx::BranchTargets &targets : body->function->branchTargets)
-    if (targets.name == operand.name) {
-      std::vector<int32_t> result;
-      for (int label : targets.labels)
-        result.push_back(body->begin +
-                         body->function->labels[label].instruction);
-      return result;
-    }
-  fail("'" + operand.name + "' is no list of .branchtargets");
-  return {};
+  std::vector<int32_t> result;
+  if (operand.kind != Kind::symbol || operand.index < 0)
+    fail("the name of a list of .branchtargets is expected");
+  else
+    for (int label : body->function->branchTargets[operand.index].labels)
+      result.push_back(body->begin +
+                       body->function->labels[label].instruction);
+  return result;
 }
 
 /// Shared variables of the module that the program names, and those of its
@@ -609,6 +611,8 @@ Status Decoder::run(const ptx::Function &kernel) {
         apart.push_back(ref);
   program.localBytes = static_cast<uint32_t>(alignUp(program.localBytes, 16));
   allocateRegisters(program, apart);
+  if (program.usesWgmma)
+    markAsyncRegisters(program);
   return Status::success();
 }
 

@@ -48,6 +48,11 @@ public:
   virtual void warpExited(Warp &) {}
   /// All warps have exited: reports what is left over. False: given up.
   virtual bool finish() { return true; }
+  /// No warp can go on, and no asynchronous work is left. True if that makes
+  /// something happen, such as a wait that gives up.
+  virtual bool stalled() { return false; }
+  /// What warps may wait for, in a report of a deadlock; maybe empty.
+  virtual std::string describe() { return {}; }
 };
 
 /// Lanes of a warp at one place of the program.
@@ -121,6 +126,10 @@ public:
   void synchronizeLanes();
   /// fence.proxy.async.
   void fenceProxy(LaneMask lanes);
+  /// fence and membar: what the relaxed reads before it observed is seen, and
+  /// relaxed writes after it release what the warp has done before it.
+  void fence();
+  View observed, fenced;
 
   // wgmma.
   /// Rows (by offset / 128) that a wgmma in flight reads (1) or writes (2).
@@ -136,6 +145,9 @@ public:
     const Op *op;
   };
   std::vector<Call> callStack;
+
+  /// The carry flags of add.cc and its like: bit l is lane l's.
+  LaneMask carry = 0;
 
   uint64_t instructions = 0;
 
@@ -226,6 +238,7 @@ public:
 
 private:
   bool reportDeadlock();
+  bool wakeStalled();
   bool finish();
 
   std::vector<std::shared_ptr<Component>> components;
@@ -254,6 +267,8 @@ public:
   std::vector<uint64_t> executedByOp;
   std::vector<uint64_t> bankConflictsByOp;
   LaunchResult result;
+  /// Of the last CTA, for the next.
+  std::shared_ptr<SharedShadow> spareShadow;
 
   void run();
   bool report(Report report);

@@ -24,28 +24,33 @@ struct Allocation {
   uint8_t *data = nullptr;
   size_t bytes = 0;
   bool isConstant = false; ///< kernels may not write it
+  /// Everything has been written: `initialized` is not looked at.
+  bool isInitialized = false;
   /// One bit for each byte that has been written.
   std::vector<uint64_t> initialized;
-  /// Of the race check of the launch that runs; see GlobalShadow.
-  struct Granule {
-    uint32_t writer = 0, reader = 0; ///< CTA + 1; ~0 reader: several
-    uint32_t clock = 0;              ///< of the writing warp
-    uint16_t written = 0, read = 0;  ///< bytes
-    uint16_t warp = 0;               ///< that wrote
-    uint16_t isAtomic = 0;           ///< bytes written by atomics
-    uint32_t op = 0;                 ///< the writing instruction
-  };
-  std::vector<Granule> granules; ///< of 16 bytes
+  /// Bytes of filling on each side.
+  size_t redZone = 0;
   std::unique_ptr<uint8_t[]> storage;
 
   bool contains(uint64_t address, size_t size) const {
     uint64_t begin = reinterpret_cast<uint64_t>(data);
     return address >= begin && size <= bytes && address - begin <= bytes - size;
   }
+  /// The same with the red zones around it, which are memory of the process.
+  bool surrounds(uint64_t address, size_t size) const {
+    uint64_t begin = reinterpret_cast<uint64_t>(data) - redZone;
+    size_t all = bytes + 2 * redZone;
+    return address >= begin && size <= all && address - begin <= all - size;
+  }
+
+  /// True if all these bytes, which lie in it, have been written.
+  bool isWritten(size_t offset, size_t size) const;
+  void markWritten(size_t offset, size_t size);
 };
 
 /// Device memory. Device pointers are host pointers, so the host fills and
-/// reads buffers directly. Red zones lie around every allocation.
+/// reads buffers directly. Red zones lie around every allocation: what a kernel
+/// reads there is 0xFF bytes, NaN in all floating-point types.
 class Memory {
 public:
   /// Memory of which nothing is initialised, aligned to 256 bytes as
@@ -54,6 +59,8 @@ public:
   void free(void *pointer);
   /// The host has written these bytes.
   void markInitialized(void *pointer, size_t bytes);
+  /// Kernels may read but not write the allocation from now on.
+  void markConstant(void *pointer);
 
   /// The allocation that holds the address, or null.
   Allocation *find(uint64_t address);

@@ -49,10 +49,11 @@ static Result<VariableAddresses> placeVariables(const ptx::Module &module,
                        relocation.symbol +
                        "', which is no global or constant variable");
       uint64_t address =
-          target->second + static_cast<uint64_t>(relocation.addend);
+          (target->second + static_cast<uint64_t>(relocation.addend)) >>
+          relocation.shift;
       std::memcpy(reinterpret_cast<uint8_t *>(addresses[variable.name]) +
                       relocation.offset,
-                  &address, sizeof(address));
+                  &address, static_cast<size_t>(relocation.bytes));
     }
   for (const ptx::Variable &variable : module.variables)
     if (variable.space == ptx::Space::constant)

@@ -24,6 +24,20 @@
 namespace attn::emulator {
 
 class Cta;
+class SharedShadow; // SharedShadow.h
+
+/// What an access does with memory.
+enum class Intent : uint8_t { read, write, modify };
+
+/// How an access takes part in the memory model (PTX ISA, "Memory consistency
+/// model"). Two accesses that both are not weak never race.
+enum class Strength : uint8_t {
+  weak,
+  relaxed,
+  acquire,
+  release,
+  acquireRelease
+};
 
 /// Who touches memory.
 struct Accessor {
@@ -33,6 +47,8 @@ struct Accessor {
   Warp &warp;
   const Op &op;
   int lane = collective;
+  /// What it knows, if that is not the view of the warp.
+  const View *view = nullptr;
 };
 
 /// Where shared memory begins in its window: the first KB belongs to the system
@@ -59,15 +75,27 @@ public:
   // Everything else that is wrong is reported and the access goes on.
 
   /// The generic proxy reads or writes.
-  bool read(const Accessor &who, uint32_t address, uint32_t count);
-  bool write(const Accessor &who, uint32_t address, uint32_t count);
-  /// An atomic: read and write, ordered with other atomics.
-  bool atomic(const Accessor &who, uint32_t address, uint32_t count);
+  bool access(const Accessor &who, Intent intent, Strength strength,
+              uint32_t address, uint32_t count);
+  bool read(const Accessor &who, uint32_t address, uint32_t count) {
+    return access(who, Intent::read, Strength::weak, address, count);
+  }
+  bool write(const Accessor &who, uint32_t address, uint32_t count) {
+    return access(who, Intent::write, Strength::weak, address, count);
+  }
+  /// The same for several lanes; `isCollective`: they act as one, as in
+  /// ldmatrix.
+  bool access(Warp &warp, const Op &op, LaneMask lanes, bool isCollective,
+              Intent intent, Strength strength, const uint32_t *addresses,
+              uint32_t count);
 
   /// cp.async of this warp is going to write: until endCopy any other access is
-  /// a race. The copy belongs to the generic proxy.
+  /// a race. The copy belongs to the generic proxy; it is seen by those who
+  /// hold (dimension, clock), and without those by the lane itself.
   bool beginCopy(const Accessor &who, uint32_t address, uint32_t count);
   void endCopy(const Accessor &who, uint32_t address, uint32_t count);
+  void endCopy(const Accessor &who, uint32_t address, uint32_t count,
+               uint32_t dimension, Clock clock);
 
   /// The async proxy reads, on behalf of the issuer; the reading is over when a
   /// view holds `clock` of `dimension`. With clock inFlight, endAsyncRead ends
@@ -91,12 +119,13 @@ public:
                           LaneMask lanes, uint32_t bytesPerLane);
 
 private:
-  struct Shadow;
+  bool checkBounds(const Accessor &who, const char *verb, uint32_t address,
+                   uint32_t count);
 
   Cta &cta;
   uint32_t bytes;
   std::unique_ptr<uint8_t[]> storage;
-  std::unique_ptr<Shadow> shadow; ///< null if no check needs it
+  std::shared_ptr<SharedShadow> shadow; ///< null if no check needs it
 };
 
 } // namespace attn::emulator

@@ -8,6 +8,8 @@
 
 #include "Machine.h"
 
+#include "Warpgroup.h"
+
 #include <algorithm>
 
 using namespace attn::emulator;
@@ -25,7 +27,7 @@ Warp::Warp(Cta &cta, unsigned index, LaneMask lanes)
   constants = reinterpret_cast<uint8_t *>(cta.launch.constants.data());
   watchedInitialized.assign(program.watched.size(), 0);
   asyncRows.assign(bytes / 128 + 1, 0);
-  view = View(cta.dimensions());
+  view = observed = fenced = View(cta.dimensions());
   view.generic[index] = clock;
   Fragment start;
   start.lanes = lanes;
@@ -230,6 +232,12 @@ void Warp::fenceProxy(LaneMask lanes) {
   tick();
 }
 
+void Warp::fence() {
+  acquire(observed);
+  fenced = view;
+  tick();
+}
+
 //===----------------------------------------------------------------------===//
 // Execution
 //===----------------------------------------------------------------------===//
@@ -238,18 +246,24 @@ void Warp::fenceProxy(LaneMask lanes) {
 /// never written.
 bool Warp::checkRegisters(const Op &op, LaneMask lanes) {
   const RegisterUse *uses = cta.program.uses.data() + op.useBegin;
-  if (asyncRowCount && cta.options.asyncRegisters && !op.ownsAsyncRegisters)
+  if (lanes && op.touchesAsync)
+    for (unsigned k = 0; k < op.useCount; ++k)
+      if (uses[k].bits != 1 && uses[k].ref > 0)
+        asyncRows[static_cast<size_t>(uses[k].ref) / 128] |=
+            uses[k].isWrite ? touchedSinceFence | everWritten
+                            : touchedSinceFence;
+  if (lanes && asyncRowCount && op.touchesAsync && cta.options.asyncRegisters)
     for (unsigned k = 0; k < op.useCount; ++k) {
       if (uses[k].bits == 1 || uses[k].ref < 0)
         continue;
       uint8_t state = asyncRows[static_cast<size_t>(uses[k].ref) / 128];
-      if (!(state & 2) && !(uses[k].isWrite && (state & 1)))
+      if (!(state & asyncWrites) && !(uses[k].isWrite && (state & asyncReads)))
         continue;
       if (!cta.report(ReportKind::asyncRegisters, this, &op, -1,
                       std::string("the instruction ") +
                           (uses[k].isWrite ? "writes" : "reads") +
                           " a register that a wgmma in flight " +
-                          (state & 2 ? "writes" : "reads") +
+                          (state & asyncWrites ? "writes" : "reads") +
                           "; wgmma.wait_group must come first"))
         return false;
       break;
@@ -305,9 +319,8 @@ bool Warp::run(uint64_t quantum) {
     return true;
   const Op *ops = cta.program.ops.data();
   uint64_t *executed = cta.launch.executedByOp.data();
-  const uint64_t start = quantum;
-  auto count = [&] { instructions += start - quantum; };
   for (; quantum; --quantum) {
+    ++cta.launch.executed;
     Fragment &here = fragments[currentFragment];
     const uint32_t pc = here.pc;
     const Op &op = ops[pc];
@@ -317,36 +330,32 @@ bool Warp::run(uint64_t quantum) {
       lanes &= op.guardNegated ? ~guard : guard;
     }
     Flow flow = Flow::next;
-    if (asyncRowCount | op.isWatched)
-      if (!checkRegisters(op,
-                          op.hasGuard && op.isWatched ? here.lanes : lanes)) {
-        count();
+    if (op.touchesAsync | op.isWatched)
+      if (!checkRegisters(op, op.hasGuard && op.isWatched ? here.lanes : lanes))
         return false;
-      }
     if (lanes) {
       bool waits = false;
       if (op.isAligned && lanes != alive && cta.options.divergence &&
-          !checkAligned(op, lanes, waits)) {
-        count();
+          !checkAligned(op, lanes, waits))
         return false;
-      }
       flow = waits ? wait("the other lanes of the warp")
                    : op.handler(*this, op, lanes);
     }
     switch (flow) {
     case Flow::next:
       ++executed[pc];
+      ++instructions;
       // The handler may have changed the list of fragments.
       ++fragments[currentFragment].pc;
       fragments[currentFragment].isWaiting = false;
       break;
     case Flow::jump:
       ++executed[pc];
+      ++instructions;
       break;
     case Flow::wait:
       break;
     case Flow::stop:
-      count();
       return false;
     }
     if (flow == Flow::next && fragments.size() == 1)
@@ -360,6 +369,5 @@ bool Warp::run(uint64_t quantum) {
     if (fragments.empty() || !selectFragment())
       break;
   }
-  count();
   return true;
 }

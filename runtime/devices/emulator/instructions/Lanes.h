@@ -77,22 +77,16 @@ inline void copyLanes(T *row, const T *values, LaneMask lanes) {
 }
 
 /// row[l] = compute(l) for the lanes of the mask; compute is called for the
-/// others too. It reads no row at another lane than l, and none that overlaps
-/// this one partly: rows are the same or apart if their lanes have one size.
-/// Where sizes differ, pass `overlaps`.
-template <bool overlaps = false, typename T, typename Compute>
+/// others too. It reads rows at lane l only: these are this row or apart from
+/// it, never half over it, as the decoder places rows by the sizes of lanes.
+template <typename T, typename Compute>
 inline void writeLanes(T *row, LaneMask lanes, Compute compute) {
   alignas(64) T buffer[lanesPerWarp];
-  bool direct = !overlaps && lanes == allLanes;
-  T *target = direct ? row : buffer;
+  T *target = lanes == allLanes ? row : buffer;
 #pragma GCC ivdep
   for (int l = 0; l < lanesPerWarp; ++l)
     target[l] = compute(l);
-  if (direct)
-    return;
-  if (lanes == allLanes)
-    std::memcpy(row, buffer, sizeof buffer);
-  else
+  if (lanes != allLanes)
     copyLanes(row, buffer, lanes);
 }
 
@@ -147,11 +141,6 @@ struct Source<bool> {
   bool operator[](int lane) const { return (mask >> lane) & 1; }
 };
 
-template <typename R, typename... A>
-constexpr bool haveOneSize =
-    ((std::is_same_v<A, bool> || sizeof(Stored<A>) == sizeof(Stored<R>)) &&
-     ...);
-
 template <auto f>
 struct Lanewise;
 
@@ -166,9 +155,8 @@ struct Lanewise<f> {
     if constexpr (std::is_same_v<R, bool>)
       writePredicate(warp, op.dst, lanes, collectLanes(compute));
     else
-      writeLanes<!haveOneSize<R, A...>>(
-          warp.row<Stored<R>>(op.dst), lanes,
-          [=](int l) { return toStored<R>(compute(l)); });
+      writeLanes(warp.row<Stored<R>>(op.dst), lanes,
+                 [=](int l) { return toStored<R>(compute(l)); });
   }
 
   static Flow run(Warp &warp, const Op &op, LaneMask lanes) {

@@ -32,25 +32,31 @@ struct Location {
 
 struct Operand {
   enum class Kind : uint8_t {
-    reg,     ///< %r1, also !%p1
+    reg,     ///< %r1, also !%p1 of a predicate
     special, ///< %tid.x: `name` without the percent sign
     integer, ///< 42, 0x2a: `bits`
     single,  ///< 0f3F800000: the low half of `bits`
     real,    ///< 0d3FF0000000000000, 1.5: `bits` of the double
-    symbol,  ///< a variable or a function, with `offset`
+    symbol,  ///< a variable, a function or a table: see `name`
     label,   ///< a branch target: index in Function::labels
     address, ///< [base + offset]; elements[0] is reg, symbol or integer
     vector,  ///< {a, b, ...}
-    pair,    ///< p | q
+    pair,    ///< p | q; each part may be a discard
     tensor,  ///< [map, {c0, c1}] and [map, {c0, c1}, [extra]]: its parts
     list,    ///< (a, b) of a call
     discard, ///< _
   };
   Kind kind = Kind::discard;
-  bool negated = false; ///< !%p1 of a register, -x of a register
-  int index = -1;       ///< of a register or a label in its function
-  int64_t offset = 0;
+  bool negated = false; ///< !%p1
+  /// Of a register or a label in its function; of a `.branchtargets` table in
+  /// Function::branchTargets.
+  int index = -1;
+  int64_t offset = 0; ///< of an address
   uint64_t bits = 0;
+  /// Of a symbol: a variable or parameter of the function if it has one of that
+  /// name, else a variable or function of the module. Where two variables of a
+  /// function, or two in .shared of the module, had the same name, the second
+  /// was given another, as in "param0@1".
   std::string name;
   std::vector<Operand> elements;
 };
@@ -83,12 +89,15 @@ struct Variable {
   bool isExternal = false;
   /// The initial bytes, at most `bytes`; the rest is zero.
   std::string initial;
-  /// Addresses of other variables in `initial`: (offset, name, addend).
+  /// An address in the initial value: the low `bytes` bytes of
+  /// (address of symbol + addend) >> shift, at `offset`.
   struct Relocation {
-    uint64_t offset;
-    std::string symbol;
-    int64_t addend;
-    bool generic;
+    uint64_t offset = 0;
+    std::string symbol; ///< a variable or a function of the module
+    int64_t addend = 0;
+    bool generic = false;
+    int bytes = 8;
+    int shift = 0;
   };
   std::vector<Relocation> relocations;
   int line = 0;
@@ -109,7 +118,8 @@ struct Function {
   std::string name;
   bool isKernel = false;
   std::vector<Variable> results, parameters;
-  /// Variables of the body: .local, .shared and .param.
+  /// Variables of the body: .local, .shared and .param. Those in .global and
+  /// .const are in Module::variables.
   std::vector<Variable> variables;
   std::vector<Register> registers;
   std::vector<Label> labels;
@@ -120,6 +130,7 @@ struct Function {
   uint32_t requiredCluster[3] = {0, 0, 0};
   uint32_t maxRegisters = 0, minCtas = 0;
   bool hasBody = false;
+  std::string aliasOf; ///< of `.alias`: the function that is meant
   int line = 0;
 };
 
@@ -129,12 +140,17 @@ struct Module {
   int sm = 0;                                        ///< 90
   bool archSpecific = false, familySpecific = false; ///< "a", "f"
   int addressSize = 64;
-  std::vector<std::string> files; ///< by the numbers of `.file`
+  /// By the numbers of `.file`; has an entry for each number in a Location.
+  std::vector<std::string> files;
   std::vector<Variable> variables;
   std::vector<Function> functions;
 };
 
-/// Parses a whole module. Errors name the line, the text and what was expected.
+/// Parses a whole module. Errors name the line, the text and what was expected:
+///   line 7: 'ld.global.f32 %f1, [%rd1;': expected ']', not ';'
+/// Registers, labels and symbols are declared, guards are predicates, and sizes
+/// are bounded, so that what is made of a module takes bounded memory. Zero
+/// bytes at the end of the text, as nvrtc leaves one, are ignored.
 Result<Module> parse(std::string_view text);
 
 } // namespace attn::emulator::ptx

@@ -1,0 +1,370 @@
+//===- Access.cpp - Loads and stores, checked -----------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Access.h"
+
+#include <cstdio>
+
+using namespace attn;
+using namespace attn::emulator;
+
+StateSpace attn::emulator::stateSpaceOf(std::string_view text) {
+  if (text == ".global" || text == ".const")
+    return StateSpace::global;
+  if (text == ".shared" || text == ".shared::cta")
+    return StateSpace::shared;
+  if (text == ".local")
+    return StateSpace::local;
+  if (text.substr(0, 6) == ".param")
+    return StateSpace::param;
+  return StateSpace::generic;
+}
+
+Strength attn::emulator::strengthOf(std::string_view text) {
+  if (text.empty() || text == ".weak")
+    return Strength::weak;
+  if (text.substr(0, 8) == ".acquire")
+    return Strength::acquire;
+  if (text.substr(0, 8) == ".release")
+    return Strength::release;
+  if (text.substr(0, 8) == ".acq_rel")
+    return Strength::acquireRelease;
+  return Strength::relaxed;
+}
+
+static const char *verbOf(Intent intent) {
+  switch (intent) {
+  case Intent::read:
+    return "reads";
+  case Intent::write:
+    return "writes";
+  case Intent::modify:
+    return "modifies";
+  }
+  return "touches";
+}
+
+static std::string hex(uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx",
+                static_cast<unsigned long long>(value));
+  return text;
+}
+
+static std::string bytesText(uint64_t bytes) {
+  return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
+
+std::string attn::emulator::describe(const Accessor &who) {
+  std::string text = "warp " + std::to_string(who.warp.index);
+  if (who.lane != Accessor::collective)
+    text += ", lane " + std::to_string(who.lane);
+  return text;
+}
+
+static bool report(const Accessor &who, ReportKind kind, std::string what,
+                   std::string other = {}) {
+  int lane = who.lane == Accessor::collective ? -1 : who.lane;
+  return who.warp.cta.report(kind, &who.warp, &who.op, lane, std::move(what),
+                             std::move(other));
+}
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+static Allocation *findGlobal(Launch &launch, uint64_t address) {
+  if (Allocation *found = launch.memory.find(address))
+    return found;
+  return launch.program.variables->find(address);
+}
+
+/// Where an address lies, by the nearest allocation.
+static std::string placeOf(Launch &launch, uint64_t address, uint64_t bytes) {
+  Allocation *nearest = launch.memory.nearest(address);
+  Allocation *variable = launch.program.variables->nearest(address);
+  auto distance = [&](const Allocation &allocation) {
+    uint64_t begin = reinterpret_cast<uint64_t>(allocation.data);
+    uint64_t end = begin + allocation.bytes;
+    return address < begin ? begin - address : address - end;
+  };
+  if (!nearest || (variable && distance(*variable) < distance(*nearest)))
+    nearest = variable;
+  if (!nearest)
+    return "there is no allocation at all";
+  uint64_t begin = reinterpret_cast<uint64_t>(nearest->data);
+  uint64_t end = begin + nearest->bytes;
+  std::string name =
+      "'" + nearest->name + "' (" + bytesText(nearest->bytes) + ")";
+  if (address < begin)
+    return "that is " + bytesText(begin - address) +
+           " before the beginning of " + name;
+  if (address < end)
+    return "that is " + bytesText(address + bytes - end) + " over the end of " +
+           name;
+  return "that is " + bytesText(address - end) + " behind the end of " + name;
+}
+
+/// An access that is not within one allocation. True if it can go on all the
+/// same.
+static bool outsideGlobal(const Accessor &who, uint64_t address, uint64_t bytes,
+                          Intent intent) {
+  Launch &launch = who.warp.cta.launch;
+  if (!launch.options.bounds)
+    for (Memory *memory : {&launch.memory, launch.program.variables})
+      if (Allocation *near = memory->nearest(address);
+          near && near->surrounds(address, bytes))
+        return true;
+  report(who, ReportKind::bounds,
+         std::string(verbOf(intent)) + " " + bytesText(bytes) +
+             " of global memory at " + hex(address) +
+             ", in no allocation: " + placeOf(launch, address, bytes));
+  return false;
+}
+
+/// The checks of an access that lies within an allocation. False: given up.
+static bool checkGlobal(const Accessor &who, Allocation &allocation,
+                        uint64_t address, uint64_t bytes, Intent intent) {
+  uint64_t offset = address - reinterpret_cast<uint64_t>(allocation.data);
+  const LaunchOptions &options = who.warp.cta.options;
+  if (intent != Intent::write && options.uninitialized &&
+      !allocation.isWritten(offset, bytes)) {
+    allocation.markWritten(offset, bytes);
+    if (!report(who, ReportKind::uninitialized,
+                "reads " + bytesText(bytes) + " at offset " +
+                    std::to_string(offset) + " of '" + allocation.name +
+                    "', which nothing has written"))
+      return false;
+  }
+  if (intent != Intent::read) {
+    if (allocation.isConstant &&
+        !report(who, ReportKind::bounds,
+                "writes '" + allocation.name + "', which is constant"))
+      return false;
+    if (options.uninitialized)
+      allocation.markWritten(offset, bytes);
+    else
+      allocation.isInitialized = true;
+  }
+  return true;
+}
+
+uint8_t *attn::emulator::accessGlobal(const Accessor &who, uint64_t address,
+                                      uint64_t bytes, Intent intent,
+                                      Strength strength) {
+  static_cast<void>(strength);
+  Allocation *allocation = findGlobal(who.warp.cta.launch, address);
+  if (!allocation || !allocation->contains(address, bytes)) {
+    if (!outsideGlobal(who, address, bytes, intent))
+      return nullptr;
+  } else if (!checkGlobal(who, *allocation, address, bytes, intent)) {
+    return nullptr;
+  }
+  return reinterpret_cast<uint8_t *>(address);
+}
+
+//===----------------------------------------------------------------------===//
+// The lanes of a warp
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// An access of a warp, taken lane by lane.
+struct WarpAccess {
+  Warp &warp;
+  const Op &op;
+  const AccessKind &kind;
+  const uint64_t *addresses;
+  uint8_t **places;
+
+  bool global(LaneMask lanes);
+  bool shared(LaneMask lanes);
+  bool local(LaneMask lanes);
+  bool param(LaneMask lanes);
+  bool inSpace(StateSpace space, LaneMask lanes);
+  bool checkAlignment(LaneMask lanes);
+  bool outside(int lane, const std::string &where);
+};
+
+} // namespace
+
+/// Calls `body(lane)` for each lane until one returns false.
+template <typename Body>
+static bool forLanes(LaneMask lanes, Body body) {
+  for (; lanes; lanes &= lanes - 1)
+    if (!body(__builtin_ctz(lanes)))
+      return false;
+  return true;
+}
+
+bool WarpAccess::checkAlignment(LaneMask lanes) {
+  return forLanes(lanes, [&](int lane) {
+    return addresses[lane] % kind.alignment == 0 ||
+           report({warp, op, lane}, ReportKind::alignment,
+                  std::string(verbOf(kind.intent)) + " " +
+                      bytesText(kind.bytes) + " at address " +
+                      hex(addresses[lane]) + ", which is not a multiple of " +
+                      std::to_string(kind.alignment));
+  });
+}
+
+bool WarpAccess::outside(int lane, const std::string &where) {
+  report({warp, op, lane}, ReportKind::bounds,
+         std::string(verbOf(kind.intent)) + " " + bytesText(kind.bytes) + " " +
+             where);
+  return false;
+}
+
+bool WarpAccess::global(LaneMask lanes) {
+  const bool checks =
+      warp.cta.options.uninitialized || kind.intent != Intent::read;
+  Allocation *allocation = nullptr;
+  return forLanes(lanes, [&](int lane) {
+    uint64_t address = addresses[lane];
+    places[lane] = reinterpret_cast<uint8_t *>(address);
+    if (!allocation || !allocation->contains(address, kind.bytes)) {
+      allocation = findGlobal(warp.cta.launch, address);
+      if (!allocation || !allocation->contains(address, kind.bytes)) {
+        allocation = nullptr;
+        return outsideGlobal({warp, op, lane}, address, kind.bytes,
+                             kind.intent);
+      }
+    }
+    return !checks || checkGlobal({warp, op, lane}, *allocation, address,
+                                  kind.bytes, kind.intent);
+  });
+}
+
+bool WarpAccess::shared(LaneMask lanes) {
+  SharedMemory &memory = warp.cta.shared;
+  uint32_t narrow[lanesPerWarp];
+  if (!forLanes(lanes,
+                [&](int lane) {
+                  uint64_t address = addresses[lane] & ~windowMask;
+                  narrow[lane] = static_cast<uint32_t>(address);
+                  return address == narrow[lane] ||
+                         outside(lane,
+                                 "at " + hex(addresses[lane]) +
+                                     ", which is no address of shared memory");
+                }) ||
+      !memory.access(warp, op, lanes, /*isCollective=*/false, kind.intent,
+                     kind.strength, narrow, kind.bytes))
+    return false;
+  if (warp.cta.options.bankConflicts)
+    memory.countBankConflicts(op, narrow, lanes, kind.bytes);
+  return forLanes(lanes, [&](int lane) {
+    places[lane] = memory.at(narrow[lane]);
+    return true;
+  });
+}
+
+bool WarpAccess::local(LaneMask lanes) {
+  uint64_t bytes = warp.cta.program.localBytes;
+  return forLanes(lanes, [&](int lane) {
+    uint64_t offset = addresses[lane] & ~windowMask;
+    if (offset > bytes || kind.bytes > bytes - offset)
+      return outside(lane, "at " + std::to_string(offset) +
+                               " of local memory, of which the kernel has " +
+                               bytesText(bytes));
+    places[lane] = warp.localMemory(lane) + offset;
+    return true;
+  });
+}
+
+bool WarpAccess::param(LaneMask lanes) {
+  std::vector<uint8_t> &parameters = warp.cta.launch.parameters;
+  return forLanes(lanes, [&](int lane) {
+    uint64_t offset = addresses[lane] & ~windowMask;
+    if (kind.intent != Intent::read)
+      return outside(lane, "of a kernel parameter, which is constant");
+    if (offset > parameters.size() || kind.bytes > parameters.size() - offset)
+      return outside(lane, "at " + std::to_string(offset) +
+                               " of the kernel parameters, which have " +
+                               bytesText(parameters.size()));
+    places[lane] = parameters.data() + offset;
+    return true;
+  });
+}
+
+bool WarpAccess::inSpace(StateSpace space, LaneMask lanes) {
+  switch (space) {
+  case StateSpace::global:
+    return global(lanes);
+  case StateSpace::shared:
+    return shared(lanes);
+  case StateSpace::local:
+    return local(lanes);
+  case StateSpace::param:
+  case StateSpace::generic:
+    break;
+  }
+  return param(lanes);
+}
+
+/// The memory of a generic address; generic if there is none.
+static StateSpace spaceOfGeneric(uint64_t address) {
+  switch (address & windowMask) {
+  case 0:
+    return StateSpace::global;
+  case sharedWindow:
+    return StateSpace::shared;
+  case localWindow:
+    return StateSpace::local;
+  case paramWindow:
+    return StateSpace::param;
+  }
+  return StateSpace::global; // in no allocation
+}
+
+bool attn::emulator::access(Warp &warp, const Op &op, LaneMask lanes,
+                            const AccessKind &kind, const uint64_t *addresses,
+                            uint8_t **places) {
+  WarpAccess all{warp, op, kind, addresses, places};
+  if (warp.cta.options.alignment) {
+    uint64_t low = 0;
+    for (LaneMask rest = lanes; rest; rest &= rest - 1)
+      low |= addresses[__builtin_ctz(rest)];
+    if (low % kind.alignment && !all.checkAlignment(lanes))
+      return false;
+  }
+  if (kind.space != StateSpace::generic && kind.space != StateSpace::param)
+    return all.inSpace(kind.space, lanes);
+  // Lanes may differ in what they address. Parameters of functions are in
+  // local memory.
+  while (lanes) {
+    uint64_t first = addresses[__builtin_ctz(lanes)];
+    LaneMask same = 0;
+    for (LaneMask rest = lanes; rest; rest &= rest - 1) {
+      int lane = __builtin_ctz(rest);
+      if ((addresses[lane] & windowMask) == (first & windowMask))
+        same |= LaneMask(1) << lane;
+    }
+    StateSpace space = spaceOfGeneric(first);
+    if (kind.space == StateSpace::param && space == StateSpace::global)
+      space = StateSpace::param;
+    if (!all.inSpace(space, same))
+      return false;
+    lanes &= ~same;
+  }
+  return true;
+}
+
+void attn::emulator::laneAddresses(Warp &warp, const Op &op, int slot,
+                                   bool wide, uint64_t *addresses) {
+  const uint64_t displacement = static_cast<uint64_t>(op.immediate);
+  if (wide) {
+    const uint64_t *row = warp.row<uint64_t>(op.src[slot]);
+    for (int lane = 0; lane < lanesPerWarp; ++lane)
+      addresses[lane] = row[lane] + displacement;
+    return;
+  }
+  // Addresses of 32 bits wrap around.
+  const uint32_t *row = warp.row<uint32_t>(op.src[slot]);
+  for (int lane = 0; lane < lanesPerWarp; ++lane)
+    addresses[lane] = row[lane] + static_cast<uint32_t>(displacement);
+}
