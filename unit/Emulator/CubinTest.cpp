@@ -20,6 +20,7 @@
 #include <cstring>
 #include <elf.h>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <random>
@@ -397,6 +398,48 @@ TEST(Cubin, ShowsUnknownInstructionsAsNumbers) {
   first = (first & 0xf000) | 0x0ff;
   std::memcpy(cubin.data() + code, &first, sizeof(first));
   EXPECT_EQ(count(read(cubin).kernels.at(0), "0x0ff"), 1);
+}
+
+/// The cubin of `resourceKernels` after a change behind the first `mark` in a
+/// section.
+Cubin withChange(const std::string &section, const std::string &mark,
+                 const std::function<void(char *)> &change) {
+  std::string bytes = assemble(resourceKernels("sm_90a"), "sm_90a").cubin;
+  size_t at = bytes.find(mark, offsetOf(bytes, section));
+  EXPECT_NE(at, std::string::npos);
+  if (at != std::string::npos)
+    change(bytes.data() + at + mark.size());
+  return read(bytes);
+}
+
+const CubinKernel &kernelCalled(const Cubin &cubin, const std::string &name) {
+  static const CubinKernel none;
+  for (const CubinKernel &kernel : cubin.kernels)
+    if (kernel.name == name)
+      return kernel;
+  ADD_FAILURE() << "no kernel " << name;
+  return none;
+}
+
+// A byte of padding follows the number of barriers.
+TEST(Cubin, IgnoresPaddingOfAttributes) {
+  Cubin cubin = withChange(".nv.info.shared", "\x02\x4c\x06",
+                           [](char *padding) { *padding = 1; });
+  EXPECT_EQ(kernelCalled(cubin, "shared").barriers, 6);
+}
+
+TEST(Cubin, IgnoresOtherAnnotations) {
+  Cubin cubin =
+      withChange(".nv.info.spilling", "\x04\x55", [](char *annotations) {
+        uint16_t size;
+        std::memcpy(&size, annotations, sizeof(size));
+        for (uint16_t at = 0; at < size; at += 8)
+          annotations[2 + at] = 2; // was 1, a spill
+      });
+  const CubinKernel &kernel = kernelCalled(cubin, "spilling");
+  EXPECT_EQ(kernel.spillStores.instructions, 0);
+  EXPECT_EQ(kernel.spillLoads.instructions, 0);
+  EXPECT_GT(count(kernel, "STL"), 0);
 }
 
 //===----------------------------------------------------------------------===//
