@@ -36,11 +36,16 @@ double FloatLayout::value(uint64_t bits) const {
 
 Exact::Exact(bool isNegative, U128 significand, int exponent)
     : negative(isNegative) {
-  for (int n = 0; n < 128; ++n)
-    if (significand >> n & 1) {
-      int at = n + exponent + offset;
-      words[at / 64] |= uint64_t(1) << (at % 64);
-    }
+  int at = exponent + offset;
+  // In three pieces, so that each shift stays in a word.
+  for (int part = 0; part < 3; ++part) {
+    int word = at / 64 + part, shift = part * 64 - at % 64;
+    U128 piece = shift <= 0    ? significand << -shift
+                 : shift < 128 ? significand >> shift
+                               : 0;
+    if (word < wordCount)
+      words[word] = static_cast<uint64_t>(piece);
+  }
 }
 
 /// finite = significand * 2^exponent, with 53 bits.
@@ -130,10 +135,10 @@ int Exact::leadingBit() const {
 }
 
 bool Exact::anyBelow(int n) const {
-  for (int k = 0; k < n; ++k)
-    if (bit(k))
+  for (int k = 0; k < n / 64; ++k)
+    if (words[k])
       return true;
-  return false;
+  return words[n / 64] & ((uint64_t(1) << (n % 64)) - 1);
 }
 
 bool Exact::roundsUp(int last, bool isOdd, const std::string &mode) const {
