@@ -34,19 +34,9 @@ double FloatLayout::value(uint64_t bits) const {
   return isNegative ? -result : result;
 }
 
-Exact::Exact(bool isNegative, U128 significand, int exponent)
-    : negative(isNegative) {
-  int at = exponent + offset;
-  // In three pieces, so that each shift stays in a word.
-  for (int part = 0; part < 3; ++part) {
-    int word = at / 64 + part, shift = part * 64 - at % 64;
-    U128 piece = shift <= 0    ? significand << -shift
-                 : shift < 128 ? significand >> shift
-                               : 0;
-    if (word < wordCount)
-      words[word] = static_cast<uint64_t>(piece);
-  }
-}
+//===----------------------------------------------------------------------===//
+// Rounding
+//===----------------------------------------------------------------------===//
 
 /// finite = significand * 2^exponent, with 53 bits.
 static uint64_t takeApart(double finite, int &exponent) {
@@ -55,45 +45,113 @@ static uint64_t takeApart(double finite, int &exponent) {
   return static_cast<uint64_t>(std::ldexp(fraction, 53));
 }
 
-Exact::Exact(double finite) {
-  int exponent;
-  uint64_t significand = takeApart(finite, exponent);
-  *this = Exact(std::signbit(finite), significand, significand ? exponent : 0);
+Scaled::Scaled(double finite) : isNegative(std::signbit(finite)) {
+  significand = takeApart(finite, exponent);
 }
 
-Exact Exact::product(double a, double b) {
+static int leadingBit(U128 value) {
+  auto high = static_cast<uint64_t>(value >> 64),
+       low = static_cast<uint64_t>(value);
+  return high  ? 127 - __builtin_clzll(high)
+         : low ? 63 - __builtin_clzll(low)
+               : -1;
+}
+
+U128 Scaled::cut(int last, const std::string &mode) const {
+  int drop = last - exponent;
+  if (drop <= 0)
+    return significand << -drop;
+  U128 kept = drop < 128 ? significand >> drop : 0;
+  bool half = drop <= 128 && significand >> (drop - 1) & 1;
+  U128 below =
+      drop > 128 ? significand : significand & ((U128(1) << (drop - 1)) - 1);
+  bool isMore = below != 0 || hasMore;
+  bool isUp = false; // "rz"
+  if (mode == "rn")
+    isUp = half && (isMore || (kept & 1));
+  else if (mode == "rna")
+    isUp = half;
+  else if (mode == "rm" || mode == "rp")
+    isUp = (half || isMore) && isNegative == (mode == "rm");
+  return kept + isUp;
+}
+
+uint64_t Scaled::round(const FloatLayout &layout,
+                       const std::string &mode) const {
+  uint64_t sign = isNegative ? layout.sign() : 0;
+  if (!significand)
+    return sign;
+  int scale = std::max(leadingBit(significand) + exponent, 1 - layout.bias());
+  U128 kept = cut(scale - layout.mantissaBits, mode);
+  if (kept >> (layout.mantissaBits + 1)) {
+    kept >>= 1;
+    ++scale;
+  }
+  if (scale > layout.bias()) {
+    bool stays = mode == "rz" || (mode == "rm" && !isNegative) ||
+                 (mode == "rp" && isNegative);
+    return sign | (layout.infinity() - stays);
+  }
+  bool isNormal = kept >> layout.mantissaBits;
+  uint64_t field = isNormal ? static_cast<uint64_t>(scale + layout.bias()) : 0;
+  auto fraction =
+      static_cast<uint64_t>(kept) & ((uint64_t(1) << layout.mantissaBits) - 1);
+  return sign | field << layout.mantissaBits | fraction;
+}
+
+__int128 Scaled::toInteger(const std::string &mode) const {
+  constexpr __int128 greatest = __int128(1) << 120;
+  bool isHuge = significand && leadingBit(significand) + exponent > 120;
+  __int128 result = isHuge ? greatest : static_cast<__int128>(cut(0, mode));
+  return isNegative ? -result : result;
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+Scaled attn::test::product(double a, double b) {
   int exponentA, exponentB;
   U128 significand = U128(takeApart(a, exponentA)) * takeApart(b, exponentB);
-  return Exact(std::signbit(a) != std::signbit(b), significand,
-               significand ? exponentA + exponentB : 0);
+  return {std::signbit(a) != std::signbit(b), significand,
+          exponentA + exponentB};
 }
 
-Exact Exact::quotient(double a, double b) {
+Scaled attn::test::quotient(double a, double b) {
   int exponentA, exponentB;
   U128 numerator = U128(takeApart(a, exponentA)) << 70;
   uint64_t denominator = takeApart(b, exponentB);
-  U128 quotient = numerator / denominator;
-  bool isExact = numerator % denominator == 0;
-  Exact result(std::signbit(a) != std::signbit(b), quotient,
-               quotient ? exponentA - exponentB - 70 : 0);
-  result.words[0] |= !isExact;
-  return result;
+  return {std::signbit(a) != std::signbit(b), numerator / denominator,
+          exponentA - exponentB - 70, numerator % denominator != 0};
 }
 
-Exact Exact::root(double a) {
+Scaled attn::test::root(double a) {
   int exponent;
   uint64_t significand = takeApart(a, exponent);
   if (!significand)
-    return Exact(a);
+    return Scaled(a);
   int shift = 70 + (exponent & 1);
   U128 square = U128(significand) << shift, low = 0, high = U128(1) << 63;
   while (high - low > 1) { // low^2 <= square < high^2
     U128 middle = (low + high) / 2;
     (middle * middle <= square ? low : high) = middle;
   }
-  Exact result(false, low, (exponent - shift) / 2);
-  result.words[0] |= low * low != square;
-  return result;
+  return {false, low, (exponent - shift) / 2, low * low != square};
+}
+
+Exact::Exact(const Scaled &number) : negative(number.isNegative) {
+  if (!number.significand)
+    return;
+  int at = number.exponent + offset;
+  // In three pieces, so that each shift stays in a word.
+  for (int part = 0; part < 3; ++part) {
+    int word = at / 64 + part, shift = part * 64 - at % 64;
+    U128 piece = shift <= 0    ? number.significand << -shift
+                 : shift < 128 ? number.significand >> shift
+                               : 0;
+    if (word < wordCount)
+      words[word] = static_cast<uint64_t>(piece);
+  }
 }
 
 int Exact::compareMagnitude(const Exact &other) const {
@@ -103,14 +161,8 @@ int Exact::compareMagnitude(const Exact &other) const {
   return 0;
 }
 
-Exact Exact::operator-() const {
-  Exact result = *this;
-  result.negative = !negative;
-  return result;
-}
-
 Exact Exact::operator+(const Exact &other) const {
-  Exact result;
+  Exact result{Scaled()};
   bool adds = negative == other.negative;
   bool isSwapped = !adds && compareMagnitude(other) < 0;
   const Exact &a = isSwapped ? other : *this, &b = isSwapped ? *this : other;
@@ -125,69 +177,26 @@ Exact Exact::operator+(const Exact &other) const {
   return result;
 }
 
-bool Exact::isZero() const { return leadingBit() < 0; }
-
-int Exact::leadingBit() const {
-  for (int n = wordCount; n-- > 0;)
-    if (words[n])
-      return 64 * n + 63 - __builtin_clzll(words[n]);
-  return -1;
+bool Exact::isZero() const {
+  return std::all_of(words.begin(), words.end(),
+                     [](uint64_t word) { return word == 0; });
 }
 
-bool Exact::anyBelow(int n) const {
-  for (int k = 0; k < n / 64; ++k)
-    if (words[k])
-      return true;
-  return words[n / 64] & ((uint64_t(1) << (n % 64)) - 1);
+Scaled Exact::scaled() const {
+  int top = wordCount;
+  while (top > 2 && !words[top - 1])
+    --top;
+  bool hasMore = std::any_of(words.begin(), words.begin() + (top - 2),
+                             [](uint64_t word) { return word != 0; });
+  return {negative, U128(words[top - 1]) << 64 | words[top - 2],
+          64 * (top - 2) - offset, hasMore};
 }
 
-bool Exact::roundsUp(int last, bool isOdd, const std::string &mode) const {
-  bool half = bit(last - 1), below = anyBelow(last - 1);
-  if (mode == "rn")
-    return half && (below || isOdd);
-  if (mode == "rna")
-    return half;
-  if (mode == "rz")
-    return false;
-  return (half || below) && negative == (mode == "rm");
-}
-
-uint64_t Exact::round(const FloatLayout &layout,
-                      const std::string &mode) const {
-  uint64_t sign = negative ? layout.sign() : 0;
-  int leading = leadingBit();
-  if (leading < 0)
-    return sign;
-  int exponent = std::max(leading - offset, 1 - layout.bias());
-  int last = exponent - layout.mantissaBits + offset;
-  uint64_t significand = 0;
-  for (int n = leading; n >= last; --n)
-    significand = significand << 1 | bit(n);
-  significand += roundsUp(last, significand & 1, mode);
-  if (significand >> (layout.mantissaBits + 1)) {
-    significand >>= 1;
-    ++exponent;
-  }
-  bool isNormal = significand >> layout.mantissaBits;
-  if (exponent > layout.bias()) {
-    bool stays = mode == "rz" || (mode == "rm" && !negative) ||
-                 (mode == "rp" && negative);
-    return sign | (layout.infinity() - stays);
-  }
-  uint64_t field =
-      isNormal ? static_cast<uint64_t>(exponent + layout.bias()) : 0;
-  uint64_t fraction = significand & ((uint64_t(1) << layout.mantissaBits) - 1);
-  return sign | field << layout.mantissaBits | fraction;
-}
-
-__int128 Exact::toInteger(const std::string &mode) const {
-  int leading = leadingBit();
-  constexpr __int128 greatest = ~(U128(1) << 127);
-  if (leading - offset > 120)
-    return negative ? -greatest : greatest;
-  __int128 result = 0;
-  for (int n = leading; n >= offset; --n)
-    result = result << 1 | bit(n);
-  result += roundsUp(offset, result & 1, mode);
-  return negative ? -result : result;
+uint64_t attn::test::roundSum(const Scaled &a, const Scaled &b,
+                              const FloatLayout &layout,
+                              const std::string &mode) {
+  Exact sum = Exact(a) + Exact(b);
+  if (sum.isZero() && a.isNegative != b.isNegative)
+    return mode == "rm" ? layout.sign() : 0;
+  return sum.scaled().round(layout, mode);
 }

@@ -41,46 +41,60 @@ struct FloatLayout {
 constexpr FloatLayout layoutF16{5, 10}, layoutBF16{8, 7}, layoutTF32{8, 10},
     layoutF32{8, 23}, layoutF64{11, 52}, layoutE5M2{5, 2};
 
-/// A finite number. Bit n of `words` is worth 2^(n - offset).
-class Exact {
-public:
-  static constexpr int offset = 2304, wordCount = 72;
+/// significand * 2^exponent, and a bit below all others if `hasMore`.
+struct Scaled {
+  bool isNegative = false;
+  unsigned __int128 significand = 0;
+  int exponent = 0;
+  bool hasMore = false;
 
-  Exact() = default;
-  explicit Exact(double finite);
-  /// significand * 2^exponent.
-  Exact(bool isNegative, unsigned __int128 significand, int exponent);
-
-  /// a / b and the root of a, with a bit below all others set if they are not
-  /// exact: as good as exact for rounding. b is not 0, a is not negative.
-  static Exact quotient(double a, double b);
-  static Exact root(double a);
-
-  Exact operator+(const Exact &other) const;
-  Exact operator-() const;
-  Exact operator*(const Exact &other) const = delete; // see product
-  static Exact product(double a, double b);
-
-  bool isZero() const;
-  bool isNegative() const { return negative; }
+  Scaled() = default;
+  Scaled(bool isNegative, unsigned __int128 significand, int exponent,
+         bool hasMore = false)
+      : isNegative(isNegative), significand(significand), exponent(exponent),
+        hasMore(hasMore) {}
+  explicit Scaled(double finite);
 
   /// In the format, rounded by "rn", "rz", "rm", "rp" or "rna". An exact zero
   /// has the sign of the number.
   uint64_t round(const FloatLayout &layout, const std::string &mode) const;
-  /// To an integer of the same mode, clamped to 128 bits.
+  /// To an integer by the same rules; numbers beyond 2^120 to that.
   __int128 toInteger(const std::string &mode) const;
 
 private:
-  int leadingBit() const; ///< -1 of zero
-  bool bit(int n) const { return words[n / 64] >> (n % 64) & 1; }
-  bool anyBelow(int n) const;
+  /// The multiple of 2^last, in units of it.
+  unsigned __int128 cut(int last, const std::string &mode) const;
+};
+
+/// Exact results, or with a bit below all others: as good for rounding. b is
+/// not 0, the operand of the root not negative.
+Scaled product(double a, double b);
+Scaled quotient(double a, double b);
+Scaled root(double a);
+
+/// The exact sum of two numbers.
+class Exact {
+public:
+  explicit Exact(const Scaled &number);
+  Exact operator+(const Exact &other) const;
+  bool isZero() const;
+  bool isNegative() const { return negative; }
+  /// Its upper bits.
+  Scaled scaled() const;
+
+private:
+  /// Bit n is worth 2^(n - offset).
+  static constexpr int offset = 2304, wordCount = 72;
+
   int compareMagnitude(const Exact &other) const;
-  /// The bits from `last` on, and whether the rest rounds them up.
-  bool roundsUp(int last, bool isOdd, const std::string &mode) const;
 
   bool negative = false;
   std::array<uint64_t, wordCount> words{};
 };
+
+/// a + b rounded once. Zeros that cancel are positive, but for "rm".
+uint64_t roundSum(const Scaled &a, const Scaled &b, const FloatLayout &layout,
+                  const std::string &mode);
 
 } // namespace attn::test
 

@@ -41,16 +41,6 @@ const FloatType f32Type{"f32", 'r', layoutF32, 0x7fffffff},
 using Operation = std::function<uint64_t(
     const std::vector<double> &, const FloatLayout &, const std::string &mode)>;
 
-/// The sum of two terms that are finite; zeros have the sign of both, or that
-/// of the mode.
-uint64_t roundSum(const Exact &a, const Exact &b, const FloatLayout &layout,
-                  const std::string &mode) {
-  Exact sum = a + b;
-  if (sum.isZero() && a.isNegative() != b.isNegative())
-    return mode == "rm" ? layout.sign() : 0;
-  return sum.round(layout, mode);
-}
-
 /// Infinities and NaNs: any wider arithmetic does.
 uint64_t special(double result, const FloatLayout &layout) {
   if (std::isnan(result))
@@ -70,7 +60,7 @@ uint64_t add(const std::vector<double> &v, const FloatLayout &layout,
              const std::string &mode) {
   if (!allFinite(v))
     return special(v[0] + v[1], layout);
-  return roundSum(Exact(v[0]), Exact(v[1]), layout, mode);
+  return roundSum(Scaled(v[0]), Scaled(v[1]), layout, mode);
 }
 uint64_t sub(const std::vector<double> &v, const FloatLayout &layout,
              const std::string &mode) {
@@ -80,7 +70,7 @@ uint64_t mul(const std::vector<double> &v, const FloatLayout &layout,
              const std::string &mode) {
   if (!allFinite(v))
     return special(v[0] * v[1], layout);
-  return Exact::product(v[0], v[1]).round(layout, mode);
+  return product(v[0], v[1]).round(layout, mode);
 }
 uint64_t fma(const std::vector<double> &v, const FloatLayout &layout,
              const std::string &mode) {
@@ -88,13 +78,13 @@ uint64_t fma(const std::vector<double> &v, const FloatLayout &layout,
     return special(v[0] * v[1] + v[2], layout);
   if (!std::isfinite(v[2]))
     return special(v[2], layout);
-  return roundSum(Exact::product(v[0], v[1]), Exact(v[2]), layout, mode);
+  return roundSum(product(v[0], v[1]), Scaled(v[2]), layout, mode);
 }
 uint64_t div(const std::vector<double> &v, const FloatLayout &layout,
              const std::string &mode) {
   if (!allFinite(v) || v[1] == 0)
     return special(v[0] / v[1], layout);
-  return Exact::quotient(v[0], v[1]).round(layout, mode);
+  return quotient(v[0], v[1]).round(layout, mode);
 }
 uint64_t rcp(const std::vector<double> &v, const FloatLayout &layout,
              const std::string &mode) {
@@ -104,7 +94,7 @@ uint64_t root(const std::vector<double> &v, const FloatLayout &layout,
               const std::string &mode) {
   if (!allFinite(v) || v[0] < 0)
     return special(std::sqrt(v[0]), layout);
-  return Exact::root(v[0]).round(layout, mode);
+  return attn::test::root(v[0]).round(layout, mode);
 }
 
 /// The operation with .ftz and .sat.

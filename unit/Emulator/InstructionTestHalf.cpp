@@ -30,38 +30,32 @@ struct HalfType {
 const HalfType f16{"f16", "f16x2", layoutF16, 0x3c00},
     bf16{"bf16", "bf16x2", layoutBF16, 0x3f80};
 
-/// A result that is not rounded yet: exact, or special as a double.
-struct Unrounded {
-  Exact exact;
-  double special = 0;
-  bool isSpecial = false;
-};
-Unrounded special(double value) { return {{}, value, true}; }
-/// Of two finite terms: an exact zero is negative only if both are.
-Unrounded sumOf(const Exact &a, const Exact &b) {
-  Exact sum = a + b;
-  if (sum.isZero() && a.isNegative() != b.isNegative())
-    return {Exact(0.0)};
-  return {sum};
-}
+/// What an operation gives, rounded; canonical NaN.
+using Operation =
+    std::function<uint64_t(const std::vector<double> &, const FloatLayout &)>;
 
-using Operation = std::function<Unrounded(const std::vector<double> &)>;
-
-Unrounded add(const std::vector<double> &v) {
-  if (!std::isfinite(v[0]) || !std::isfinite(v[1]))
-    return special(v[0] + v[1]);
-  return sumOf(Exact(v[0]), Exact(v[1]));
+uint64_t special(double value, const FloatLayout &layout) {
+  if (std::isnan(value))
+    return 0x7fff;
+  return layout.infinity() | (value < 0 ? layout.sign() : 0);
 }
-Unrounded sub(const std::vector<double> &v) { return add({v[0], -v[1]}); }
-Unrounded mul(const std::vector<double> &v) {
+uint64_t add(const std::vector<double> &v, const FloatLayout &layout) {
   if (!std::isfinite(v[0]) || !std::isfinite(v[1]))
-    return special(v[0] * v[1]);
-  return {Exact::product(v[0], v[1])};
+    return special(v[0] + v[1], layout);
+  return roundSum(Scaled(v[0]), Scaled(v[1]), layout, "rn");
 }
-Unrounded fma(const std::vector<double> &v) {
+uint64_t sub(const std::vector<double> &v, const FloatLayout &layout) {
+  return add({v[0], -v[1]}, layout);
+}
+uint64_t mul(const std::vector<double> &v, const FloatLayout &layout) {
+  if (!std::isfinite(v[0]) || !std::isfinite(v[1]))
+    return special(v[0] * v[1], layout);
+  return product(v[0], v[1]).round(layout, "rn");
+}
+uint64_t fma(const std::vector<double> &v, const FloatLayout &layout) {
   if (!std::isfinite(v[0]) || !std::isfinite(v[1]) || !std::isfinite(v[2]))
-    return special(v[0] * v[1] + v[2]);
-  return sumOf(Exact::product(v[0], v[1]), Exact(v[2]));
+    return special(v[0] * v[1] + v[2], layout);
+  return roundSum(product(v[0], v[1]), Scaled(v[2]), layout, "rn");
 }
 
 struct Modifiers {
@@ -77,14 +71,7 @@ uint64_t evaluate(const HalfType &type, const Operation &operation,
   std::vector<double> values;
   for (uint64_t bits : operands)
     values.push_back(type.layout.value(flush(type, bits, modifiers.ftz)));
-  Unrounded result = operation(values);
-  uint64_t bits;
-  if (!result.isSpecial)
-    bits = result.exact.round(type.layout, "rn");
-  else if (std::isnan(result.special))
-    bits = 0x7fff;
-  else
-    bits = type.layout.infinity() | (result.special < 0 ? 0x8000 : 0);
+  uint64_t bits = operation(values, type.layout);
   bits = flush(type, bits, modifiers.ftz);
   bool isNegative = bits & 0x8000, isNan = bits == 0x7fff;
   if (modifiers.sat)

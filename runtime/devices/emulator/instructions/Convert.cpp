@@ -101,7 +101,7 @@ To cast(From value) {
 }
 template <typename T>
 float widen(T value) {
-  return toFloat(value);
+  return canonical(toFloat(value));
 }
 float toNearest(double value) { return canonical(static_cast<float>(value)); }
 
