@@ -40,10 +40,10 @@ struct Barrier {
   };
   std::vector<Party> parties; ///< by warp
 
-  bool isOpen = false;  ///< somebody has arrived
-  uint32_t threads = 0; ///< expected
+  bool isOpen = false;     ///< somebody has arrived
+  uint32_t threads = 0;    ///< expected
   bool isWholeCta = false; ///< no number was given: exited warps count
-  uint32_t again = 0; ///< threads that arrived although they had arrived
+  uint32_t again = 0;      ///< threads that arrived although they had arrived
   BarrierAction action = BarrierAction::sync; ///< of the first
   const Op *firstOp = nullptr;
   unsigned firstWarp = 0;

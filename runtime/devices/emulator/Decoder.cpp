@@ -8,6 +8,8 @@
 
 #include "Decoder.h"
 
+#include "Warpgroup.h"
+
 #include "Machine.h"
 
 #include <algorithm>
@@ -609,6 +611,8 @@ Status Decoder::run(const ptx::Function &kernel) {
         apart.push_back(ref);
   program.localBytes = static_cast<uint32_t>(alignUp(program.localBytes, 16));
   allocateRegisters(program, apart);
+  if (program.usesWgmma)
+    markAsyncRegisters(program);
   return Status::success();
 }
 

@@ -25,9 +25,9 @@ static std::string hex(uint32_t address) {
 }
 
 std::string attn::emulator::stateOf(const Mbarrier &barrier) {
-  std::string text = "the mbarrier at " + hex(barrier.address) + " is in phase " +
-                     std::to_string(barrier.phase) + ", with " +
-                     std::to_string(barrier.pending) + " of " +
+  std::string text = "the mbarrier at " + hex(barrier.address) +
+                     " is in phase " + std::to_string(barrier.phase) +
+                     ", with " + std::to_string(barrier.pending) + " of " +
                      std::to_string(barrier.count) + " arrivals outstanding";
   if (barrier.bytes > 0)
     text += " and " + std::to_string(barrier.bytes) + " bytes outstanding";
@@ -49,8 +49,8 @@ static bool isEnabled(const LaunchOptions &options, ReportKind kind) {
   }
 }
 
-bool Mbarriers::complain(const Accessor &who, ReportKind kind,
-                         std::string what, std::string other) {
+bool Mbarriers::complain(const Accessor &who, ReportKind kind, std::string what,
+                         std::string other) {
   if (!isEnabled(cta.options, kind))
     return true;
   int lane = who.lane == Accessor::collective ? -1 : who.lane;
@@ -100,15 +100,16 @@ Mbarrier *Mbarriers::use(const Accessor &who, uint32_t address, bool isAsync) {
   barrier.used[warp.index] = warp.clock;
   const bool isOwn = warp.index == barrier.initWarp;
   const bool isOrdered =
-      isOwn ? who.lane == barrier.initLane || who.lane == Accessor::collective ||
-                  warp.lastSyncClock > barrier.initClock
-            : warp.view.generic[barrier.initWarp] >= barrier.initClock;
+      isOwn
+          ? who.lane == barrier.initLane || who.lane == Accessor::collective ||
+                warp.lastSyncClock > barrier.initClock
+          : warp.view.generic[barrier.initWarp] >= barrier.initClock;
   if ((isOrdered && (!isAsync || isFencedFor(warp, barrier))) ||
       !cta.options.race)
     return last;
   const std::string other =
-      attn::emulator::describe(Accessor{*cta.warps[barrier.initWarp], *barrier.initOp,
-                        barrier.initLane}) +
+      attn::emulator::describe(Accessor{*cta.warps[barrier.initWarp],
+                                        *barrier.initOp, barrier.initLane}) +
       ", mbarrier.init in line " +
       std::to_string(cta.program.instructionOf(*barrier.initOp).line);
   bool goesOn =
@@ -196,8 +197,7 @@ bool Mbarriers::invalidate(const Accessor &who, Mbarrier &barrier) {
                     " copies that will signal it are in flight"))
     return false;
   for (unsigned other = 0; other < barrier.used.size(); ++other)
-    if (other != warp.index &&
-        warp.view.generic[other] < barrier.used[other] &&
+    if (other != warp.index && warp.view.generic[other] < barrier.used[other] &&
         !complain(who, ReportKind::race,
                   "nothing orders the end of " + where +
                       " after its use by others",
@@ -233,8 +233,11 @@ bool Mbarriers::advance(const Accessor &who, Mbarrier &barrier) {
   ++barrier.completed;
   std::swap(barrier.arrived, barrier.released);
   barrier.arrived.reset();
-  barrier.released.generic[barrier.dimension] =
-      barrier.released.async[barrier.dimension] = barrier.completed;
+  // Bulk copies belong to the async proxy, and those who wait for them are in
+  // both; what cp.async has brought is of the generic proxy.
+  barrier.released.generic[barrier.dimension] = barrier.completed;
+  if (barrier.landed)
+    barrier.released.async[barrier.dimension] = barrier.completed;
   barrier.pending = barrier.count;
   barrier.unseen += barrier.landed;
   barrier.landed = 0;
@@ -242,8 +245,7 @@ bool Mbarriers::advance(const Accessor &who, Mbarrier &barrier) {
   return true;
 }
 
-bool Mbarriers::expect(const Accessor &who, Mbarrier &barrier,
-                       uint32_t bytes) {
+bool Mbarriers::expect(const Accessor &who, Mbarrier &barrier, uint32_t bytes) {
   barrier.bytes += bytes;
   if ((bytes > maxBytes || barrier.bytes > maxBytes) &&
       !complain(who, ReportKind::mbarrier,
@@ -279,8 +281,7 @@ bool Mbarriers::arrive(const Accessor &who, Mbarrier &barrier,
   if (arrivals > barrier.pending) {
     bool goesOn = complain(
         who, ReportKind::mbarrier,
-        std::to_string(arrivals) +
-            (arrivals == 1 ? " arrival" : " arrivals") +
+        std::to_string(arrivals) + (arrivals == 1 ? " arrival" : " arrivals") +
             " more than the phase expects: " + stateOf(barrier));
     barrier.pending = 0;
     return goesOn && advance(who, barrier);
@@ -318,9 +319,9 @@ bool Mbarriers::observe(const Accessor &who, Mbarrier &barrier, bool acquires,
   barrier.unseen = 0;
   // A parity stands for the right phase only if the warp knows that the one
   // before is over: from a wait of its own or from somebody who waited.
-  const bool isCertain =
-      isExact || barrier.phase < 2 ||
-      warp.view.generic[barrier.dimension] >= barrier.clockOf(barrier.phase - 2);
+  const bool isCertain = isExact || barrier.phase < 2 ||
+                         warp.view.generic[barrier.dimension] >=
+                             barrier.clockOf(barrier.phase - 2);
   if (!isCertain &&
       !complain(who, ReportKind::mbarrier,
                 "the wait takes phase " + std::to_string(barrier.phase - 1) +
@@ -356,9 +357,8 @@ std::string Mbarriers::describe() {
   for (auto &[address, barrier] : all)
     if (barrier->isValid)
       open.push_back(barrier.get());
-  std::sort(open.begin(), open.end(), [](auto *a, auto *b) {
-    return a->address < b->address;
-  });
+  std::sort(open.begin(), open.end(),
+            [](auto *a, auto *b) { return a->address < b->address; });
   for (const Mbarrier *barrier : open)
     text += (text.empty() ? "" : "; ") + stateOf(*barrier);
   return text;

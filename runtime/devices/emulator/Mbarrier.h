@@ -39,7 +39,7 @@ struct Mbarrier {
   unsigned initWarp = 0;
   int initLane = 0;
   Clock initClock = 0;
-  bool isFenced = false; ///< by fence.mbarrier_init
+  bool isFenced = false;   ///< by fence.mbarrier_init
   std::vector<Clock> used; ///< by warp: the last use
   /// Bytes that came in the open phase, and in complete ones that nobody has
   /// waited for.
@@ -64,8 +64,7 @@ public:
   /// The mbarrier at an address. Null, with a report, if there is none; the
   /// launch must be given up then. Also reports a use that nothing orders after
   /// the init; `isAsync`: by the async proxy.
-  Mbarrier *use(const Accessor &who, uint32_t address,
-                bool isAsync = false);
+  Mbarrier *use(const Accessor &who, uint32_t address, bool isAsync = false);
 
   // Each returns false if the launch must be given up.
 

@@ -72,6 +72,8 @@ struct Op {
   int32_t instruction = 0; ///< in Program::instructions
   /// A wgmma: its registers may be those of products in flight.
   bool ownsAsyncRegisters = false;
+  /// Another instruction that touches a register of a wgmma.
+  bool touchesAsync = false;
   /// It touches a register of Program::watched.
   bool isWatched = false;
   // Where lanes can go from here.

@@ -48,6 +48,11 @@ uint32_t emulator::bytesOf(TensorMapType type) {
   return info ? info->bytes : 0;
 }
 
+const char *emulator::nameOf(TensorMapType type) {
+  const TypeInfo *info = infoOf(type);
+  return info ? info->name : "unknown";
+}
+
 bool emulator::isFloat(TensorMapType type) {
   const TypeInfo *info = infoOf(type);
   return info && info->isFloat;

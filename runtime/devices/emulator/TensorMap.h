@@ -44,6 +44,8 @@ enum class TensorMapType : uint32_t {
 /// Bytes of an element in memory; 0 for types that are not supported.
 uint32_t bytesOf(TensorMapType type);
 bool isFloat(TensorMapType type);
+/// "u8", "bf16", "f32_ftz" ...
+const char *nameOf(TensorMapType type);
 
 /// The type called "u8", "bf16", "f32_ftz", ...; the error lists the names.
 Result<TensorMapType> tensorMapTypeCalled(std::string_view name);

@@ -8,6 +8,8 @@
 
 #include "Machine.h"
 
+#include "Warpgroup.h"
+
 #include <algorithm>
 
 using namespace attn::emulator;
@@ -212,9 +214,14 @@ void Warp::release(View &into) {
 
 void Warp::acquire(const View &from) { view.join(from); }
 
-void Warp::synchronizeLanes() {
+void Warp::synchronizeLanes(LaneMask lanes) {
   tick();
-  lastSyncClock = clock;
+  if ((alive & ~lanes) == 0) {
+    lastSyncClock = clock;
+  } else {
+    partlySynced = lanes;
+    partSyncClock = clock;
+  }
 }
 
 void Warp::fenceProxy(LaneMask lanes) {
@@ -244,18 +251,24 @@ void Warp::fence() {
 /// never written.
 bool Warp::checkRegisters(const Op &op, LaneMask lanes) {
   const RegisterUse *uses = cta.program.uses.data() + op.useBegin;
-  if (asyncRowCount && cta.options.asyncRegisters && !op.ownsAsyncRegisters)
+  if (lanes && op.touchesAsync)
+    for (unsigned k = 0; k < op.useCount; ++k)
+      if (uses[k].bits != 1 && uses[k].ref > 0)
+        asyncRows[static_cast<size_t>(uses[k].ref) / 128] |=
+            uses[k].isWrite ? touchedSinceFence | everWritten
+                            : touchedSinceFence;
+  if (lanes && asyncRowCount && op.touchesAsync && cta.options.asyncRegisters)
     for (unsigned k = 0; k < op.useCount; ++k) {
       if (uses[k].bits == 1 || uses[k].ref < 0)
         continue;
       uint8_t state = asyncRows[static_cast<size_t>(uses[k].ref) / 128];
-      if (!(state & 2) && !(uses[k].isWrite && (state & 1)))
+      if (!(state & asyncWrites) && !(uses[k].isWrite && (state & asyncReads)))
         continue;
       if (!cta.report(ReportKind::asyncRegisters, this, &op, -1,
                       std::string("the instruction ") +
                           (uses[k].isWrite ? "writes" : "reads") +
                           " a register that a wgmma in flight " +
-                          (state & 2 ? "writes" : "reads") +
+                          (state & asyncWrites ? "writes" : "reads") +
                           "; wgmma.wait_group must come first"))
         return false;
       break;
@@ -322,7 +335,7 @@ bool Warp::run(uint64_t quantum) {
       lanes &= op.guardNegated ? ~guard : guard;
     }
     Flow flow = Flow::next;
-    if (asyncRowCount | op.isWatched)
+    if (op.touchesAsync | op.isWatched)
       if (!checkRegisters(op, op.hasGuard && op.isWatched ? here.lanes : lanes))
         return false;
     if (lanes) {

@@ -44,8 +44,8 @@ struct Arrival {
 } // namespace
 
 bool Arrival::complain(ReportKind kind, std::string what, std::string other) {
-  return !cta.options.barriers || cta.report(kind, &warp, &op, -1,
-                                             std::move(what), std::move(other));
+  return !cta.options.barriers ||
+         cta.report(kind, &warp, &op, -1, std::move(what), std::move(other));
 }
 
 bool Arrival::uniform(int slot, const char *what, uint32_t &value) {
@@ -123,7 +123,8 @@ bool Arrival::arrive(Barrier &barrier, uint32_t id, uint32_t threads) {
     // As the hardware counts.
     barrier.again += lanesPerWarp;
   }
-  party.arrived |= lanes;
+  // An aligned instruction stands for the warp, whoever is missing.
+  party.arrived |= op.isAligned ? warp.alive : lanes;
   if (action != BarrierAction::arrive)
     party.waiting |= lanes;
   warp.release(barrier.view);
@@ -179,8 +180,7 @@ static Flow runBarrier(Warp &warp, const Op &op, LaneMask lanes) {
   party.released &= ~done;
   if (reduction == Reduction::popc) {
     uint32_t count = party.agreedThreads;
-    writeLanes(warp.row<uint32_t>(op.dst), done,
-               [=](int) { return count; });
+    writeLanes(warp.row<uint32_t>(op.dst), done, [=](int) { return count; });
   } else if (reduction != Reduction::none) {
     bool value = reduction == Reduction::all ? party.agreedByAll
                                              : party.agreedThreads != 0;
@@ -240,15 +240,15 @@ static Flow runSetMaxRegisters(Warp &warp, const Op &op, LaneMask) {
   const uint32_t current = warp.registersPerThread;
   auto complain = [&](std::string what, std::string other = {}) {
     return !cta.options.barriers ||
-           cta.report(ReportKind::registerPool, &warp, &op, -1,
-                      std::move(what), std::move(other));
+           cta.report(ReportKind::registerPool, &warp, &op, -1, std::move(what),
+                      std::move(other));
   };
   if (isIncrease && wanted > current &&
       (wanted - current) * lanesPerWarp > cta.freeRegisters)
-    return warp.wait("setmaxnreg: " +
-                     std::to_string((wanted - current) * lanesPerWarp) +
-                     " registers for the warp, of which " +
-                     std::to_string(cta.freeRegisters) + " are free");
+    return warp.wait(
+        "setmaxnreg: " + std::to_string((wanted - current) * lanesPerWarp) +
+        " registers for the warp, of which " +
+        std::to_string(cta.freeRegisters) + " are free");
   auto &requests = cta.get(cta.barriers).registerRequests;
   const size_t number = requests[warp.index].size();
   if (number == 0 && !cta.program.function->maxThreads[0] &&
@@ -312,8 +312,7 @@ static void decodeNothing(Decoder &decoder, const Match &) {
 std::vector<Form> attn::emulator::barrierForms() {
   std::vector<Form> forms = {
       {"bar[.cta].sync", "0, 64", decodeBarrier<BarrierAction::sync, true>},
-      {"bar[.cta].arrive", "0, 64",
-       decodeBarrier<BarrierAction::arrive, true>},
+      {"bar[.cta].arrive", "0, 64", decodeBarrier<BarrierAction::arrive, true>},
       {"bar[.cta].red.popc.u32", "%r0, 0, 64, %p1",
        decodeBarrierRed<Reduction::popc, true>},
       {"bar[.cta].red.and.pred", "%p0, 0, 64, %p1",

@@ -53,7 +53,7 @@ std::vector<Form> attn::emulator::fenceForms() {
       {"membar.proxy.alias", "", decodeFence<runNothing>, 70, false, 75},
       {"fence.proxy.async[.global|.shared::cta|.shared::cluster]", "",
        decodeFence<runProxyFence>, 90, false, 80},
-      {"fence.mbarrier_init.release.cluster", "",
-       decodeFence<runMbarrierFence>, 90, false, 80},
+      {"fence.mbarrier_init.release.cluster", "", decodeFence<runMbarrierFence>,
+       90, false, 80},
   };
 }

@@ -50,9 +50,6 @@ T sqrt(T a) {
 }
 
 template <typename T>
-constexpr BitsOf<T> signOf = BitsOf<T>(1) << (8 * sizeof(T) - 1);
-
-template <typename T>
 T neg(T a) {
   return bitCast<T>(bitCast<BitsOf<T>>(a) ^ signOf<T>);
 }
@@ -65,34 +62,6 @@ template <typename T>
 T copysign(T a, T b) {
   return bitCast<T>((bitCast<BitsOf<T>>(a) & signOf<T>) |
                     (bitCast<BitsOf<T>>(b) & ~signOf<T>));
-}
-
-/// The lesser or greater number. A NaN counts only if both are, or with
-/// `keepsNan`; -0 is less than +0.
-template <typename T, bool isMax, bool keepsNan, bool xorSign>
-T extreme(T a, T b) {
-  using Bits = BitsOf<T>;
-  Bits sign = (bitCast<Bits>(a) ^ bitCast<Bits>(b)) & signOf<T>;
-  if constexpr (xorSign)
-    a = abs(a), b = abs(b);
-  bool first = isMax ? a > b : a < b;
-  T chosen = first ? a : b;
-  // Equal numbers differ at most in the signs of zeros.
-  Bits equal = isMax ? bitCast<Bits>(a) & bitCast<Bits>(b)
-                     : bitCast<Bits>(a) | bitCast<Bits>(b);
-  chosen = a == b ? bitCast<T>(equal) : chosen;
-  if constexpr (keepsNan) {
-    chosen = b != b ? b : chosen;
-    chosen = a != a ? a : chosen;
-  } else {
-    chosen = b != b ? a : chosen;
-    chosen = a != a ? b : chosen;
-  }
-  if constexpr (xorSign) {
-    T withSign = bitCast<T>(bitCast<Bits>(chosen) | sign);
-    chosen = chosen != chosen ? chosen : withSign;
-  }
-  return chosen;
 }
 
 /// What .ftz does to operands.

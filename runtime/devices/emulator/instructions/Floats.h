@@ -97,6 +97,35 @@ using FormatF64 =
     FloatFormat<uint64_t, 52, 1023, 0x7fefffffffffffff, 0x7ff0000000000000,
                 0x7ff8000000000000, 0x8000000000000000>;
 
+/// significand / 2^cut, rounded to an integer; cut is positive.
+inline uint64_t cutRounded(uint64_t significand, int cut, bool isNegative,
+                           Rounding rounding) {
+  // What is cut off, in units of 2^-63 of what is kept.
+  constexpr uint64_t half = uint64_t(1) << 62;
+  uint64_t kept = 0, rest;
+  if (cut < 64) {
+    kept = significand >> cut;
+    rest = significand << (64 - cut) >> 1;
+  } else if (cut == 64) {
+    rest = significand >> 1 | (significand & 1);
+  } else {
+    rest = significand != 0; // less than half
+  }
+  switch (rounding) {
+  case Rounding::nearest:
+    return kept + (rest > half || (rest == half && (kept & 1)));
+  case Rounding::nearestAway:
+    return kept + (rest >= half);
+  case Rounding::down:
+    return kept + (isNegative && rest != 0);
+  case Rounding::up:
+    return kept + (!isNegative && rest != 0);
+  case Rounding::zero:
+    break;
+  }
+  return kept;
+}
+
 /// significand * 2^exponent, rounded once. Beyond the greatest number: infinity
 /// as IEEE 754 says, or the greatest if `isFinite` or there is no infinity.
 template <typename Format>
@@ -111,37 +140,8 @@ inline typename Format::Storage pack(bool isNegative, uint64_t significand,
   int scale = std::max(leading, Format::leastExponent);
   // The last place of the result is worth 2^(exponent + cut).
   int cut = scale - Format::mantissaBits - exponent;
-  uint64_t kept;
-  if (cut <= 0) {
-    kept = significand << -cut;
-  } else {
-    uint64_t rest = cut > 63 ? significand : significand << (64 - cut) >> 1;
-    // `rest` in units of 2^-63 of the last place; beyond 64 it is just small.
-    uint64_t half = uint64_t(1) << 62;
-    if (cut == 64)
-      rest = significand >> 1 | (significand & 1);
-    else if (cut > 64)
-      rest = 1;
-    kept = cut > 63 ? 0 : significand >> cut;
-    bool isUp = false;
-    switch (rounding) {
-    case Rounding::nearest:
-      isUp = rest > half || (rest == half && (kept & 1));
-      break;
-    case Rounding::nearestAway:
-      isUp = rest >= half;
-      break;
-    case Rounding::zero:
-      break;
-    case Rounding::down:
-      isUp = isNegative && rest != 0;
-      break;
-    case Rounding::up:
-      isUp = !isNegative && rest != 0;
-      break;
-    }
-    kept += isUp;
-  }
+  uint64_t kept = cut <= 0 ? significand << -cut
+                           : cutRounded(significand, cut, isNegative, rounding);
   // The leading bit of a normal number adds one to its exponent field.
   uint64_t bits =
       (uint64_t(scale - Format::leastExponent) << Format::mantissaBits) + kept;
@@ -191,14 +191,15 @@ inline double valueOf(typename Format::Storage bits) {
                ? std::nan("")
                : (isNegative ? -HUGE_VAL : HUGE_VAL);
   uint64_t field = magnitude >> Format::mantissaBits;
-  double fraction =
-      double(magnitude & ((uint64_t(1) << Format::mantissaBits) - 1) |
-             (field ? uint64_t(1) << Format::mantissaBits : 0));
+  uint64_t fraction = magnitude & ((uint64_t(1) << Format::mantissaBits) - 1);
+  if (field)
+    fraction |= uint64_t(1) << Format::mantissaBits;
   int exponent = std::max(static_cast<int>(field), 1) - 1 +
                  Format::leastExponent - Format::mantissaBits;
   // A power of two that is a normal double.
   double scale = bitCast<double>(uint64_t(exponent + 1023) << 52);
-  return isNegative ? -fraction * scale : fraction * scale;
+  double value = static_cast<double>(fraction) * scale;
+  return isNegative ? -value : value;
 }
 
 // Functions below are branchless, so that loops over lanes are vectorised.
@@ -212,6 +213,37 @@ inline double canonical(double value) { return value; }
 inline float flush(float value) {
   uint32_t bits = bitCast<uint32_t>(value);
   return bitCast<float>(bits & 0x7f800000 ? bits : bits & 0x80000000);
+}
+
+template <typename T>
+constexpr BitsOf<T> signOf = BitsOf<T>(1) << (8 * sizeof(T) - 1);
+
+/// The lesser or greater number. A NaN counts only if both are, or with
+/// `keepsNan`; -0 is less than +0.
+template <typename T, bool isMax, bool keepsNan, bool xorSign>
+inline T extreme(T a, T b) {
+  using Bits = BitsOf<T>;
+  Bits sign = (bitCast<Bits>(a) ^ bitCast<Bits>(b)) & signOf<T>;
+  if constexpr (xorSign)
+    a = std::fabs(a), b = std::fabs(b);
+  bool first = isMax ? a > b : a < b;
+  T chosen = first ? a : b;
+  // Equal numbers differ at most in the signs of zeros.
+  Bits equal = isMax ? bitCast<Bits>(a) & bitCast<Bits>(b)
+                     : bitCast<Bits>(a) | bitCast<Bits>(b);
+  chosen = a == b ? bitCast<T>(equal) : chosen;
+  if constexpr (keepsNan) {
+    chosen = b != b ? b : chosen;
+    chosen = a != a ? a : chosen;
+  } else {
+    chosen = b != b ? a : chosen;
+    chosen = a != a ? b : chosen;
+  }
+  if constexpr (xorSign) {
+    T withSign = bitCast<T>(bitCast<Bits>(chosen) | sign);
+    chosen = chosen != chosen ? chosen : withSign;
+  }
+  return chosen;
 }
 
 /// -0 and what is below becomes 0; NaN stays.

@@ -8,6 +8,7 @@
 
 #include "../Mbarrier.h"
 
+#include "../Copies.h"
 #include "Lanes.h"
 #include "SharedOperand.h"
 
@@ -53,8 +54,7 @@ static bool forEachLane(Warp &warp, const Op &op, LaneMask lanes,
     Accessor who{warp, op, __builtin_ctz(left)};
     uint32_t address;
     if (!SharedOperand::address(who, op.src[0], op.bits,
-                                static_cast<uint64_t>(op.immediate),
-                                address) ||
+                                static_cast<uint64_t>(op.immediate), address) ||
         !function(who, address))
       return false;
   }
@@ -131,8 +131,8 @@ static Flow runArrive(Warp &warp, const Op &op, LaneMask lanes) {
   const Mbarrier *released = nullptr;
   uint64_t phase = 0;
   uint64_t states[lanesPerWarp] = {};
-  bool goesOn = forEachLane(
-      warp, op, lanes, [&](const Accessor &who, uint32_t address) {
+  bool goesOn =
+      forEachLane(warp, op, lanes, [&](const Accessor &who, uint32_t address) {
         Mbarrier *barrier = all.use(who, address);
         if (!barrier)
           return false;
@@ -213,8 +213,9 @@ struct Wait {
 bool Wait::test(bool &isComplete) const {
   if (isParity) {
     isComplete = (barrier.phase & 1) != (wanted & 1);
-    return wanted <= 1 || complain("the parity of a phase is 0 or 1; given is " +
-                                   std::to_string(wanted));
+    return wanted <= 1 ||
+           complain("the parity of a phase is 0 or 1; given is " +
+                    std::to_string(wanted));
   }
   const uint64_t number =
       barrier.dimension - who.warp.cta.dimensionOfMbarrier(0) + 1;
@@ -223,8 +224,8 @@ bool Wait::test(bool &isComplete) const {
   if (wanted >> 56 != number)
     return complain("the state does not come from an arrival at this mbarrier");
   if (phase + 1 < barrier.phase)
-    return complain("the state is of phase " + std::to_string(phase) + ", and " +
-                    attn::emulator::stateOf(barrier) +
+    return complain("the state is of phase " + std::to_string(phase) +
+                    ", and " + attn::emulator::stateOf(barrier) +
                     "; only the open phase and the one before can be tested");
   return true;
 }
@@ -249,15 +250,15 @@ static Flow runWait(Warp &warp, const Op &op, LaneMask lanes) {
   Mbarriers &all = cta.get(cta.mbarriers);
   using Wanted = std::conditional_t<isParity, uint32_t, uint64_t>;
   const Wanted *wanted = warp.row<Wanted>(op.src[1]);
-  const bool isUniform =
-      op.bits & isWide ? areUniform<uint64_t, Wanted>(warp, op, lanes)
-                       : areUniform<uint32_t, Wanted>(warp, op, lanes);
+  const bool isUniform = op.bits & isWide
+                             ? areUniform<uint64_t, Wanted>(warp, op, lanes)
+                             : areUniform<uint32_t, Wanted>(warp, op, lanes);
   const LaneMask tested = isUniform ? lanes & -lanes : lanes;
   Mbarriers::Patience &patience = all.patience[warp.index];
   LaneMask passed = 0;
   const Mbarrier *last = nullptr;
-  bool goesOn = forEachLane(
-      warp, op, tested, [&](const Accessor &who, uint32_t address) {
+  bool goesOn =
+      forEachLane(warp, op, tested, [&](const Accessor &who, uint32_t address) {
         Mbarrier *barrier = all.use(who, address);
         if (!barrier)
           return false;
@@ -296,14 +297,14 @@ static Flow runWait(Warp &warp, const Op &op, LaneMask lanes) {
   }
   const bool acquires = !(op.bits & isRelaxed);
   const Mbarrier *observed = nullptr;
-  goesOn = forEachLane(warp, op, passed,
-                       [&](const Accessor &who, uint32_t address) {
-                         Mbarrier *barrier = all.use(who, address);
-                         if (observed == barrier)
-                           return true;
-                         observed = barrier;
-                         return all.observe(who, *barrier, acquires, !isParity);
-                       });
+  goesOn =
+      forEachLane(warp, op, passed, [&](const Accessor &who, uint32_t address) {
+        Mbarrier *barrier = all.use(who, address);
+        if (observed == barrier)
+          return true;
+        observed = barrier;
+        return all.observe(who, *barrier, acquires, !isParity);
+      });
   if (!goesOn)
     return Flow::stop;
   writePredicate(warp, op.dst, lanes, isUniform && passed ? lanes : passed);
@@ -326,6 +327,72 @@ static void decodeWait(Decoder &decoder, const Match &match) {
 }
 
 //===----------------------------------------------------------------------===//
+// cp.async.mbarrier.arrive
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Arrives for a lane when the copies that it has issued before are complete.
+class CopyArrival : public AsyncTask {
+public:
+  CopyArrival(const Accessor &who, Mbarrier &barrier,
+              std::vector<std::shared_ptr<CopyTask>> copies)
+      : who(who), barrier(barrier), view(who.warp.view),
+        copies(std::move(copies)) {
+    for (const auto &copy : this->copies)
+      copy->track(who.lane);
+  }
+
+protected:
+  void run(Cta &cta) override {
+    for (const auto &copy : copies)
+      copy->finish(cta, LaneMask(1) << who.lane, barrier.dimension,
+                   barrier.clockOf(barrier.phase));
+    cta.get(cta.copies).of(who.warp).dropFinished();
+    --barrier.arrivals;
+    // Nothing can be given up here; the report is there.
+    static_cast<void>(cta.get(cta.mbarriers).arrive(who, barrier, 1, &view));
+    ++cta.events;
+  }
+
+private:
+  const Accessor who;
+  Mbarrier &barrier;
+  const View view; ///< of the warp when it issued this
+  std::vector<std::shared_ptr<CopyTask>> copies;
+};
+
+} // namespace
+
+/// Without .noinc the arrival is one more than the phase has expected so far.
+template <bool increments>
+static Flow runCopyArrive(Warp &warp, const Op &op, LaneMask lanes) {
+  Cta &cta = warp.cta;
+  Mbarriers &all = cta.get(cta.mbarriers);
+  bool goesOn =
+      forEachLane(warp, op, lanes, [&](const Accessor &who, uint32_t address) {
+        Mbarrier *barrier = all.use(who, address);
+        if (!barrier)
+          return false;
+        barrier->pending += increments;
+        ++barrier->arrivals;
+        cta.async.issue(std::make_shared<CopyArrival>(
+            who, *barrier, cta.get(cta.copies).of(warp).pendingOf(who.lane)));
+        return true;
+      });
+  warp.tick();
+  return goesOn ? Flow::next : Flow::stop;
+}
+
+template <bool increments>
+static void decodeCopyArrive(Decoder &decoder, const Match &match) {
+  if (!decoder.expectOperands(1))
+    return;
+  decoder.op.bits = SharedOperand::decode(decoder, 0, match[0], 0);
+  decoder.op.handler = runCopyArrive<increments>;
+}
+
+//===----------------------------------------------------------------------===//
 // pending_count
 //===----------------------------------------------------------------------===//
 
@@ -341,18 +408,42 @@ std::vector<Form> attn::emulator::mbarrierForms() {
 #define WAIT_STRONG "<.acquire.cluster|.relaxed.cta|.relaxed.cluster>"
 #define WAIT_ANY "[.acquire.cta|.acquire.cluster|.relaxed.cta|.relaxed.cluster]"
 #define ARRIVALS(name, isDrop)                                                 \
-  {name "[.release.cta]" SPACE, "%d0, [%d1]",                                  \
-   decodeArrive<Arrival::plain, isDrop>, 80, false, 70},                       \
-      {name STRONG SPACE, "%d0, [%d1], %r2",                                   \
-       decodeArrive<Arrival::plain, isDrop>, 90, false, 80},                   \
-      {name ANY CLUSTER_ONLY, "_, [%d1], %r2",                                 \
-       decodeArrive<Arrival::plain, isDrop>, 90, false, 80},                   \
-      {name ".expect_tx" ANY SPACE, "%d0, [%d1], %r2",                         \
-       decodeArrive<Arrival::expectTx, isDrop>, 90, false, 80},                \
-      {name ".expect_tx" ANY CLUSTER_ONLY, "_, [%d1], %r2",                    \
-       decodeArrive<Arrival::expectTx, isDrop>, 90, false, 80},                \
-      {name ".noComplete[.release.cta]" SPACE, "%d0, [%d1], %r2",              \
-       decodeArrive<Arrival::noComplete, isDrop>, 80, false, 70}
+  {name "[.release.cta]" SPACE,                                                \
+   "%d0, [%d1]",                                                               \
+   decodeArrive<Arrival::plain, isDrop>,                                       \
+   80,                                                                         \
+   false,                                                                      \
+   70},                                                                        \
+      {name STRONG SPACE,                                                      \
+       "%d0, [%d1], %r2",                                                      \
+       decodeArrive<Arrival::plain, isDrop>,                                   \
+       90,                                                                     \
+       false,                                                                  \
+       80},                                                                    \
+      {name ANY CLUSTER_ONLY,                                                  \
+       "_, [%d1], %r2",                                                        \
+       decodeArrive<Arrival::plain, isDrop>,                                   \
+       90,                                                                     \
+       false,                                                                  \
+       80},                                                                    \
+      {name ".expect_tx" ANY SPACE,                                            \
+       "%d0, [%d1], %r2",                                                      \
+       decodeArrive<Arrival::expectTx, isDrop>,                                \
+       90,                                                                     \
+       false,                                                                  \
+       80},                                                                    \
+      {name ".expect_tx" ANY CLUSTER_ONLY,                                     \
+       "_, [%d1], %r2",                                                        \
+       decodeArrive<Arrival::expectTx, isDrop>,                                \
+       90,                                                                     \
+       false,                                                                  \
+       80},                                                                    \
+      {name ".noComplete[.release.cta]" SPACE,                                 \
+       "%d0, [%d1], %r2",                                                      \
+       decodeArrive<Arrival::noComplete, isDrop>,                              \
+       80,                                                                     \
+       false,                                                                  \
+       70}
   return {
       {"mbarrier.init" SPACE, "[%d0], %r1", decodeAddressAndCount<runInit, 0>,
        80, false, 70},
@@ -379,6 +470,10 @@ std::vector<Form> attn::emulator::mbarrierForms() {
        decodeWait<false, true>, 90, false, 78},
       {"mbarrier.try_wait.parity" WAIT_ANY SPACE, "%p0, [%d1], %r2, %r3",
        decodeWait<true, true>, 90, false, 78},
+      {"cp.async.mbarrier.arrive" SPACE, "[%d0]", decodeCopyArrive<true>, 80,
+       false, 70},
+      {"cp.async.mbarrier.arrive.noinc" SPACE, "[%d0]", decodeCopyArrive<false>,
+       80, false, 70},
       {"mbarrier.pending_count.b64", "%r0, %d1", decodeLanewise<pendingCount>,
        80, false, 70},
   };

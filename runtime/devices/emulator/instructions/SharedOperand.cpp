@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "SharedOperand.h"
+#include "BulkOperands.h"
 
 #include <cstdio>
 
@@ -49,4 +50,33 @@ bool SharedOperand::address(const Accessor &who, Ref row, uint8_t bits,
                   "is " +
                       hex(given));
   return false;
+}
+
+bool BulkOperands::expect(Decoder &decoder, size_t count) {
+  // The hint changes nothing that can be seen.
+  bool hasHint =
+      decoder.instruction().opcode.find(".L2::cache_hint") != std::string::npos;
+  if (!decoder.expectOperands(count + hasHint))
+    return false;
+  if (hasHint)
+    decoder.source(count, typeOf("b64"));
+  return true;
+}
+
+void BulkOperands::set(Decoder &decoder, const ptx::Operand &operand,
+                       std::string_view space, int slot) {
+  Op &op = decoder.op;
+  const int64_t before = op.immediate;
+  op.immediate = 0;
+  const uint64_t isWide = decoder.address(operand, space, slot) == 64;
+  const uint64_t displacement = static_cast<uint32_t>(op.immediate);
+  if (op.immediate != static_cast<int32_t>(op.immediate))
+    decoder.fail("the displacement of an address has 32 bits; given is " +
+                 std::to_string(op.immediate));
+  op.immediate = before;
+  op.detail |= isWide << (32 + slot);
+  if (slot == 1)
+    op.detail |= displacement;
+  else
+    op.immediate |= static_cast<int64_t>(displacement << (slot == 2 ? 32 : 0));
 }
