@@ -33,11 +33,13 @@ namespace attn::emulator {
 
 class Cta;
 class Launch;
-class Copies;     // Copies.h
-class Barriers;   // Barrier.h
-class Mbarriers;  // Mbarrier.h
-class BulkGroups; // Bulk.h
-class Warpgroups; // Warpgroup.h
+class Copies;       // Copies.h
+class Barriers;     // Barrier.h
+class Mbarriers;    // Mbarrier.h
+class BulkGroups;   // Bulk.h
+class Warpgroups;   // Warpgroup.h
+class GlobalShadow; // GlobalShadow.h
+class Releases;     // Releases.h
 
 /// State that a family of instructions keeps in a CTA. It is made at the first
 /// such instruction, see Cta::get.
@@ -123,7 +125,10 @@ public:
   void acquire(const View &from);
   void tick();
   /// bar.warp.sync and what contains it: the lanes are ordered.
-  void synchronizeLanes();
+  void synchronizeLanes(LaneMask members = allLanes);
+  /// True if what `other` did at `clock`, since lastSyncClock, is ordered
+  /// before what `lane` does: by a bar.warp.sync of some lanes.
+  bool isLaneOrdered(unsigned lane, unsigned other, Clock clock) const;
   /// fence.proxy.async.
   void fenceProxy(LaneMask lanes);
   /// fence and membar: what the relaxed reads before it observed is seen, and
@@ -163,6 +168,10 @@ public:
 
 private:
   friend class Cta;
+  /// What each lane has seen of each other since lastSyncClock.
+  struct LaneOrder {
+    Clock seen[lanesPerWarp][lanesPerWarp];
+  };
   bool selectFragment();
   bool checkRegisters(const Op &op, LaneMask lanes);
   bool checkAligned(const Op &op, LaneMask lanes, bool &waits);
@@ -170,6 +179,7 @@ private:
 
   uint8_t *registers = nullptr;
   uint8_t *constants = nullptr;
+  std::unique_ptr<LaneOrder> laneOrder; ///< after such a bar.warp.sync
   std::unique_ptr<uint8_t[]> registerStorage;
   std::unique_ptr<uint8_t[]> localStorage;
 };
@@ -195,6 +205,8 @@ public:
   std::shared_ptr<Mbarriers> mbarriers;
   std::shared_ptr<BulkGroups> bulkGroups;
   std::shared_ptr<Warpgroups> warpgroups;
+  /// Of strong writes to shared memory; null before the first.
+  std::shared_ptr<Releases> releases;
   std::mt19937_64 random;
   /// Rises when something happened that a waiting fragment may wait for.
   uint64_t events = 1;
@@ -269,6 +281,10 @@ public:
   LaunchResult result;
   /// Of the last CTA, for the next.
   std::shared_ptr<SharedShadow> spareShadow;
+  /// Null before the first access that is checked for races.
+  std::shared_ptr<GlobalShadow> globalShadow;
+  /// Of strong writes to global memory; null before the first.
+  std::shared_ptr<Releases> releases;
 
   void run();
   bool report(Report report);
