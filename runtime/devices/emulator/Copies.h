@@ -37,6 +37,10 @@ public:
 
   /// Lanes whose copies have not been finished.
   LaneMask pendingLanes() const { return pending; }
+  /// An mbarrier tells others when the copy of the lane is complete: the thread
+  /// itself need not wait.
+  void track(int lane) { tracked |= LaneMask(1) << lane; }
+  LaneMask untrackedLanes() const { return pending & ~tracked; }
   uint32_t groupOf(int lane) const { return groups[lane]; }
   const uint32_t *destinations() const { return targets; }
   const Op &instruction() const { return op; }
@@ -55,7 +59,7 @@ private:
   Warp &warp;
   const Op &op;
   const uint32_t bytes;
-  LaneMask all = 0, pending = 0;
+  LaneMask all = 0, pending = 0, tracked = 0;
   // By lane.
   const uint8_t *sources[lanesPerWarp];
   uint32_t targets[lanesPerWarp] = {}, sizes[lanesPerWarp],

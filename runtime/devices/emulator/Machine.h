@@ -117,6 +117,9 @@ public:
   View view;
   Clock clock = 1;         ///< of its own dimension
   Clock lastSyncClock = 1; ///< since when its lanes are not ordered
+  /// A bar.warp.sync of some lanes only, after that.
+  LaneMask partlySynced = 0;
+  Clock partSyncClock = 0;
   /// A fence.proxy.async of some lanes only: what it covers of the own warp.
   LaneMask fencedLanes = 0;
   Clock fencedClock = 0;
@@ -125,10 +128,21 @@ public:
   void acquire(const View &from);
   void tick();
   /// bar.warp.sync and what contains it: the lanes are ordered.
+<<<<<<< HEAD
   void synchronizeLanes(LaneMask members = allLanes);
   /// True if what `other` did at `clock`, since lastSyncClock, is ordered
   /// before what `lane` does: by a bar.warp.sync of some lanes.
   bool isLaneOrdered(unsigned lane, unsigned other, Clock clock) const;
+=======
+  void synchronizeLanes(LaneMask lanes = allLanes);
+  /// Whether these lanes have been ordered since a clock of the warp.
+  bool areOrdered(int lane, int other, Clock since) const {
+    return since < lastSyncClock ||
+           (since < partSyncClock && lane < lanesPerWarp &&
+            other < lanesPerWarp && partlySynced >> lane & 1 &&
+            partlySynced >> other & 1);
+  }
+>>>>>>> main
   /// fence.proxy.async.
   void fenceProxy(LaneMask lanes);
   /// fence and membar: what the relaxed reads before it observed is seen, and

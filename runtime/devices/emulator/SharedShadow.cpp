@@ -47,11 +47,15 @@ bool SharedShadow::reset(uint32_t bytes, uint32_t dimensions) {
   return true;
 }
 
+static const View &viewOf(const Accessor &who) {
+  return who.view ? *who.view : who.warp.view;
+}
+
 SharedShadow::Viewer::Viewer(const Accessor &who, Strength strength,
                              bool isAsync)
     : warp(who.warp), op(who.op),
-      seen(isAsync ? who.warp.view.async.data() : who.warp.view.generic.data()),
-      generic(who.warp.view.generic.data()), own(who.warp.index),
+      seen(isAsync ? viewOf(who).async.data() : viewOf(who).generic.data()),
+      generic(viewOf(who).generic.data()), own(who.warp.index),
       clock(who.warp.clock), lastSync(who.warp.lastSyncClock),
       opIndex(static_cast<uint32_t>(&who.op - who.warp.cta.program.ops.data())),
       lane(static_cast<uint8_t>(who.lane)), isAsync(isAsync),
@@ -412,7 +416,7 @@ bool SharedShadow::reportWrite(const Viewer &viewer, const Cell &cell,
     return true;
   } else if (cell.dimension == viewer.own) {
     bool isOrdered =
-        cell.clock < viewer.lastSync ||
+        viewer.warp.areOrdered(viewer.lane, cell.lane, cell.clock) ||
         (cell.lane == viewer.lane && viewer.lane != Accessor::collective) ||
         viewer.warp.isLaneOrdered(viewer.lane, cell.lane, cell.clock) ||
         (viewer.isAsync && viewer.lane == Accessor::collective);
@@ -456,7 +460,8 @@ bool SharedShadow::reportReads(const Viewer &viewer, const Place &place,
                     ? ", which has been read, and no barrier orders the two"
                     : ", which an asynchronous operation may still read: it "
                       "must have been waited for";
-    } else if (d == viewer.own && clock >= viewer.lastSync &&
+    } else if (d == viewer.own &&
+               !viewer.warp.areOrdered(viewer.lane, int(lane), clock) &&
                lane != viewer.lane && lane != Accessor::collective &&
                viewer.lane != Accessor::collective &&
                !viewer.warp.isLaneOrdered(viewer.lane, lane, clock)) {

@@ -214,6 +214,7 @@ void Warp::release(View &into) {
 
 void Warp::acquire(const View &from) { view.join(from); }
 
+<<<<<<< HEAD
 void Warp::synchronizeLanes(LaneMask members) {
   Clock before = clock;
   tick();
@@ -240,6 +241,16 @@ void Warp::synchronizeLanes(LaneMask members) {
 bool Warp::isLaneOrdered(unsigned lane, unsigned other, Clock clock) const {
   return laneOrder && lane < lanesPerWarp && other < lanesPerWarp &&
          laneOrder->seen[lane][other] >= clock;
+=======
+void Warp::synchronizeLanes(LaneMask lanes) {
+  tick();
+  if ((alive & ~lanes) == 0) {
+    lastSyncClock = clock;
+  } else {
+    partlySynced = lanes;
+    partSyncClock = clock;
+  }
+>>>>>>> main
 }
 
 void Warp::fenceProxy(LaneMask lanes) {

@@ -82,7 +82,7 @@ void Copies::OfWarp::dropFinished() {
 
 void Copies::warpExited(Warp &warp) {
   for (const auto &task : of(warp).tasks)
-    if (LaneMask lanes = task->pendingLanes())
+    if (LaneMask lanes = task->untrackedLanes())
       warp.cta.report(ReportKind::pending, &warp, &task->instruction(),
                       __builtin_ctz(lanes),
                       "the thread ends without having waited for this copy: "
