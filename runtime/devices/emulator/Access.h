@@ -35,6 +35,9 @@ struct AccessKind {
   Strength strength = Strength::weak;
   uint32_t bytes = 4;     ///< of a lane
   uint32_t alignment = 4; ///< required; a power of two
+  /// As a relaxed write it is taken to release what is before the last fence:
+  /// true of what may be a flag or a counter.
+  bool publishesFences = true;
 };
 
 /// How an instruction addresses memory, as its Op keeps it in `bits`.

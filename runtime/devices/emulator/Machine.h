@@ -33,11 +33,13 @@ namespace attn::emulator {
 
 class Cta;
 class Launch;
-class Copies;     // Copies.h
-class Barriers;   // Barrier.h
-class Mbarriers;  // Mbarrier.h
-class BulkGroups; // Bulk.h
-class Warpgroups; // Warpgroup.h
+class Copies;       // Copies.h
+class Barriers;     // Barrier.h
+class Mbarriers;    // Mbarrier.h
+class BulkGroups;   // Bulk.h
+class Warpgroups;   // Warpgroup.h
+class GlobalShadow; // GlobalShadow.h
+class Releases;     // Releases.h
 
 /// State that a family of instructions keeps in a CTA. It is made at the first
 /// such instruction, see Cta::get.
@@ -126,6 +128,12 @@ public:
   void acquire(const View &from);
   void tick();
   /// bar.warp.sync and what contains it: the lanes are ordered.
+<<<<<<< HEAD
+  void synchronizeLanes(LaneMask members = allLanes);
+  /// True if what `other` did at `clock`, since lastSyncClock, is ordered
+  /// before what `lane` does: by a bar.warp.sync of some lanes.
+  bool isLaneOrdered(unsigned lane, unsigned other, Clock clock) const;
+=======
   void synchronizeLanes(LaneMask lanes = allLanes);
   /// Whether these lanes have been ordered since a clock of the warp.
   bool areOrdered(int lane, int other, Clock since) const {
@@ -134,6 +142,7 @@ public:
             other < lanesPerWarp && partlySynced >> lane & 1 &&
             partlySynced >> other & 1);
   }
+>>>>>>> main
   /// fence.proxy.async.
   void fenceProxy(LaneMask lanes);
   /// fence and membar: what the relaxed reads before it observed is seen, and
@@ -173,6 +182,10 @@ public:
 
 private:
   friend class Cta;
+  /// What each lane has seen of each other since lastSyncClock.
+  struct LaneOrder {
+    Clock seen[lanesPerWarp][lanesPerWarp];
+  };
   bool selectFragment();
   bool checkRegisters(const Op &op, LaneMask lanes);
   bool checkAligned(const Op &op, LaneMask lanes, bool &waits);
@@ -180,6 +193,7 @@ private:
 
   uint8_t *registers = nullptr;
   uint8_t *constants = nullptr;
+  std::unique_ptr<LaneOrder> laneOrder; ///< after such a bar.warp.sync
   std::unique_ptr<uint8_t[]> registerStorage;
   std::unique_ptr<uint8_t[]> localStorage;
 };
@@ -205,6 +219,8 @@ public:
   std::shared_ptr<Mbarriers> mbarriers;
   std::shared_ptr<BulkGroups> bulkGroups;
   std::shared_ptr<Warpgroups> warpgroups;
+  /// Of strong writes to shared memory; null before the first.
+  std::shared_ptr<Releases> releases;
   std::mt19937_64 random;
   /// Rises when something happened that a waiting fragment may wait for.
   uint64_t events = 1;
@@ -279,6 +295,10 @@ public:
   LaunchResult result;
   /// Of the last CTA, for the next.
   std::shared_ptr<SharedShadow> spareShadow;
+  /// Null before the first access that is checked for races.
+  std::shared_ptr<GlobalShadow> globalShadow;
+  /// Of strong writes to global memory; null before the first.
+  std::shared_ptr<Releases> releases;
 
   void run();
   bool report(Report report);
