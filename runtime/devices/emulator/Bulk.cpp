@@ -24,26 +24,38 @@ static constexpr uint32_t chunkBytes = 16;
 //===----------------------------------------------------------------------===//
 
 /// Calls function(address, offset in the run, count) for the pieces of shared
-/// memory in which bytes `begin` to `end` of the run lie, until one returns
-/// false.
+/// memory in which bytes `begin` to `end` of the run lie in their order.
 template <typename Function>
-static bool forEachPiece(const BulkRun &run, uint32_t begin, uint32_t end,
+static void forEachChunk(const BulkRun &run, uint32_t begin, uint32_t end,
                          uint32_t mask, Function function) {
-  // A whole line is the same piece, swizzled or not.
-  const uint32_t line = mask + chunkBytes;
-  if (begin == end)
-    return true;
-  if (!mask || (begin == 0 && end == run.total && end % line == 0 &&
-                run.shared % line == 0))
+  if (!mask && begin < end)
     return function(run.shared + begin, begin, end - begin);
   while (begin < end) {
     uint32_t count =
         std::min(end, (begin / chunkBytes + 1) * chunkBytes) - begin;
-    if (!function(swizzled(run.shared + begin, mask), begin, count))
-      return false;
+    function(swizzled(run.shared + begin, mask), begin, count);
     begin += count;
   }
-  return true;
+}
+
+/// Calls function(address, count) for these pieces in any order, until one
+/// returns false.
+template <typename Function>
+static bool forEachPiece(const BulkRun &run, uint32_t begin, uint32_t end,
+                         uint32_t mask, Function function) {
+  if (begin == end)
+    return true;
+  // A whole line is the same bytes, swizzled or not.
+  const uint32_t line = mask + chunkBytes;
+  if (begin == 0 && end == run.total && end % line == 0 &&
+      run.shared % line == 0)
+    return function(run.shared, end);
+  bool goesOn = true;
+  forEachChunk(run, begin, end, mask,
+               [&](uint32_t address, uint32_t, uint32_t count) {
+                 goesOn = goesOn && function(address, count);
+               });
+  return goesOn;
 }
 
 /// The same for several runs, with neighbours joined; function(address, count).
@@ -54,7 +66,7 @@ static bool forEachPiece(const std::vector<BulkRun> &runs, bool isWhole,
   for (const BulkRun &run : runs)
     if (!forEachPiece(run, isWhole ? 0 : run.begin,
                       isWhole ? run.total : run.end, mask,
-                      [&](uint32_t address, uint32_t, uint32_t count) {
+                      [&](uint32_t address, uint32_t count) {
                         bool isNeighbour = address == next;
                         if (!isNeighbour) {
                           if (first != next && !function(first, next - first))
@@ -150,14 +162,15 @@ void BulkLoad::copy(Cta &cta, const BulkRun &run) {
   if (run.begin != run.end)
     std::memcpy(bytes + run.begin, run.global, run.end - run.begin);
   convert(bytes, run.total, type);
-  forEachPiece(run, 0, run.total, mask,
+  forEachChunk(run, 0, run.total, mask,
                [&](uint32_t address, uint32_t offset, uint32_t count) {
                  std::memcpy(cta.shared.at(address), bytes + offset, count);
-                 cta.shared.endAsyncWrite(who, address, count,
-                                          barrier.dimension,
-                                          barrier.clockOf(barrier.phase));
-                 return true;
                });
+  forEachPiece(run, 0, run.total, mask, [&](uint32_t address, uint32_t count) {
+    cta.shared.endAsyncWrite(who, address, count, barrier.dimension,
+                             barrier.clockOf(barrier.phase));
+    return true;
+  });
 }
 
 void BulkLoad::run(Cta &cta) {
@@ -200,10 +213,9 @@ void BulkStore::run(Cta &cta) {
   for (const BulkRun &run : runs) {
     if (run.begin == run.end)
       continue;
-    forEachPiece(run, run.begin, run.end, mask,
+    forEachChunk(run, run.begin, run.end, mask,
                  [&](uint32_t address, uint32_t offset, uint32_t count) {
                    std::memcpy(bytes + offset, cta.shared.at(address), count);
-                   return true;
                  });
     if (reduction)
       reduction(run.global, bytes + run.begin, run.end - run.begin);

@@ -233,8 +233,11 @@ bool Mbarriers::advance(const Accessor &who, Mbarrier &barrier) {
   ++barrier.completed;
   std::swap(barrier.arrived, barrier.released);
   barrier.arrived.reset();
-  barrier.released.generic[barrier.dimension] =
-      barrier.released.async[barrier.dimension] = barrier.completed;
+  // Bulk copies belong to the async proxy, and those who wait for them are in
+  // both; what cp.async has brought is of the generic proxy.
+  barrier.released.generic[barrier.dimension] = barrier.completed;
+  if (barrier.landed)
+    barrier.released.async[barrier.dimension] = barrier.completed;
   barrier.pending = barrier.count;
   barrier.unseen += barrier.landed;
   barrier.landed = 0;

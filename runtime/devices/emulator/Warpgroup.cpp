@@ -298,7 +298,8 @@ bool Warpgroup::announce(Warp &warp, WgmmaTask &task) {
   const uint32_t dimension = cta.dimensionOfWarpgroup(index);
   auto read = [&](const char *name, uint64_t bits, bool isTransposed,
                   uint32_t extent, MatrixDescriptor &descriptor) {
-    std::string error = MatrixDescriptor::read(bits, isTransposed, descriptor);
+    std::string error =
+        MatrixDescriptor::read(bits, isTransposed, extent, descriptor);
     if (!error.empty()) {
       cta.report(ReportKind::descriptor, &warp, &task.op, -1,
                  std::string("the descriptor of ") + name + ", " + hex(bits) +

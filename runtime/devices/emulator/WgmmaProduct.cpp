@@ -53,7 +53,7 @@ WgmmaKind WgmmaKind::unpack(uint64_t bits) {
 }
 
 std::string MatrixDescriptor::read(uint64_t bits, bool isTransposed,
-                                   MatrixDescriptor &into) {
+                                   uint32_t extent, MatrixDescriptor &into) {
   static constexpr uint32_t rowBytesOf[] = {0, 128, 64, 32};
   static constexpr uint64_t reserved =
       ~(uint64_t(0x3fff) | uint64_t(0x3fff) << 16 | uint64_t(0x3fff) << 32 |
@@ -81,9 +81,10 @@ std::string MatrixDescriptor::read(uint64_t bits, bool isTransposed,
   if (into.address % atom >= into.rowBytes)
     return must("address", into.address) + " or lie in the first " +
            std::to_string(into.rowBytes) + " bytes after one";
-  if (into.strideBytes % atom)
+  // An offset that leads nowhere may be anything.
+  if (into.strideBytes % atom && (isTransposed || extent > 8))
     return must("stride byte offset", into.strideBytes);
-  if (isTransposed && into.leadingBytes % atom)
+  if (isTransposed && into.leadingBytes % atom && extent > into.rowBytes / 2)
     return must("leading byte offset", into.leadingBytes);
   return {};
 }

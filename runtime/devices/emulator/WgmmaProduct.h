@@ -57,9 +57,9 @@ struct MatrixDescriptor {
   uint32_t strideBytes = 0;  ///< SBO
   uint32_t rowBytes = 0;     ///< 128, 64 or 32 with that swizzle; 0 for none
 
-  /// Reads a descriptor for an operand that is K-major or (`isTransposed`)
-  /// MN-major. An error sentence if it breaks a rule, else empty.
-  static std::string read(uint64_t bits, bool isTransposed,
+  /// Reads a descriptor for an operand of `extent` rows (M or N) that is K-major
+  /// or (`isTransposed`) MN-major. What breaks a rule, or empty.
+  static std::string read(uint64_t bits, bool isTransposed, uint32_t extent,
                           MatrixDescriptor &into);
 
   /// The address of 16 bytes of the operand: in K-major layout the elements of

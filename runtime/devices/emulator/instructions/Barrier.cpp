@@ -123,7 +123,8 @@ bool Arrival::arrive(Barrier &barrier, uint32_t id, uint32_t threads) {
     // As the hardware counts.
     barrier.again += lanesPerWarp;
   }
-  party.arrived |= lanes;
+  // An aligned instruction stands for the warp, whoever is missing.
+  party.arrived |= op.isAligned ? warp.alive : lanes;
   if (action != BarrierAction::arrive)
     party.waiting |= lanes;
   warp.release(barrier.view);

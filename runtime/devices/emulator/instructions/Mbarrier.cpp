@@ -8,6 +8,7 @@
 
 #include "../Mbarrier.h"
 
+#include "../Copies.h"
 #include "Lanes.h"
 #include "SharedOperand.h"
 
@@ -326,6 +327,72 @@ static void decodeWait(Decoder &decoder, const Match &match) {
 }
 
 //===----------------------------------------------------------------------===//
+// cp.async.mbarrier.arrive
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Arrives for a lane when the copies that it has issued before are complete.
+class CopyArrival : public AsyncTask {
+public:
+  CopyArrival(const Accessor &who, Mbarrier &barrier,
+              std::vector<std::shared_ptr<CopyTask>> copies)
+      : who(who), barrier(barrier), view(who.warp.view),
+        copies(std::move(copies)) {
+    for (const auto &copy : this->copies)
+      copy->track(who.lane);
+  }
+
+protected:
+  void run(Cta &cta) override {
+    for (const auto &copy : copies)
+      copy->finish(cta, LaneMask(1) << who.lane, barrier.dimension,
+                   barrier.clockOf(barrier.phase));
+    cta.get(cta.copies).of(who.warp).dropFinished();
+    --barrier.arrivals;
+    // Nothing can be given up here; the report is there.
+    static_cast<void>(cta.get(cta.mbarriers).arrive(who, barrier, 1, &view));
+    ++cta.events;
+  }
+
+private:
+  const Accessor who;
+  Mbarrier &barrier;
+  const View view; ///< of the warp when it issued this
+  std::vector<std::shared_ptr<CopyTask>> copies;
+};
+
+} // namespace
+
+/// Without .noinc the arrival is one more than the phase has expected so far.
+template <bool increments>
+static Flow runCopyArrive(Warp &warp, const Op &op, LaneMask lanes) {
+  Cta &cta = warp.cta;
+  Mbarriers &all = cta.get(cta.mbarriers);
+  bool goesOn =
+      forEachLane(warp, op, lanes, [&](const Accessor &who, uint32_t address) {
+        Mbarrier *barrier = all.use(who, address);
+        if (!barrier)
+          return false;
+        barrier->pending += increments;
+        ++barrier->arrivals;
+        cta.async.issue(std::make_shared<CopyArrival>(
+            who, *barrier, cta.get(cta.copies).of(warp).pendingOf(who.lane)));
+        return true;
+      });
+  warp.tick();
+  return goesOn ? Flow::next : Flow::stop;
+}
+
+template <bool increments>
+static void decodeCopyArrive(Decoder &decoder, const Match &match) {
+  if (!decoder.expectOperands(1))
+    return;
+  decoder.op.bits = SharedOperand::decode(decoder, 0, match[0], 0);
+  decoder.op.handler = runCopyArrive<increments>;
+}
+
+//===----------------------------------------------------------------------===//
 // pending_count
 //===----------------------------------------------------------------------===//
 
@@ -403,6 +470,10 @@ std::vector<Form> attn::emulator::mbarrierForms() {
        decodeWait<false, true>, 90, false, 78},
       {"mbarrier.try_wait.parity" WAIT_ANY SPACE, "%p0, [%d1], %r2, %r3",
        decodeWait<true, true>, 90, false, 78},
+      {"cp.async.mbarrier.arrive" SPACE, "[%d0]", decodeCopyArrive<true>, 80,
+       false, 70},
+      {"cp.async.mbarrier.arrive.noinc" SPACE, "[%d0]", decodeCopyArrive<false>,
+       80, false, 70},
       {"mbarrier.pending_count.b64", "%r0, %d1", decodeLanewise<pendingCount>,
        80, false, 70},
   };

@@ -118,16 +118,16 @@ Lexer::Lexer(std::string_view text)
   advance();
 }
 
-Token Lexer::take() {
-  Token token = current;
+const Token &Lexer::take() {
+  previous = current;
   advance();
-  return token;
+  return previous;
 }
 
 bool Lexer::accept(char c) {
   if (!current.is(c))
     return false;
-  advance();
+  take();
   return true;
 }
 
@@ -204,8 +204,12 @@ void Lexer::advance() {
     if (*begin == '/' && rest && *at == '*')
       return fail("the comment has no end, expected '*/'");
     if (!std::strchr("{}[]()<>,;:@!|+-=", *begin) || !*begin)
-      return fail("the character " + quote(current.text) +
-                  " does not belong to PTX");
+      return fail(*begin >= ' ' && *begin <= '~'
+                      ? "the character " + quote(current.text) +
+                            " does not belong to PTX"
+                      : "the byte " +
+                            std::to_string(static_cast<uint8_t>(*begin)) +
+                            " does not belong to PTX");
   }
   current.text = {begin, static_cast<size_t>(at - begin)};
   cursor = at;
@@ -219,6 +223,7 @@ bool Lexer::isLabel() const {
 
 std::string Lexer::takeOpcode() {
   std::string opcode(current.text);
+  previous = current;
   while (true) {
     const char *begin = cursor;
     while (cursor != end &&
@@ -255,14 +260,19 @@ void Lexer::fail(const Token &at, std::string what) {
   std::string message = "line " + std::to_string(at.line) + ": ";
   if (!quoted.empty())
     message += quote(quoted) + ": ";
-  failWithoutPlace(message + what);
-}
-
-void Lexer::failWithoutPlace(std::string what) {
-  if (error)
-    return;
-  error = failure(std::move(what));
+  error = failure(message + what);
   current.kind = Token::Kind::end;
   current.text = {end, 0};
   cursor = end;
+}
+
+void Lexer::failExpected(std::string_view what) {
+  std::string message =
+      "expected " + std::string(what) + ", not " + describe(current);
+  bool continues = previous.text.data() >= statement;
+  if (!continues || previous.line == current.line)
+    return fail(current, std::move(message));
+  if (current.kind != Token::Kind::end)
+    message += " of line " + std::to_string(current.line);
+  fail(previous, std::move(message));
 }

@@ -53,7 +53,8 @@ public:
   explicit Lexer(std::string_view text);
 
   const Token &peek() const { return current; }
-  Token take();
+  /// The reference is valid up to the next call.
+  const Token &take();
   /// Takes the punctuation if it is next.
   bool accept(char c);
 
@@ -74,8 +75,9 @@ public:
   /// Reports an error at the current token or at another place.
   void fail(std::string what) { fail(current, std::move(what)); }
   void fail(const Token &at, std::string what);
-  /// The same without a place in the text.
-  void failWithoutPlace(std::string what);
+  /// "expected WHAT, not 'token'". If the statement went on up to a line before
+  /// the token, that is where something is missing.
+  void failExpected(std::string_view what);
   bool failed() const { return error.has_value(); }
   Failure takeFailure() { return std::move(*error); }
 
@@ -89,7 +91,7 @@ private:
   const char *end;
   const char *cursor; ///< behind the current token
   int line = 1;       ///< of the cursor
-  Token current;
+  Token current, previous;
   const char *statement;
   std::optional<Failure> error;
 };

@@ -41,10 +41,6 @@ bool Parser::acceptIdentifier(std::string_view name) {
   return true;
 }
 
-void Parser::failExpected(std::string_view what) {
-  fail("expected " + std::string(what) + ", not " + describe(peek()));
-}
-
 void Parser::expect(char c) {
   if (!lexer.accept(c))
     failExpected(std::string("'") + c + "'");
@@ -114,7 +110,7 @@ Result<Module> Parser::run() {
 void Parser::parseVersion() {
   lexer.beginStatement();
   if (!acceptDirective(".version"))
-    return failExpected("'.version', with which PTX begins");
+    return failExpected("'.version' at the beginning");
   Token token = lexer.take();
   std::string_view text = token.text;
   auto isDigit = [](char c) { return c >= '0' && c <= '9'; };
@@ -237,6 +233,19 @@ void Parser::parsePragma() {
   expect(';');
 }
 
+static bool haveSameSizes(const std::vector<Variable> &a,
+                          const std::vector<Variable> &b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Variable &x, const Variable &y) {
+                      return x.bytes == y.bytes && x.alignment == y.alignment;
+                    });
+}
+
+static bool haveSameSignature(const Function &a, const Function &b) {
+  return a.isKernel == b.isKernel && haveSameSizes(a.results, b.results) &&
+         haveSameSizes(a.parameters, b.parameters);
+}
+
 void Parser::parseAlias() {
   auto expectFunction = [&](std::string_view what) -> int {
     Token name = expectIdentifier(what);
@@ -262,6 +271,10 @@ void Parser::parseAlias() {
   if (!to.hasBody)
     return lexer.fail(second, "expected a function with a body, not " +
                                   describe(second));
+  if (!haveSameSignature(from, to))
+    return lexer.fail(first, "the function " + describe(first) +
+                                 " differs from " + describe(second) +
+                                 ", for which it stands");
   from.aliasOf = to.name;
 }
 
@@ -374,14 +387,6 @@ void Parser::parseFunctionDirectives() {
   }
 }
 
-static bool haveSameSizes(const std::vector<Variable> &a,
-                          const std::vector<Variable> &b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const Variable &x, const Variable &y) {
-                      return x.bytes == y.bytes && x.alignment == y.alignment;
-                    });
-}
-
 int Parser::declareFunction(const Token &name) {
   if (lexer.failed())
     return -1;
@@ -400,9 +405,7 @@ int Parser::declareFunction(const Token &name) {
     if (before.hasBody || !before.aliasOf.empty())
       lexer.fail(name, "the function " + describe(name) +
                            " is defined already" + line);
-    else if (before.isKernel != function.isKernel ||
-             !haveSameSizes(before.results, function.results) ||
-             !haveSameSizes(before.parameters, function.parameters))
+    else if (!haveSameSignature(before, function))
       lexer.fail(name, "the function " + describe(name) +
                            " differs from its declaration" + line);
   }

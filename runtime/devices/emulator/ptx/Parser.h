@@ -72,8 +72,7 @@ private:
   bool acceptDirective(std::string_view name);
   bool acceptIdentifier(std::string_view name);
   void fail(std::string what) { lexer.fail(std::move(what)); }
-  /// "expected WHAT, not 'token'".
-  void failExpected(std::string_view what);
+  void failExpected(std::string_view what) { lexer.failExpected(what); }
   void expect(char c);
   Token expectIdentifier(std::string_view what);
   std::string_view expectString(std::string_view what);
@@ -147,6 +146,7 @@ private:
 
   // Operands.
   void parseOperands(Instruction &instruction);
+  void parseCall(std::vector<Operand> &operands);
   void parseOperand(Operand &into);
   /// An operand without brackets or braces.
   void parseSimple(Operand &into);

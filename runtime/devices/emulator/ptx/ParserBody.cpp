@@ -208,7 +208,7 @@ void Parser::parseInstruction() {
                                    describe(token));
     instruction.guard = name->index;
   }
-  if (peek().kind != Kind::identifier)
+  if (peek().kind != Kind::identifier || peek().text == "_")
     return failExpected("an instruction");
   instruction.line = peek().line;
   instruction.opcode = lexer.takeOpcode();

@@ -19,18 +19,39 @@ static bool startsWith(std::string_view text, std::string_view prefix) {
 }
 
 void Parser::parseOperands(Instruction &instruction) {
-  bool isBranch = startsWith(instruction.opcode, "bra");
-  bool isCall = startsWith(instruction.opcode, "call");
   instruction.operands.reserve(4);
+  if (startsWith(instruction.opcode, "call"))
+    return parseCall(instruction.operands);
+  bool isBranch = startsWith(instruction.opcode, "bra");
   do {
     Operand &operand = instruction.operands.emplace_back();
     if (isBranch)
       parseBranchTarget(operand);
-    else if (isCall && peek().is('('))
-      parseElements(operand, Operand::Kind::list, ')');
     else
       parseOperand(operand);
   } while (!lexer.failed() && lexer.accept(','));
+}
+
+/// call (results), function, (arguments), prototype; only the function must be
+/// there.
+void Parser::parseCall(std::vector<Operand> &operands) {
+  if (peek().is('(')) {
+    parseElements(operands.emplace_back(), Operand::Kind::list, ')');
+    expect(',');
+  }
+  auto parseSymbol = [&](std::string_view what) {
+    if (peek().kind != Kind::identifier)
+      return failExpected(what);
+    parseSimple(operands.emplace_back());
+  };
+  parseSymbol("a function");
+  bool more = lexer.accept(',');
+  if (more && peek().is('(')) {
+    parseElements(operands.emplace_back(), Operand::Kind::list, ')');
+    more = lexer.accept(',');
+  }
+  if (more)
+    parseSymbol("arguments in parentheses or a prototype");
 }
 
 void Parser::parseOperand(Operand &into) {
@@ -111,20 +132,20 @@ void Parser::setRegister(Operand &into, const Token &token, Name name) {
   into.kind = Operand::Kind::reg;
   into.index = name.index;
   bool hasLane = peek().kind == Kind::directive && lexer.isAdjacent(token);
-  if (name.lanes == 1 && !hasLane)
-    return;
   if (hasLane) {
     // The lane has two names: .x and .r.
     std::string_view lanes = "xyzwrgba";
     size_t lane = peek().text.size() == 2 ? lanes.find(peek().text[1])
                                           : std::string_view::npos;
-    if (lane == std::string_view::npos ||
+    if (name.lanes == 1 || lane == std::string_view::npos ||
         static_cast<int>(lane % 4) >= name.lanes)
       return fail(describe(token) + " has no part " + describe(peek()));
     lexer.take();
     into.index += static_cast<int>(lane % 4);
     return;
   }
+  if (name.lanes == 1)
+    return;
   into.kind = Operand::Kind::vector;
   for (int lane = 0; lane < name.lanes; ++lane) {
     Operand &element = into.elements.emplace_back();
@@ -295,10 +316,11 @@ int64_t Parser::parseOffset() {
   int64_t sum = 0;
   while (peek().is('+') || peek().is('-')) {
     bool negative = lexer.take().is('-');
-    if (lexer.accept('-'))
-      negative = !negative;
+    if (peek().is('+') || peek().is('-'))
+      negative ^= lexer.take().is('-');
     Token token = peek();
-    auto value = static_cast<int64_t>(expectInteger("an offset", 0, INT64_MAX));
+    auto value = static_cast<int64_t>(
+        expectInteger("an integer as offset", 0, INT64_MAX));
     if (__builtin_add_overflow(sum, negative ? -value : value, &sum))
       lexer.fail(token, "the offset is larger than 64 bits hold");
   }
@@ -323,7 +345,7 @@ void Parser::parseAddress(Operand &into, bool isNested) {
                                  describe(token));
   bool hasOffset = peek().is('+') || peek().is('-');
   into.offset = parseOffset();
-  if (!hasOffset && peek().is(','))
+  if (!hasOffset && base != Operand::Kind::integer && peek().is(','))
     into.kind = Operand::Kind::tensor;
   while (into.kind == Operand::Kind::tensor && !lexer.failed() &&
          lexer.accept(',')) {
@@ -332,8 +354,10 @@ void Parser::parseAddress(Operand &into, bool isNested) {
       parseElements(part, Operand::Kind::vector, '}');
     else if (peek().is('[') && !isNested)
       parseAddress(part, true);
-    else
+    else if (peek().kind == Kind::identifier)
       parseSimple(part);
+    else
+      failExpected("coordinates in braces");
   }
   expect(']');
 }

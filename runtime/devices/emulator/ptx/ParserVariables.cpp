@@ -150,7 +150,7 @@ Variable Parser::parseParameter(bool isPrototype) {
   variable.bytes = sizeOf(head, dimensions);
   if (lexer.failed())
     return variable;
-  if (!variable.bytes && function.isKernel)
+  if (!variable.bytes && function.isKernel && !isPrototype)
     lexer.fail(name,
                "the parameter " + describe(name) + " of a kernel needs a size");
   else if (!isPrototype) {
@@ -282,8 +282,10 @@ void Parser::parseRegister(const Head &head) {
     declareName(token, first);
   else if (!scopes.back().declareRange(token.text, static_cast<int>(count),
                                        first))
-    return lexer.fail(token, "some of the registers " + describe(token) +
-                                 " with a number are declared already");
+    return lexer.fail(token,
+                      "some of the registers '" + std::string(token.text) +
+                          "0' to '" + std::string(token.text) +
+                          std::to_string(count - 1) + "' are declared already");
   for (uint64_t n = 0; n < count; ++n) {
     std::string name(token.text);
     if (isRange)
@@ -316,8 +318,8 @@ void Parser::parseList(Initial &into, size_t level, uint64_t offset) {
     if (count && !lexer.accept(','))
       return failExpected("',' or '}' in a list of initial values");
     if (expected && count == expected)
-      return fail("more initial values than the " + std::to_string(expected) +
-                  " elements");
+      return fail("expected at most " + std::to_string(expected) +
+                  " initial values, one for each element");
     if (isInnermost)
       parseValue(into, offset + count * elementBytes);
     else
@@ -325,7 +327,8 @@ void Parser::parseList(Initial &into, size_t level, uint64_t offset) {
     ++count;
   }
   if (into.isVector && isInnermost && count != expected)
-    return failExpected(std::to_string(expected) + " values of a vector");
+    return failExpected("the " + std::to_string(expected) +
+                        " values of a vector");
   expect('}');
   if (!expected)
     into.variable.bytes = count * elementBytes;
@@ -348,6 +351,11 @@ void Parser::store(Variable &variable, uint64_t offset, uint64_t bits,
 
 /// The bits of the number as a float of 32 or 64 bits.
 static uint64_t floatBits(const Number &number, int bits, bool negative) {
+  // Conversions would make signalling NaNs quiet.
+  bool sameBits =
+      bits == (number.kind == Number::Kind::single ? 32 : 64) && !negative;
+  if (sameBits)
+    return number.bits;
   uint64_t result = 0;
   double value;
   float single;
