@@ -2,14 +2,14 @@
 # device opens the libraries of the machine that it runs on.
 
 set(attn_cuda_default /usr/local/cuda)
-if(NOT EXISTS ${attn_cuda_default}/bin/ptxas OR
-   NOT EXISTS ${attn_cuda_default}/lib64/libnvrtc.so.13)
-  set(attn_cuda_default ${PROJECT_SOURCE_DIR}/.cuda)
+if(NOT EXISTS "${attn_cuda_default}/bin/ptxas" OR
+   NOT EXISTS "${attn_cuda_default}/lib64/libnvrtc.so.13")
+  set(attn_cuda_default "${PROJECT_SOURCE_DIR}/.cuda")
 endif()
-set(ATTN_CUDA_ROOT ${attn_cuda_default} CACHE PATH
+set(ATTN_CUDA_ROOT "${attn_cuda_default}" CACHE PATH
   "A CUDA 13 toolkit, or what scripts/setup has fetched of it; for tests")
-if(NOT EXISTS ${ATTN_CUDA_ROOT}/bin/ptxas OR
-   NOT EXISTS ${ATTN_CUDA_ROOT}/lib64/libnvrtc.so.13)
+if(NOT EXISTS "${ATTN_CUDA_ROOT}/bin/ptxas" OR
+   NOT EXISTS "${ATTN_CUDA_ROOT}/lib64/libnvrtc.so.13")
   message(WARNING "ATTN_CUDA_ROOT is '${ATTN_CUDA_ROOT}', which has no bin/ptxas "
     "or no lib64/libnvrtc.so.13. Everything builds, but the tests of the GPU "
     "parts will fail. Run scripts/setup, or pass -DATTN_CUDA_ROOT=<folder of a "

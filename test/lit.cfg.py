@@ -65,6 +65,9 @@ config.substitutions.append(
 )
 # For a test that cannot verify the round trip; it says why in a comment.
 config.substitutions.append(("%plain-attn-opt", attn_opt))
+config.substitutions.append(
+    ("%ptxas", os.path.join(config.attn_cuda_root, "bin", "ptxas"))
+)
 llvm_config.add_tool_substitutions(
     [
         # Not a word of a path or of a longer name: test/attn-opt/x, attn-opt.mlir.
@@ -74,6 +77,7 @@ llvm_config.add_tool_substitutions(
             post="-./",
         ),
         ToolSubst("attn-compile", unresolved="fatal"),
+        ToolSubst("attn-cubin-info", unresolved="fatal"),
         ToolSubst("attn-run", unresolved="fatal"),
         ToolSubst("mlir-opt", unresolved="fatal"),
         ToolSubst("split-file", unresolved="fatal"),

@@ -13,16 +13,14 @@
 
 #include "tools/CommandLine.h"
 
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/ToolOutputFile.h"
-
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <system_error>
 
 namespace attn::tool {
 
@@ -75,41 +73,10 @@ CLI::Validator numberFromZero() {
       /*validator_desc=*/"");
 }
 
-void addCommonFlags(CLI::App &app, std::string &input) {
-  app.add_option("input", input, "A module in MLIR; - is standard input")
-      ->required()
-      ->type_name("FILE.mlir");
+void addHelpAndVersion(CLI::App &app, const std::string &version) {
   app.set_help_flag("--help,-h", "Show this and end");
-  app.set_version_flag("--version", compilerVersion(),
-                       "Show the version and end");
+  app.set_version_flag("--version", version, "Show the version and end");
   app.get_formatter()->column_width(32);
-}
-
-void addCompileFlags(CLI::App &app, std::string &target,
-                     CompileOptions &options) {
-  app.add_option("--target", target, "What to compile for: cpu")
-      ->check(oneOf("target", {"cpu"}))
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--algorithm", options.algorithm,
-                 "standard, memory-efficient, flash or flash-decoding (split-KV)")
-      ->check(oneOf("algorithm", {"standard", "memory-efficient", "flash",
-                                  "flash-decoding"}))
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--cpu", options.cpu, "LLVM's name of a CPU (this machine's)")
-      ->type_name("NAME");
-  app.add_option("--cpu-features", options.features,
-                 "Changes to its features: +avx2,-avx512f")
-      ->type_name("LIST");
-  app.add_option("--tile-q", options.tileQ,
-                 "Rows of a query tile (chosen for the CPU)")
-      ->check(integerFrom(1))
-      ->type_name("N");
-  app.add_option("--tile-kv", options.tileKv,
-                 "Rows of a key tile (chosen for the CPU)")
-      ->check(integerFrom(1))
-      ->type_name("N");
 }
 
 /// Prints a sentence; diagnostics of MLIR, which begin with a location, stay as
@@ -141,28 +108,24 @@ std::optional<int> parse(CLI::App &app, int argc, char **argv) {
   }
 }
 
-Result<std::string> readModule(const std::string &path) {
-  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path);
-  if (!buffer)
-    return failure("cannot read '" + path +
-                   "': " + buffer.getError().message());
-  return (*buffer)->getBuffer().str();
-}
-
-Status writeFile(const std::string &path, const std::string &bytes) {
-  std::error_code error;
-  llvm::ToolOutputFile file(path, error, llvm::sys::fs::OF_None);
-  if (!error) {
-    file.os() << bytes;
-    file.os().flush();
-    error = file.os().error();
-    // An error that nobody has cleared ends the process in the destructor.
-    file.os().clear_error();
+Result<std::string> readInput(const std::string &path) {
+  bool isStandard = path == "-";
+  std::FILE *file = isStandard ? stdin : std::fopen(path.c_str(), "rb");
+  std::string bytes;
+  int error = file ? 0 : errno;
+  if (file) {
+    char buffer[1 << 16];
+    while (size_t count = std::fread(buffer, 1, sizeof(buffer), file))
+      bytes.append(buffer, count);
+    if (std::ferror(file))
+      error = errno;
+    if (!isStandard)
+      std::fclose(file);
   }
   if (error)
-    return failure("cannot write '" + path + "': " + error.message());
-  file.keep();
-  return Status::success();
+    return failure("cannot read '" + path +
+                   "': " + std::generic_category().message(error));
+  return bytes;
 }
 
 int runBody(const CLI::App &app, const std::function<Status()> &body) {

@@ -6,22 +6,21 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Parsing with CLI11, errors, reading the module, and the flags that say how to
-// compile.  Every failure of a tool is a sentence on standard error and exit
-// code 1.
+// Parsing with CLI11, errors, and reading the input; no LLVM.  Every failure of
+// a tool is a sentence on standard error and exit code 1.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef ATTN_TOOLS_COMMANDLINE_H
 #define ATTN_TOOLS_COMMANDLINE_H
 
-#include "attn/Engine/Compiler.h"
 #include "attn/Support/Result.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -33,7 +32,8 @@ namespace attn::tool {
 std::string listOf(const std::vector<std::string> &names);
 
 /// Accepts the values listed.  A message calls them by `what`: "unknown
-/// algorithm 'fast'; allowed are standard, memory-efficient, flash and flash-decoding".
+/// algorithm 'fast'; allowed are standard, memory-efficient, flash and
+/// flash-decoding".
 CLI::Validator oneOf(const std::string &what,
                      const std::vector<std::string> &allowed);
 /// Accepts integers from `least` to 2^31 - 1.
@@ -41,22 +41,15 @@ CLI::Validator integerFrom(int64_t least);
 /// Accepts finite numbers from 0 on.
 CLI::Validator numberFromZero();
 
-/// Adds the positional argument for the module, and --help and --version.
-void addCommonFlags(CLI::App &app, std::string &input);
-/// Adds --target, --algorithm, --cpu, --cpu-features, --tile-q and --tile-kv.
-void addCompileFlags(CLI::App &app, std::string &target,
-                     CompileOptions &options);
+/// Adds --help and --version, and sets the width of the help.
+void addHelpAndVersion(CLI::App &app, const std::string &version);
 
 /// Parses the command line.  Returns the exit code if the tool is to end:
 /// after --help and --version, or after an error, which is printed.
 std::optional<int> parse(CLI::App &app, int argc, char **argv);
 
 /// The contents of a file; "-" is standard input.
-Result<std::string> readModule(const std::string &path);
-
-/// Writes to a file, which is removed again if that fails, or to "-", standard
-/// output.
-Status writeFile(const std::string &path, const std::string &bytes);
+Result<std::string> readInput(const std::string &path);
 
 /// Runs the body of a tool and returns its exit code.  An error that the body
 /// returns, or an exception that it throws, is printed.

@@ -14,7 +14,7 @@
 #ifndef ATTN_TOOLS_VARIANT_H
 #define ATTN_TOOLS_VARIANT_H
 
-#include "tools/CommandLine.h"
+#include "tools/CompilerFlags.h"
 
 #include "attn/Analysis/TilePlan.h"
 #include "attn/Reference/Reference.h"

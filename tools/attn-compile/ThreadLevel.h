@@ -13,7 +13,7 @@
 #ifndef ATTN_TOOLS_COMPILE_THREADLEVEL_H
 #define ATTN_TOOLS_COMPILE_THREADLEVEL_H
 
-#include "tools/CommandLine.h"
+#include "tools/CompilerFlags.h"
 
 namespace attn::tool {
 

@@ -70,7 +70,7 @@ static Status describe(const Options &options, const std::string &text) {
 
 static Status run(const Options &options) {
   if (!options.explain.empty() || options.report) {
-    Result<std::string> text = tool::readModule(options.input);
+    Result<std::string> text = tool::readInput(options.input);
     return text ? describe(options, *text) : text.takeFailure();
   }
   Emit emit = emits.at(options.emit);
@@ -78,7 +78,7 @@ static Status run(const Options &options) {
     return failure("--emit=" + options.emit +
                    " writes a binary file: give its name with -o FILE, or "
                    "choose --emit=tile, thread or llvm");
-  Result<std::string> text = tool::readModule(options.input);
+  Result<std::string> text = tool::readInput(options.input);
   if (!text)
     return text.takeFailure();
   Result<std::string> result =

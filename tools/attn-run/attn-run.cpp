@@ -158,7 +158,7 @@ static Status checkCount(const std::string &flag,
 }
 
 static Status run(const RunOptions &options) {
-  Result<std::string> text = readModule(options.module);
+  Result<std::string> text = readInput(options.module);
   if (!text)
     return text.takeFailure();
   if (Status status = checkPlotFlags(options); !status)

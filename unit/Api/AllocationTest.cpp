@@ -22,10 +22,15 @@ using namespace attn::test;
 
 static std::atomic<int64_t> allocations{0};
 
-// Not inlined, or GCC takes the pair for malloc and delete.
-[[gnu::noinline]] void *operator new(size_t bytes) {
+// Not inlined, or GCC takes the pair for malloc and delete. That of nothrow is
+// replaced too: AddressSanitizer's does not call the other one.
+[[gnu::noinline]] void *operator new(size_t bytes,
+                                     const std::nothrow_t &) noexcept {
   ++allocations;
-  void *memory = std::malloc(bytes ? bytes : 1);
+  return std::malloc(bytes ? bytes : 1);
+}
+[[gnu::noinline]] void *operator new(size_t bytes) {
+  void *memory = operator new(bytes, std::nothrow);
   if (!memory)
     throw std::bad_alloc();
   return memory;

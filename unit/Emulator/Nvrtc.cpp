@@ -41,6 +41,19 @@ bool resolve(void *handle, const char *symbol, Function &function) {
   return function != nullptr;
 }
 
+/// nvrtc opens a second library by its name alone while it compiles. The loader
+/// does not look for that beside nvrtc, but takes what is open already.
+void openBuiltins(void *nvrtc, const std::string &folder) {
+  int (*getVersion)(int *major, int *minor) = nullptr;
+  int major, minor;
+  if (!folder.empty() && resolve(nvrtc, "nvrtcVersion", getVersion) &&
+      getVersion(&major, &minor) == 0)
+    dlopen((folder + "libnvrtc-builtins.so." + std::to_string(major) + "." +
+            std::to_string(minor))
+               .c_str(),
+           RTLD_NOW | RTLD_LOCAL);
+}
+
 Result<Library> openLibrary() {
   std::vector<std::string> folders;
   for (const char *variable : {"CUDA_PATH", "CUDA_HOME"})
@@ -71,8 +84,10 @@ Result<Library> openLibrary() {
           resolve(handle, "nvrtcGetPTX", library.getPtx) &&
           resolve(handle, "nvrtcGetCUBINSize", library.getCubinSize) &&
           resolve(handle, "nvrtcGetCUBIN", library.getCubin) &&
-          resolve(handle, "nvrtcGetErrorString", library.getErrorString))
+          resolve(handle, "nvrtcGetErrorString", library.getErrorString)) {
+        openBuiltins(handle, folder);
         return library;
+      }
       dlclose(handle);
       tried += (tried.empty() ? "" : ", ") + path + " (functions are missing)";
     }

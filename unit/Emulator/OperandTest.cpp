@@ -87,6 +87,8 @@ TEST(Operand, Opcodes) {
                         ".global [%r1], [%rd1, {%r2, %r3}], [%r4];"),
             "cp.async.bulk.tensor.2d.shared::cluster.global [%r1]0 "
             "tensor(%rd1,{%r2,%r3}) [%r4]0");
+  EXPECT_EQ(parsedBody("add\n.s32 /*\n*/ .x %r1;\nret;").instructions[1].line,
+            9);
 }
 
 TEST(Operand, Numbers) {

@@ -38,7 +38,7 @@ TEST(ParserError, Header) {
   expectError("\n\n.target sm_80",
               "line 3: '.target sm_80': expected '.version' at the beginning, "
               "not '.target'");
-  for (const char *version : {"5.9", "10.0", "9", "x"})
+  for (const char *version : {"5.9", "10.0", "8.10", "9", "x"})
     expectError(std::string(".version ") + version + "\n.target sm_80",
                 std::string("line 1: '.version ") + version +
                     "': expected a version of PTX from 6.0 to 9.9 after "
@@ -69,6 +69,9 @@ TEST(ParserError, Characters) {
            "line 4: '?b': the byte 0 does not belong to PTX");
   inModule(".file 1 \"a.cu\n", "line 4: '.file 1 \"a.cu': the string has no "
                                "end, expected '\"' in this line");
+  inModule("/* one\n two\n*/ #", "line 6: '*/ #': the character '#' does not "
+                                 "belong to PTX");
+  inKernel(". x", "line 6: '. x': the character '.' does not belong to PTX");
   inModule("\n/* one */ /* two\n\n",
            "line 5: '/* one */ /* two': the comment has no end, expected '*/'");
   inModule(std::string(120, 'x'),
@@ -105,6 +108,8 @@ TEST(ParserError, Numbers) {
   number("[%rd1+9223372036854775808]",
          "expected an integer as offset from 0 to 9223372036854775807, not "
          "'9223372036854775808'");
+  number("[%rd1+1.5]", "expected an integer as offset from 0 to "
+                       "9223372036854775807, not '1.5'");
   number("[%rd1+9223372036854775807+1]",
          "the offset is larger than 64 bits hold");
 }
@@ -225,6 +230,8 @@ TEST(ParserError, FunctionsDeclaredTwice) {
         ".func f(.param .align 8 .b32 a) { }"})
     inModule(std::string(".func f(.param .b32 a);\n") + other,
              std::string("line 5: '") + other + differs);
+  inModule(".func f(.param .b8 a[4]);\n.func f(.param .b8 a[8]);",
+           "line 5: '.func f(.param .b8 a[8]);" + differs);
   inModule(".global .b32 f;\n.func f();",
            "line 5: '.func f();': 'f' is declared already, as a variable");
   inModule(".func f();\n.global .b32 f;",
@@ -265,7 +272,7 @@ TEST(ParserError, Variables) {
   inModule(".global .b32 x;\n.global .b32 x;",
            "line 5: '.global .b32 x;': 'x' is declared already");
   for (const char *other :
-       {".global .b64 x[2];", ".const .b32 x[2];", ".global .b32 x[3];"})
+       {".global .b64 x;", ".const .b32 x[2];", ".global .b32 x[3];"})
     inModule(std::string(".extern .global .b32 x[2];\n") + other,
              std::string("line 5: '") + other +
                  "': 'x' differs from its declaration in line 4");
@@ -432,6 +439,8 @@ TEST(ParserError, Operands) {
   operand("setp.eq.s32 p|%p1, %r1, %r2;",
           "expected registers or '_' on both sides of '|'");
   operand("mov.b32 %r1, %tid.w;", "'%tid' has no part '.w'");
+  operand("mov.b32 %r1, %tid .x;",
+          "expected ',' or ';' after an operand, not '.x'");
   operand("mov.b32 %r1, %laneid.x;", "'%laneid' has no part '.x'");
   operand("mov.b32 %r1, %r2.x;", "'%r2' has no part '.x'");
   inKernel(".reg .v2 .b32 %v; mov.b32 %r1, %v.z;",
@@ -471,8 +480,15 @@ TEST(ParserError, EndsOfLines) {
            "line 5: 'ld.b32': expected an operand, not the end of the text");
 }
 
-/// Of a line with several statements, only the one that is wrong.
-TEST(ParserError, SeveralStatementsInALine) {
+/// Of a line with several statements, only the one that is wrong; of a long
+/// one, what is around the place.
+TEST(ParserError, LongLines) {
+  std::string vector = "mov.b32 {";
+  for (int n = 0; n < 30; ++n)
+    vector += "%r1, ";
+  inKernel(vector + "%x};",
+           "line 6: '1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, "
+           "%x};': the register '%x' is not declared");
   inKernel("ret; /* one */ add.s32 %r1, %x; ret;",
            "line 6: 'add.s32 %r1, %x; ret;': the register '%x' is not "
            "declared");

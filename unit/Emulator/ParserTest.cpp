@@ -48,6 +48,7 @@ TEST(Parser, FilesAndLocations) {
       ".entry k() {\nret;\n.loc 1 10 3\nret;\n"
       ".loc 2 20 1, function_name $L__info0, inlined_at 1 10 3\nret;\n"
       ".loc 3 5 1, function_name $L__info0+4\nret;\n}\n"
+      ".entry l() { ret; }\n"
       ".file 1 \"a.cu\"\n.file 2 \"b.h\", 1700000000, 4096\n"
       ".section .debug_str\n{\n$L__info0: .b8 95,90\n.b64 $L__info0+4\n}\n");
   ASSERT_EQ(module.files.size(), 4u);
@@ -64,6 +65,7 @@ TEST(Parser, FilesAndLocations) {
   EXPECT_EQ(code[2].location.file, 2);
   EXPECT_EQ(code[2].location.line, 20);
   EXPECT_EQ(code[3].location.file, 3);
+  EXPECT_EQ(module.functions[1].instructions[0].location.file, 0);
 }
 
 TEST(Parser, LinkageAndPragmas) {
@@ -367,6 +369,22 @@ TEST(Parser, VariablesOfBlocksHaveNamesOfTheirOwn) {
   EXPECT_EQ(module.variables[2].space, Space::constant);
   EXPECT_EQ(base(l, 1), module.variables[2].name);
   EXPECT_EQ(module.variables[3].name, "g");
+
+  module = parsedModule(".entry k(.param .b32 p) { .param .b32 a; ret; }\n"
+                        ".entry l(.param .b32 p) { .param .b32 a;\n"
+                        ".reg .b32 r; { .param .b32 p; ld.b32 r, [p]; } }");
+  const auto &variables = module.functions[1].variables;
+  ASSERT_EQ(variables.size(), 2u);
+  EXPECT_EQ(variables[0].name, "a");
+  EXPECT_NE(variables[1].name, "p");
+}
+
+TEST(Parser, RangeBesideItsNames) {
+  Function k = parsedBody(".reg .b32 %x3, %x<3>, %x7;\nadd.s32 %x2, %x3, %x7;");
+  const auto &operands = k.instructions[0].operands;
+  EXPECT_EQ(k.registers[operands[0].index].name, "%x2");
+  EXPECT_EQ(k.registers[operands[1].index].name, "%x3");
+  EXPECT_EQ(k.registers[operands[2].index].name, "%x7");
 }
 
 TEST(Parser, NamesOfAllKinds) {

@@ -57,7 +57,7 @@ static std::string storeOf(const std::string &reg, const std::string &address) {
 }
 
 std::string attn::test::kernelOf(const PtxLines &lines, size_t threads) {
-  std::string text = ".version 8.5\n.target " + lines.target +
+  std::string text = ".version 8.7\n.target " + lines.target +
                      "\n"
                      ".address_size 64\n"
                      ".visible .entry kernel(.param .u64 in, .param .u64 out)\n"

@@ -23,14 +23,24 @@ using namespace attn::test;
 /// Calls of operator new by this thread.
 static thread_local long allocations = 0;
 
-void *operator new(size_t size) {
+// Not inlined, or GCC takes the pair for malloc and delete. That of nothrow is
+// replaced too: AddressSanitizer's does not call the other one.
+[[gnu::noinline]] void *operator new(size_t size,
+                                     const std::nothrow_t &) noexcept {
   ++allocations;
-  if (void *memory = std::malloc(size ? size : 1))
+  return std::malloc(size ? size : 1);
+}
+[[gnu::noinline]] void *operator new(size_t size) {
+  if (void *memory = operator new(size, std::nothrow))
     return memory;
   throw std::bad_alloc();
 }
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void *memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void *memory, size_t) noexcept {
+  std::free(memory);
+}
 
 namespace {
 // scale: output = query * factor for the first two dimensions and the stride of

@@ -183,6 +183,7 @@ struct WarpAccess {
   uint8_t **places;
 
   bool global(LaneMask lanes);
+  bool checkInside(Allocation &allocation, LaneMask lanes);
   bool shared(LaneMask lanes);
   bool local(LaneMask lanes);
   bool param(LaneMask lanes);
@@ -221,46 +222,63 @@ bool WarpAccess::outside(int lane, const std::string &where) {
 }
 
 bool WarpAccess::global(LaneMask lanes) {
-  const bool checks =
-      warp.cta.options.uninitialized || kind.intent != Intent::read;
-  Allocation *allocation = nullptr;
-  return forLanes(lanes, [&](int lane) {
-    uint64_t address = addresses[lane];
-    places[lane] = reinterpret_cast<uint8_t *>(address);
-    if (!allocation || !allocation->contains(address, kind.bytes)) {
-      allocation = findGlobal(warp.cta.launch, address);
-      if (!allocation || !allocation->contains(address, kind.bytes)) {
-        allocation = nullptr;
-        return outsideGlobal({warp, op, lane}, address, kind.bytes,
-                             kind.intent);
-      }
+  for (int l = 0; l < lanesPerWarp; ++l)
+    places[l] = reinterpret_cast<uint8_t *>(addresses[l]);
+  while (lanes) {
+    // Mostly, all are in one allocation.
+    const int first = __builtin_ctz(lanes);
+    Allocation *allocation = findGlobal(warp.cta.launch, addresses[first]);
+    if (!allocation || !allocation->contains(addresses[first], kind.bytes)) {
+      if (!outsideGlobal({warp, op, first}, addresses[first], kind.bytes,
+                         kind.intent))
+        return false;
+      lanes &= lanes - 1;
+      continue;
     }
-    return !checks || checkGlobal({warp, op, lane}, *allocation, address,
-                                  kind.bytes, kind.intent);
+    const uint64_t begin = reinterpret_cast<uint64_t>(allocation->data),
+                   last = allocation->bytes - kind.bytes;
+    LaneMask inside = 0;
+    for (int l = 0; l < lanesPerWarp; ++l)
+      inside |= LaneMask(addresses[l] - begin <= last) << l;
+    inside &= lanes;
+    if (!checkInside(*allocation, inside))
+      return false;
+    lanes &= ~inside;
+  }
+  return true;
+}
+
+/// The checks of lanes that are within an allocation.
+bool WarpAccess::checkInside(Allocation &allocation, LaneMask lanes) {
+  return forLanes(lanes, [&](int lane) {
+    return checkGlobal({warp, op, lane}, allocation, addresses[lane],
+                       kind.bytes, kind.intent);
   });
 }
 
 bool WarpAccess::shared(LaneMask lanes) {
   SharedMemory &memory = warp.cta.shared;
   uint32_t narrow[lanesPerWarp];
-  if (!forLanes(lanes,
-                [&](int lane) {
-                  uint64_t address = addresses[lane] & ~windowMask;
-                  narrow[lane] = static_cast<uint32_t>(address);
-                  return address == narrow[lane] ||
-                         outside(lane,
-                                 "at " + hex(addresses[lane]) +
-                                     ", which is no address of shared memory");
-                }) ||
-      !memory.access(warp, op, lanes, /*isCollective=*/false, kind.intent,
+  uint64_t high = 0;
+  uint8_t *origin = memory.at(sharedBase);
+  for (int l = 0; l < lanesPerWarp; ++l) {
+    uint64_t isThere = 0 - uint64_t(lanes >> l & 1);
+    high |= addresses[l] & isThere & ~windowMask;
+    narrow[l] = static_cast<uint32_t>(addresses[l] & isThere);
+    places[l] = isThere ? origin + (narrow[l] - sharedBase) : places[l];
+  }
+  if (high >> 32)
+    return forLanes(lanes, [&](int lane) {
+      return !((addresses[lane] & ~windowMask) >> 32) ||
+             outside(lane, "of shared memory at " + hex(addresses[lane]) +
+                               ", which is no address of shared memory");
+    });
+  if (!memory.access(warp, op, lanes, /*isCollective=*/false, kind.intent,
                      kind.strength, narrow, kind.bytes))
     return false;
   if (warp.cta.options.bankConflicts)
     memory.countBankConflicts(op, narrow, lanes, kind.bytes);
-  return forLanes(lanes, [&](int lane) {
-    places[lane] = memory.at(narrow[lane]);
-    return true;
-  });
+  return true;
 }
 
 bool WarpAccess::local(LaneMask lanes) {
@@ -327,8 +345,8 @@ bool attn::emulator::access(Warp &warp, const Op &op, LaneMask lanes,
   WarpAccess all{warp, op, kind, addresses, places};
   if (warp.cta.options.alignment) {
     uint64_t low = 0;
-    for (LaneMask rest = lanes; rest; rest &= rest - 1)
-      low |= addresses[__builtin_ctz(rest)];
+    for (int l = 0; l < lanesPerWarp; ++l)
+      low |= addresses[l] & (0 - uint64_t(lanes >> l & 1));
     if (low % kind.alignment && !all.checkAlignment(lanes))
       return false;
   }
@@ -339,11 +357,9 @@ bool attn::emulator::access(Warp &warp, const Op &op, LaneMask lanes,
   while (lanes) {
     uint64_t first = addresses[__builtin_ctz(lanes)];
     LaneMask same = 0;
-    for (LaneMask rest = lanes; rest; rest &= rest - 1) {
-      int lane = __builtin_ctz(rest);
-      if ((addresses[lane] & windowMask) == (first & windowMask))
-        same |= LaneMask(1) << lane;
-    }
+    for (int l = 0; l < lanesPerWarp; ++l)
+      same |= LaneMask(((addresses[l] ^ first) & windowMask) == 0) << l;
+    same &= lanes;
     StateSpace space = spaceOfGeneric(first);
     if (kind.space == StateSpace::param && space == StateSpace::global)
       space = StateSpace::param;

@@ -41,27 +41,29 @@ public:
   /// itself need not wait.
   void track(int lane) { tracked |= LaneMask(1) << lane; }
   LaneMask untrackedLanes() const { return pending & ~tracked; }
-  uint32_t groupOf(int lane) const { return copies[lane].group; }
+  uint32_t groupOf(int lane) const { return groups[lane]; }
+  const uint32_t *destinations() const { return targets; }
   const Op &instruction() const { return op; }
 
   /// Ends the copies of these lanes, performing them before if that has not
   /// happened: whoever holds `clock` of `dimension` may read them.
   void finish(Cta &cta, LaneMask lanes, uint32_t dimension, Clock clock);
   /// The same for waits of the warp itself: each lane sees its own copies.
-  void finish(Cta &cta, LaneMask lanes);
+  void finish(Cta &cta, LaneMask lanes) {
+    finish(cta, lanes, warp.index, warp.clock);
+  }
 
 private:
-  struct Copy {
-    const uint8_t *source;
-    uint32_t destination, sourceBytes, group;
-  };
   void run(Cta &cta) override;
 
   Warp &warp;
   const Op &op;
   const uint32_t bytes;
   LaneMask all = 0, pending = 0, tracked = 0;
-  Copy copies[lanesPerWarp];
+  // By lane.
+  const uint8_t *sources[lanesPerWarp];
+  uint32_t targets[lanesPerWarp] = {}, sizes[lanesPerWarp],
+           groups[lanesPerWarp];
 };
 
 /// The cp.async of a CTA that are not finished.

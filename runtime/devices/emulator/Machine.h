@@ -115,6 +115,9 @@ public:
   View view;
   Clock clock = 1;         ///< of its own dimension
   Clock lastSyncClock = 1; ///< since when its lanes are not ordered
+  /// A bar.warp.sync of some lanes only, after that.
+  LaneMask partlySynced = 0;
+  Clock partSyncClock = 0;
   /// A fence.proxy.async of some lanes only: what it covers of the own warp.
   LaneMask fencedLanes = 0;
   Clock fencedClock = 0;
@@ -123,7 +126,14 @@ public:
   void acquire(const View &from);
   void tick();
   /// bar.warp.sync and what contains it: the lanes are ordered.
-  void synchronizeLanes();
+  void synchronizeLanes(LaneMask lanes = allLanes);
+  /// Whether these lanes have been ordered since a clock of the warp.
+  bool areOrdered(int lane, int other, Clock since) const {
+    return since < lastSyncClock ||
+           (since < partSyncClock && lane < lanesPerWarp &&
+            other < lanesPerWarp && partlySynced >> lane & 1 &&
+            partlySynced >> other & 1);
+  }
   /// fence.proxy.async.
   void fenceProxy(LaneMask lanes);
   /// fence and membar: what the relaxed reads before it observed is seen, and

@@ -33,9 +33,7 @@ static uint64_t bitRange(size_t begin, size_t end) {
   return upTo & ~((uint64_t(1) << begin) - 1);
 }
 
-bool Allocation::isWritten(size_t offset, size_t size) const {
-  if (isInitialized)
-    return true;
+bool Allocation::areWritten(size_t offset, size_t size) const {
   for (size_t end = offset + size; offset < end;) {
     size_t next = std::min(end, (offset / 64 + 1) * 64);
     uint64_t bits = bitRange(offset % 64, next - offset / 64 * 64);
@@ -46,9 +44,7 @@ bool Allocation::isWritten(size_t offset, size_t size) const {
   return true;
 }
 
-void Allocation::markWritten(size_t offset, size_t size) {
-  if (isInitialized)
-    return;
+void Allocation::markAll(size_t offset, size_t size) {
   if (size == bytes) {
     isInitialized = true;
     return;

@@ -44,8 +44,26 @@ struct Allocation {
   }
 
   /// True if all these bytes, which lie in it, have been written.
-  bool isWritten(size_t offset, size_t size) const;
-  void markWritten(size_t offset, size_t size);
+  bool isWritten(size_t offset, size_t size) const {
+    if (isInitialized)
+      return true;
+    if (offset % 64 + size > 64 || size == 64)
+      return areWritten(offset, size);
+    uint64_t bits = ((uint64_t(1) << size) - 1) << offset % 64;
+    return (initialized[offset / 64] & bits) == bits;
+  }
+  void markWritten(size_t offset, size_t size) {
+    if (isInitialized)
+      return;
+    if (offset % 64 + size > 64 || size == 64)
+      return markAll(offset, size);
+    initialized[offset / 64] |= ((uint64_t(1) << size) - 1) << offset % 64;
+  }
+
+private:
+  // The same over several words.
+  bool areWritten(size_t offset, size_t size) const;
+  void markAll(size_t offset, size_t size);
 };
 
 /// Device memory. Device pointers are host pointers, so the host fills and

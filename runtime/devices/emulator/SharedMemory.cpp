@@ -68,66 +68,76 @@ static const char *verbOf(Intent intent) {
                                    : "modifies";
 }
 
-static bool check(SharedShadow &shadow, const Viewer &viewer, Intent intent,
-                  uint32_t offset, uint32_t count) {
-  if (intent == Intent::read)
-    return shadow.read(viewer, offset, count);
-  return shadow.write(viewer, offset, count,
-                      viewer.isStrong ? Kind::strong : Kind::plain,
-                      viewer.clock, intent == Intent::modify);
-}
-
 bool SharedMemory::access(const Accessor &who, Intent intent, Strength strength,
                           uint32_t address, uint32_t count) {
   if (!checkBounds(who, verbOf(intent), address, count))
     return false;
-  return !shadow || check(*shadow, Viewer(who, strength, false), intent,
-                          address - sharedBase, count);
+  if (!shadow)
+    return true;
+  Viewer viewer(who, strength, false);
+  return shadow->access(viewer, 1, /*isCollective=*/true, intent, &address,
+                        count);
+}
+
+bool SharedMemory::checkBounds(Warp &warp, const Op &op, LaneMask lanes,
+                               const char *verb, const uint32_t *addresses,
+                               uint32_t count) {
+  const uint32_t last = bytes - count;
+  uint32_t outside = count > bytes;
+  for (int l = 0; l < lanesPerWarp; ++l)
+    outside |= (addresses[l] - sharedBase > last) & (lanes >> l);
+  if (!(outside & 1))
+    return true;
+  for (; lanes; lanes &= lanes - 1)
+    if (int lane = __builtin_ctz(lanes);
+        !checkBounds({warp, op, lane}, verb, addresses[lane], count))
+      break;
+  return false;
 }
 
 bool SharedMemory::access(Warp &warp, const Op &op, LaneMask lanes,
                           bool isCollective, Intent intent, Strength strength,
                           const uint32_t *addresses, uint32_t count) {
+  if (!checkBounds(warp, op, lanes, verbOf(intent), addresses, count))
+    return false;
+  if (!shadow)
+    return true;
   Viewer viewer({warp, op}, strength, false);
-  for (; lanes; lanes &= lanes - 1) {
-    int lane = __builtin_ctz(lanes);
-    uint32_t address = addresses[lane];
-    if (!contains(address, count))
-      return checkBounds({warp, op, lane}, verbOf(intent), address, count);
-    if (!shadow)
-      continue;
-    if (!isCollective)
-      viewer.lane = static_cast<uint8_t>(lane);
-    if (!check(*shadow, viewer, intent, address - sharedBase, count))
-      return false;
-  }
-  return true;
+  return shadow->access(viewer, lanes, isCollective, intent, addresses, count);
 }
 
 //===----------------------------------------------------------------------===//
 // Asynchronous work
 //===----------------------------------------------------------------------===//
 
-bool SharedMemory::beginCopy(const Accessor &who, uint32_t address,
-                             uint32_t count) {
-  if (!checkBounds(who, "copies", address, count))
+bool SharedMemory::beginCopies(Warp &warp, const Op &op, LaneMask lanes,
+                               const uint32_t *addresses, uint32_t count) {
+  if (!checkBounds(warp, op, lanes, "copies", addresses, count))
     return false;
-  std::memset(at(address), inFlightByte, count);
-  return !shadow ||
-         shadow->write(Viewer(who, Strength::weak, false), address - sharedBase,
-                       count, Kind::copy, inFlight, false);
+  Viewer viewer({warp, op}, Strength::weak, false);
+  for (; lanes; lanes &= lanes - 1) {
+    int lane = __builtin_ctz(lanes);
+    viewer.lane = static_cast<uint8_t>(lane);
+    std::memset(at(addresses[lane]), inFlightByte, count);
+    if (shadow && !shadow->write(viewer, addresses[lane] - sharedBase, count,
+                                 Kind::copy, inFlight, false))
+      return false;
+  }
+  return true;
 }
 
-void SharedMemory::endCopy(const Accessor &who, uint32_t address,
-                           uint32_t count) {
-  endCopy(who, address, count, who.warp.index, who.warp.clock);
-}
-
-void SharedMemory::endCopy(const Accessor &who, uint32_t address,
-                           uint32_t count, uint32_t dimension, Clock clock) {
-  if (shadow && cta.options.race)
-    shadow->endWrite(Viewer(who, Strength::weak, false), address - sharedBase,
-                     count, Kind::copy, dimension, clock);
+void SharedMemory::endCopies(Warp &warp, const Op &op, LaneMask lanes,
+                             const uint32_t *addresses, uint32_t count,
+                             uint32_t dimension, Clock clock) {
+  if (!shadow || !cta.options.race)
+    return;
+  Viewer viewer({warp, op}, Strength::weak, false);
+  for (; lanes; lanes &= lanes - 1) {
+    int lane = __builtin_ctz(lanes);
+    viewer.lane = static_cast<uint8_t>(lane);
+    shadow->endWrite(viewer, addresses[lane] - sharedBase, count, Kind::copy,
+                     dimension, clock);
+  }
 }
 
 bool SharedMemory::asyncRead(const Accessor &who, uint32_t address,

@@ -89,13 +89,14 @@ public:
               Intent intent, Strength strength, const uint32_t *addresses,
               uint32_t count);
 
-  /// cp.async of this warp is going to write: until endCopy any other access is
-  /// a race. The copy belongs to the generic proxy; it is seen by those who
-  /// hold (dimension, clock), and without those by the lane itself.
-  bool beginCopy(const Accessor &who, uint32_t address, uint32_t count);
-  void endCopy(const Accessor &who, uint32_t address, uint32_t count);
-  void endCopy(const Accessor &who, uint32_t address, uint32_t count,
-               uint32_t dimension, Clock clock);
+  /// cp.async of these lanes are going to write: until endCopies any other
+  /// access is a race. The copies belong to the generic proxy.
+  bool beginCopies(Warp &warp, const Op &op, LaneMask lanes,
+                   const uint32_t *addresses, uint32_t count);
+  /// They are seen by those who hold (dimension, clock).
+  void endCopies(Warp &warp, const Op &op, LaneMask lanes,
+                 const uint32_t *addresses, uint32_t count, uint32_t dimension,
+                 Clock clock);
 
   /// The async proxy reads, on behalf of the issuer; the reading is over when a
   /// view holds `clock` of `dimension`. With clock inFlight, endAsyncRead ends
@@ -121,6 +122,9 @@ public:
 private:
   bool checkBounds(const Accessor &who, const char *verb, uint32_t address,
                    uint32_t count);
+  /// The addresses of other lanes than these may be anything.
+  bool checkBounds(Warp &warp, const Op &op, LaneMask lanes, const char *verb,
+                   const uint32_t *addresses, uint32_t count);
 
   Cta &cta;
   uint32_t bytes;

@@ -29,14 +29,13 @@ static bool isStrong(uint32_t reader) { return reader & 128; }
 static uint32_t opOf(uint32_t reader) { return reader >> 8; }
 
 SharedShadow::SharedShadow(uint32_t bytes, uint32_t dimensions)
-    : bytes(bytes), dimensions(dimensions), stride((dimensions + 7) / 8 * 8) {
+    : bytes(bytes), dimensions(dimensions), stride((dimensions + 3) / 4 * 4) {
   size_t count = (bytes + granuleBytes - 1) / granuleBytes;
   granules.resize(count);
   size_t cells = count * (granuleBytes + 1);
   // Pages of cells that nobody touches cost nothing.
   parts.reset(new Cell[count * granuleBytes]);
-  clocks.reset(new Clock[cells * stride]);
-  readers.reset(new uint32_t[cells * stride]);
+  reads.reset(new Read[cells * stride]);
   reset(bytes, dimensions);
 }
 
@@ -69,8 +68,7 @@ void SharedShadow::copyPlace(const Place &from, const Place &to) {
   to.cell = from.cell;
   if (!(from.cell.flags & hasReads))
     return;
-  std::memcpy(to.clocks, from.clocks, stride * sizeof(Clock));
-  std::memcpy(to.readers, from.readers, stride * sizeof(uint32_t));
+  std::memcpy(to.reads, from.reads, stride * sizeof(Read));
 }
 
 /// Splits a granule into cells of so many bytes. Part n of words is at place n,
@@ -162,9 +160,9 @@ inline bool SharedShadow::checkReads(const Viewer &viewer, const Place &place,
   // The slots above `dimensions` are zero, and views have more dimensions.
   uint32_t late = 0;
   for (uint32_t d = 0; d < stride; ++d)
-    late |= place.clocks[d] > seen[d];
-  late |= place.clocks[viewer.own] >= viewer.lastSync &&
-          laneOf(place.readers[viewer.own]) != viewer.lane;
+    late |= place.reads[d].clock > seen[d];
+  const Read &own = place.reads[viewer.own];
+  late |= own.clock >= viewer.lastSync && laneOf(own.reader) != viewer.lane;
   return !late || reportReads(viewer, place, offset, count, verb);
 }
 
@@ -172,20 +170,90 @@ inline bool SharedShadow::checkReads(const Viewer &viewer, const Place &place,
 inline void SharedShadow::note(const Viewer &viewer, const Place &place,
                                uint32_t dimension, Clock clock) {
   if (!(place.cell.flags & hasReads)) {
-    std::memset(place.clocks, 0, stride * sizeof(Clock));
+    std::memset(place.reads, 0, stride * sizeof(Read));
     place.cell.flags |= hasReads;
   }
   uint32_t lane = viewer.lane;
-  Clock before = place.clocks[dimension];
-  if (dimension == viewer.own && before >= viewer.lastSync) {
+  Read &last = place.reads[dimension];
+  if (dimension == viewer.own && last.clock >= viewer.lastSync) {
     // A collective read orders later writes of all lanes after itself, but not
     // after what single lanes have read before.
-    uint32_t reader = laneOf(place.readers[dimension]);
+    uint32_t reader = laneOf(last.reader);
     if (reader != lane && reader != Accessor::collective)
       lane = lane == Accessor::collective ? reader : severalLanes;
   }
-  place.clocks[dimension] = std::max(before, clock);
-  place.readers[dimension] = packReader(viewer.opIndex, viewer.isStrong, lane);
+  last = {std::max(last.clock, clock),
+          packReader(viewer.opIndex, viewer.isStrong, lane)};
+}
+
+template <uint32_t count>
+bool SharedShadow::accessCells(Viewer &viewer, LaneMask lanes,
+                               bool isCollective, Intent intent,
+                               const uint32_t *addresses) {
+  const bool reads = intent != Intent::write, writes = intent != Intent::read;
+  const char *verb = reads ? writes ? "modifies" : "reads" : "writes";
+  const Kind kind = viewer.isStrong ? Kind::strong : Kind::plain;
+  const uint32_t wanted = reads && viewer.checksInit ? maskOf(0, count) : 0;
+  for (; lanes; lanes &= lanes - 1) {
+    int lane = __builtin_ctz(lanes);
+    uint32_t offset = addresses[lane] - sharedBase,
+             granule = offset / granuleBytes, byte = offset % granuleBytes;
+    if (!isCollective)
+      viewer.lane = static_cast<uint8_t>(lane);
+    Granule &state = granules[granule];
+    // What needs refinement or is special takes the long way.
+    if (offset % count || (viewer.checksRaces && state.cellBytes != count) ||
+        state.barriers || wanted & ~(uint32_t(state.initialized) >> byte)) {
+      if (!(writes ? write(viewer, offset, count, kind, viewer.clock, reads)
+                   : read(viewer, offset, count, viewer.own, viewer.clock)))
+        return false;
+      continue;
+    }
+    if (writes)
+      state.initialized |= static_cast<uint16_t>(maskOf(0, count) << byte);
+    if (!viewer.checksRaces)
+      continue;
+    Place place = count == granuleBytes ? wholeOf(granule)
+                                        : partOf(granule, byte / count);
+    if (!checkWrite(viewer, place, offset, count, verb))
+      return false;
+    if (!writes) {
+      note(viewer, place, viewer.own, viewer.clock);
+      continue;
+    }
+    if (!checkReads(viewer, place, offset, count, verb))
+      return false;
+    place.cell = {viewer.clock, viewer.opIndex,
+                  static_cast<uint16_t>(viewer.own), viewer.lane,
+                  static_cast<uint8_t>(kind)};
+  }
+  return true;
+}
+
+bool SharedShadow::access(Viewer &viewer, LaneMask lanes, bool isCollective,
+                          Intent intent, const uint32_t *addresses,
+                          uint32_t count) {
+  switch (count) {
+  case 1:
+    return accessCells<1>(viewer, lanes, isCollective, intent, addresses);
+  case 4:
+    return accessCells<4>(viewer, lanes, isCollective, intent, addresses);
+  case 16:
+    return accessCells<16>(viewer, lanes, isCollective, intent, addresses);
+  }
+  const Kind kind = viewer.isStrong ? Kind::strong : Kind::plain;
+  for (; lanes; lanes &= lanes - 1) {
+    int lane = __builtin_ctz(lanes);
+    uint32_t offset = addresses[lane] - sharedBase;
+    if (!isCollective)
+      viewer.lane = static_cast<uint8_t>(lane);
+    if (!(intent == Intent::read
+              ? read(viewer, offset, count, viewer.own, viewer.clock)
+              : write(viewer, offset, count, kind, viewer.clock,
+                      intent == Intent::modify)))
+      return false;
+  }
+  return true;
 }
 
 bool SharedShadow::read(const Viewer &viewer, uint32_t offset, uint32_t count,
@@ -217,8 +285,8 @@ void SharedShadow::endRead(uint32_t offset, uint32_t count,
               [&](uint32_t granule, uint32_t begin, uint32_t end) {
                 return forCells(granule, begin, end, [&](const Place &place) {
                   if (place.cell.flags & hasReads &&
-                      place.clocks[dimension] == inFlight)
-                    place.clocks[dimension] = 0;
+                      place.reads[dimension].clock == inFlight)
+                    place.reads[dimension].clock = 0;
                   return true;
                 });
               });
@@ -348,7 +416,7 @@ bool SharedShadow::reportWrite(const Viewer &viewer, const Cell &cell,
     return true;
   } else if (cell.dimension == viewer.own) {
     bool isOrdered =
-        cell.clock < viewer.lastSync ||
+        viewer.warp.areOrdered(viewer.lane, cell.lane, cell.clock) ||
         (cell.lane == viewer.lane && viewer.lane != Accessor::collective) ||
         (viewer.isAsync && viewer.lane == Accessor::collective);
     if (!isOrdered)
@@ -375,10 +443,10 @@ bool SharedShadow::reportReads(const Viewer &viewer, const Place &place,
   const bool isStrict =
       viewer.isAsync && viewer.warp.cta.options.warNeedsProxyFence;
   for (uint32_t d = 0; d < dimensions; ++d) {
-    Clock clock = place.clocks[d];
+    auto [clock, reader] = place.reads[d];
     if (!clock)
       continue;
-    uint32_t reader = place.readers[d], lane = laneOf(reader);
+    uint32_t lane = laneOf(reader);
     if (viewer.isStrong && isStrong(reader))
       continue;
     std::string missing;
@@ -391,7 +459,8 @@ bool SharedShadow::reportReads(const Viewer &viewer, const Place &place,
                     ? ", which has been read, and no barrier orders the two"
                     : ", which an asynchronous operation may still read: it "
                       "must have been waited for";
-    } else if (d == viewer.own && clock >= viewer.lastSync &&
+    } else if (d == viewer.own &&
+               !viewer.warp.areOrdered(viewer.lane, int(lane), clock) &&
                lane != viewer.lane && lane != Accessor::collective &&
                viewer.lane != Accessor::collective) {
       missing = ", which another lane of the warp has read: bar.warp.sync "

@@ -52,9 +52,10 @@ public:
   // Offsets count from the beginning of shared memory. Each returns false if
   // the launch must be given up.
 
-  bool read(const Viewer &viewer, uint32_t offset, uint32_t count) {
-    return read(viewer, offset, count, viewer.own, viewer.clock);
-  }
+  /// The generic proxy: the same number of bytes for each lane, at addresses.
+  /// `isCollective`: the lanes act as one.
+  bool access(Viewer &viewer, LaneMask lanes, bool isCollective, Intent intent,
+              const uint32_t *addresses, uint32_t count);
   /// The reading is over when a view holds `clock` of `dimension`.
   bool read(const Viewer &viewer, uint32_t offset, uint32_t count,
             uint32_t dimension, Clock clock);
@@ -95,21 +96,23 @@ private:
     uint8_t cellBytes;    ///< 16, or 4 or 1 if it is split
     uint8_t barriers;     ///< halves that are an mbarrier
   };
-  /// A cell with its reads.
+  /// The last read in a dimension.
+  struct Read {
+    Clock clock;
+    uint32_t reader; ///< op, whether strong, lane
+  };
+  /// A cell with its reads, by dimension, which count only if it has some.
   struct Place {
     Cell &cell;
-    Clock *clocks;     ///< by dimension; only if the cell has reads
-    uint32_t *readers; ///< op, whether strong, lane
+    Read *reads;
   };
 
   Place wholeOf(uint32_t granule) {
-    size_t row = size_t(granule) * stride;
-    return {granules[granule].whole, clocks.get() + row, readers.get() + row};
+    return {granules[granule].whole, reads.get() + size_t(granule) * stride};
   }
   Place partOf(uint32_t granule, uint32_t part) {
     size_t index = size_t(granule) * granuleBytes + part;
-    size_t row = (granules.size() + index) * stride;
-    return {parts[index], clocks.get() + row, readers.get() + row};
+    return {parts[index], reads.get() + (granules.size() + index) * stride};
   }
   void refine(uint32_t granule, uint32_t cellBytes);
   void copyPlace(const Place &from, const Place &to);
@@ -119,6 +122,10 @@ private:
   template <typename Visit>
   bool forCells(uint32_t granule, uint32_t begin, uint32_t end, Visit visit);
 
+  /// access() for accesses that touch one cell of so many bytes.
+  template <uint32_t count>
+  bool accessCells(Viewer &viewer, LaneMask lanes, bool isCollective,
+                   Intent intent, const uint32_t *addresses);
   bool isOrdered(const Viewer &viewer, const Cell &cell) const;
   bool checkWrite(const Viewer &viewer, const Place &place, uint32_t offset,
                   uint32_t count, const char *verb);
@@ -142,8 +149,7 @@ private:
   // Not initialised: parts are when a granule is split, reads with the first
   // read after a write.
   std::unique_ptr<Cell[]> parts; ///< 16 for each granule
-  std::unique_ptr<Clock[]> clocks;
-  std::unique_ptr<uint32_t[]> readers;
+  std::unique_ptr<Read[]> reads;
 };
 
 } // namespace attn::emulator

@@ -214,9 +214,14 @@ void Warp::release(View &into) {
 
 void Warp::acquire(const View &from) { view.join(from); }
 
-void Warp::synchronizeLanes() {
+void Warp::synchronizeLanes(LaneMask lanes) {
   tick();
-  lastSyncClock = clock;
+  if ((alive & ~lanes) == 0) {
+    lastSyncClock = clock;
+  } else {
+    partlySynced = lanes;
+    partSyncClock = clock;
+  }
 }
 
 void Warp::fenceProxy(LaneMask lanes) {

@@ -205,7 +205,7 @@ extern "C" __global__ void __launch_bounds__(128)
 
   float accumulator[kFragments][4] = {};
   float rowMax[2] = {minusInfinity(), minusInfinity()}; // of raw scores
-  float rowSum[2] = {0.0f, 0.0f};           // of this thread's columns
+  float rowSum[2] = {0.0f, 0.0f}; // of this thread's columns
   float scaleLog2 = scale * 1.4426950408889634f;
 
 #pragma unroll 1
@@ -256,8 +256,8 @@ extern "C" __global__ void __launch_bounds__(128)
       float newMax = rowMax[half];
 #pragma unroll
       for (int n = 0; n < kFragments; ++n)
-        newMax = fmaxf(newMax,
-                       fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
+        newMax =
+            fmaxf(newMax, fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
       newMax = maxOfRow(newMax);
       float shift = -newMax * scaleLog2;
       float correction = exp2Approx(fmaf(rowMax[half], scaleLog2, shift));

@@ -86,10 +86,10 @@ __device__ __forceinline__ void arrive(u32 barrier) {
 
 /// Arrives, and lets the phase wait for `bytes` that TMA will deliver.
 __device__ __forceinline__ void arriveAndExpect(u32 barrier, int bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
-                   barrier),
-               "r"(bytes)
-               : "memory");
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
+      "r"(bytes)
+      : "memory");
 }
 
 /// Waits for the completion of the phase with this parity.
@@ -138,11 +138,11 @@ __device__ __forceinline__ void prefetchMap(const TensorMap &map) {
 /// Starts to load the box of rows from `row` on; its bytes count on `barrier`.
 __device__ __forceinline__ void loadBox(u32 shared, const TensorMap &map,
                                         int row, int head, u32 barrier) {
-  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::"
-               "complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(
-                   shared),
-               "l"(&map), "r"(0), "r"(row), "r"(head), "r"(barrier)
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::"
+      "complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(shared),
+      "l"(&map), "r"(0), "r"(row), "r"(head), "r"(barrier)
+      : "memory");
 }
 
 /// Starts to store a box; rows past the end are dropped.
@@ -218,6 +218,11 @@ __device__ __forceinline__ void pin(u32 (&registers)[32]) {
     asm volatile("" : "+r"(registers[i])::"memory");
 }
 
+/// Eight accumulators as operands of an inline asm.
+#define OPERANDS_8(x, i)                                                       \
+  "+f"(x[i]), "+f"(x[i + 1]), "+f"(x[i + 2]), "+f"(x[i + 3]), "+f"(x[i + 4]),  \
+      "+f"(x[i + 5]), "+f"(x[i + 6]), "+f"(x[i + 7])
+
 /// Starts S = Q K^T (or S += Q K^T) for 64 queries, 128 keys and 16 columns;
 /// both operands in shared memory, K-major.
 __device__ __forceinline__ void multiplyQueryKey(float (&s)[64], u64 query,
@@ -233,40 +238,23 @@ __device__ __forceinline__ void multiplyQueryKey(float (&s)[64], u64 query,
       "%44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, "
       "%58, %59, %60, %61, %62, %63}, %64, %65, accumulate, 1, 1, 0, 0;\n"
       "}"
-      : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3]), "+f"(s[4]), "+f"(s[5]),
-        "+f"(s[6]), "+f"(s[7]), "+f"(s[8]), "+f"(s[9]), "+f"(s[10]),
-        "+f"(s[11]), "+f"(s[12]), "+f"(s[13]), "+f"(s[14]), "+f"(s[15]),
-        "+f"(s[16]), "+f"(s[17]), "+f"(s[18]), "+f"(s[19]), "+f"(s[20]),
-        "+f"(s[21]), "+f"(s[22]), "+f"(s[23]), "+f"(s[24]), "+f"(s[25]),
-        "+f"(s[26]), "+f"(s[27]), "+f"(s[28]), "+f"(s[29]), "+f"(s[30]),
-        "+f"(s[31]), "+f"(s[32]), "+f"(s[33]), "+f"(s[34]), "+f"(s[35]),
-        "+f"(s[36]), "+f"(s[37]), "+f"(s[38]), "+f"(s[39]), "+f"(s[40]),
-        "+f"(s[41]), "+f"(s[42]), "+f"(s[43]), "+f"(s[44]), "+f"(s[45]),
-        "+f"(s[46]), "+f"(s[47]), "+f"(s[48]), "+f"(s[49]), "+f"(s[50]),
-        "+f"(s[51]), "+f"(s[52]), "+f"(s[53]), "+f"(s[54]), "+f"(s[55]),
-        "+f"(s[56]), "+f"(s[57]), "+f"(s[58]), "+f"(s[59]), "+f"(s[60]),
-        "+f"(s[61]), "+f"(s[62]), "+f"(s[63])
+      : OPERANDS_8(s, 0), OPERANDS_8(s, 8), OPERANDS_8(s, 16),
+        OPERANDS_8(s, 24), OPERANDS_8(s, 32), OPERANDS_8(s, 40),
+        OPERANDS_8(s, 48), OPERANDS_8(s, 56)
       : "l"(query), "l"(key), "r"(accumulate)
       : "memory");
 }
 
 /// Starts O += P V for 64 queries, 16 keys and 64 columns; P in registers, V in
 /// shared memory, MN-major.
-__device__ __forceinline__ void multiplyProbabilityValue(float (&o)[32],
-                                                         const u32 *p,
-                                                         u64 value) {
+__device__ __forceinline__ void
+multiplyProbabilityValue(float (&o)[32], const u32 *p, u64 value) {
   asm volatile(
       "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
       "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
       "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, "
       "%30, %31}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;"
-      : "+f"(o[0]), "+f"(o[1]), "+f"(o[2]), "+f"(o[3]), "+f"(o[4]), "+f"(o[5]),
-        "+f"(o[6]), "+f"(o[7]), "+f"(o[8]), "+f"(o[9]), "+f"(o[10]),
-        "+f"(o[11]), "+f"(o[12]), "+f"(o[13]), "+f"(o[14]), "+f"(o[15]),
-        "+f"(o[16]), "+f"(o[17]), "+f"(o[18]), "+f"(o[19]), "+f"(o[20]),
-        "+f"(o[21]), "+f"(o[22]), "+f"(o[23]), "+f"(o[24]), "+f"(o[25]),
-        "+f"(o[26]), "+f"(o[27]), "+f"(o[28]), "+f"(o[29]), "+f"(o[30]),
-        "+f"(o[31])
+      : OPERANDS_8(o, 0), OPERANDS_8(o, 8), OPERANDS_8(o, 16), OPERANDS_8(o, 24)
       : "r"(p[0]), "r"(p[1]), "r"(p[2]), "r"(p[3]), "l"(value)
       : "memory");
 }
@@ -420,9 +408,8 @@ __device__ __forceinline__ void startScores(float (&scores)[64], u32 query,
 }
 
 /// Starts O += P V of a whole tile.
-__device__ __forceinline__ void startOutput(float (&output)[32],
-                                            u32 (&probabilities)[32],
-                                            u32 value) {
+__device__ __forceinline__ void
+startOutput(float (&output)[32], u32 (&probabilities)[32], u32 value) {
   u64 valueTile = describe(value);
   pin(output);
   pin(probabilities);
@@ -476,10 +463,10 @@ __device__ __forceinline__ void roundProbabilities(u32 (&probabilities)[32],
 }
 
 /// Computes the 64 rows of one consumer.
-__device__ __forceinline__ void
-consume(const Work &work, const Shared &shared, int consumer,
-        const TensorMap &outputMap, float *lse, int length, float scale,
-        int causal) {
+__device__ __forceinline__ void consume(const Work &work, const Shared &shared,
+                                        int consumer,
+                                        const TensorMap &outputMap, float *lse,
+                                        int length, float scale, int causal) {
   int warp = threadIdx.x / 32 % 4;
   int lane = threadIdx.x % 32;
   int group = lane / 4; // row of a fragment; the other one is 8 below
@@ -582,8 +569,8 @@ consume(const Work &work, const Shared &shared, int consumer,
     inverse[half] = 1.0f / sum;
     int row = firstRow + 16 * warp + group + 8 * half;
     if (quad == 0 && row < length)
-      lse[row] = softmax.rowMax[half] * scale +
-                 log2Approx(sum) * 0.6931471805599453f;
+      lse[row] =
+          softmax.rowMax[half] * scale + log2Approx(sum) * 0.6931471805599453f;
   }
   waitForProducts<0>(); // the last output
   pin(output);

@@ -101,7 +101,7 @@ To cast(From value) {
 }
 template <typename T>
 float widen(T value) {
-  return toFloat(value);
+  return canonical(toFloat(value));
 }
 float toNearest(double value) { return canonical(static_cast<float>(value)); }
 
@@ -251,7 +251,7 @@ uint8_t flagsOf(const Match &match) {
   return flags;
 }
 
-/// Registers of integers may be wider than their types.
+/// Registers may be wider than their types, but for bf16 and tf32.
 void decodeCvt(Decoder &decoder, const Match &match) {
   if (!decoder.expectOperands(2))
     return;
@@ -260,7 +260,8 @@ void decodeCvt(Decoder &decoder, const Match &match) {
                    from = match.choices.back();
   Type toType = typeOf(to), fromType = typeOf(from);
   auto bitsOf = [&](size_t n, Type type) {
-    decoder.allowWider = !type.isFloat();
+    decoder.allowWider =
+        type.kind != Type::bfloat && type.kind != Type::tfloat;
     int bits = decoder.registerBits(decoder.operand(n));
     return decoder.allowWider && bits > 32 ? 64 : std::max<int>(type.width, 32);
   };

@@ -28,37 +28,33 @@ using namespace attn::emulator;
 
 void CopyTask::add(int lane, uint32_t destination, const uint8_t *source,
                    uint32_t sourceBytes, uint32_t group) {
-  copies[lane] = {source, destination, sourceBytes, group};
+  targets[lane] = destination;
+  sources[lane] = source;
+  sizes[lane] = sourceBytes;
+  groups[lane] = group;
   all |= LaneMask(1) << lane;
   pending = all;
 }
 
 void CopyTask::run(Cta &cta) {
   for (LaneMask rest = all; rest; rest &= rest - 1) {
-    const Copy &copy = copies[__builtin_ctz(rest)];
-    uint8_t *destination = cta.shared.at(copy.destination);
-    std::memcpy(destination, copy.source, copy.sourceBytes);
-    std::memset(destination + copy.sourceBytes, 0, bytes - copy.sourceBytes);
+    int lane = __builtin_ctz(rest);
+    uint8_t *destination = cta.shared.at(targets[lane]);
+    if (sizes[lane] == 16) {
+      std::memcpy(destination, sources[lane], 16);
+      continue;
+    }
+    std::memset(destination, 0, bytes);
+    if (sizes[lane])
+      std::memcpy(destination, sources[lane], sizes[lane]);
   }
 }
 
 void CopyTask::finish(Cta &cta, LaneMask lanes, uint32_t dimension,
                       Clock clock) {
   perform(cta);
-  for (LaneMask rest = lanes & pending; rest; rest &= rest - 1) {
-    int lane = __builtin_ctz(rest);
-    cta.shared.endCopy({warp, op, lane}, copies[lane].destination, bytes,
-                       dimension, clock);
-  }
-  pending &= ~lanes;
-}
-
-void CopyTask::finish(Cta &cta, LaneMask lanes) {
-  perform(cta);
-  for (LaneMask rest = lanes & pending; rest; rest &= rest - 1) {
-    int lane = __builtin_ctz(rest);
-    cta.shared.endCopy({warp, op, lane}, copies[lane].destination, bytes);
-  }
+  cta.shared.endCopies(warp, op, lanes & pending, targets, bytes, dimension,
+                       clock);
   pending &= ~lanes;
 }
 
@@ -187,14 +183,12 @@ Flow copy(Warp &warp, const Op &op, LaneMask lanes) {
 
   const uint32_t *narrow = warp.row<uint32_t>(op.src[0]);
   const uint64_t *wide = warp.row<uint64_t>(op.src[0]);
-  uint32_t destinations[lanesPerWarp];
   auto task = std::make_shared<CopyTask>(warp, op, packed.bytes);
   for (LaneMask rest = lanes; rest; rest &= rest - 1) {
     int lane = __builtin_ctz(rest);
     uint32_t address =
         packed.isWide ? static_cast<uint32_t>(wide[lane]) : narrow[lane];
     address += static_cast<uint32_t>(packed.displacement);
-    destinations[lane] = address;
     if (address % packed.bytes && cta.options.alignment &&
         !cta.report(ReportKind::alignment, &warp, &op, lane,
                     "copies " + std::to_string(packed.bytes) +
@@ -202,12 +196,14 @@ Flow copy(Warp &warp, const Op &op, LaneMask lanes) {
                         " of shared memory, which is not a multiple of " +
                         std::to_string(packed.bytes)))
       return Flow::stop;
-    if (!cta.shared.beginCopy({warp, op, lane}, address, packed.bytes))
-      return Flow::stop;
     task->add(lane, address, places[lane], sizes[lane], copies.committed[lane]);
   }
+  if (!cta.shared.beginCopies(warp, op, lanes, task->destinations(),
+                              packed.bytes))
+    return Flow::stop;
   if (cta.options.bankConflicts)
-    cta.shared.countBankConflicts(op, destinations, lanes, packed.bytes);
+    cta.shared.countBankConflicts(op, task->destinations(), lanes,
+                                  packed.bytes);
   copies.tasks.push_back(task);
   cta.async.issue(std::move(task));
   return Flow::next;

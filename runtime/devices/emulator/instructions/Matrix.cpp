@@ -44,24 +44,30 @@ bool rowAddresses(Warp &warp, const Op &op, LaneMask lanes, Intent intent,
   unsigned count = op.listCount * rowsOfMatrix;
   given = lanes & (count == 32 ? allLanes : (LaneMask(1) << count) - 1);
   SharedMemory &shared = warp.cta.shared;
-  const bool alignment = warp.cta.options.alignment;
-  for (LaneMask rest = given; rest; rest &= rest - 1) {
-    int lane = __builtin_ctz(rest);
-    uint64_t address = addresses[lane];
-    if ((address & windowMask) == sharedWindow)
-      address &= ~windowMask;
-    if (address > UINT32_MAX) {
-      warp.cta.report(ReportKind::bounds, &warp, &op, lane,
-                      "the address of a row is not in shared memory");
-      return false;
-    }
-    if (address % rowBytes && alignment &&
-        !warp.cta.report(ReportKind::alignment, &warp, &op, lane,
-                         "the row at address " + std::to_string(address) +
-                             " of shared memory must be aligned to 16 bytes"))
-      return false;
-    rows[lane] = static_cast<uint32_t>(address);
+  uint64_t wrong = 0, low = 0;
+  for (int l = 0; l < lanesPerWarp; ++l) {
+    uint64_t address = addresses[l] & (0 - uint64_t(given >> l & 1));
+    // Generic addresses of shared memory, or those of its own window.
+    uint64_t offset = (address & windowMask) == sharedWindow
+                          ? address ^ sharedWindow
+                          : address;
+    wrong |= offset >> 32;
+    low |= offset;
+    rows[l] = static_cast<uint32_t>(offset);
   }
+  if (wrong) {
+    warp.cta.report(ReportKind::bounds, &warp, &op, -1,
+                    "the address of a row is not in shared memory");
+    return false;
+  }
+  if (low % rowBytes && warp.cta.options.alignment)
+    for (LaneMask rest = given; rest; rest &= rest - 1)
+      if (int lane = __builtin_ctz(rest);
+          rows[lane] % rowBytes &&
+          !warp.cta.report(ReportKind::alignment, &warp, &op, lane,
+                           "the row at address " + std::to_string(rows[lane]) +
+                               " of shared memory must be aligned to 16 bytes"))
+        return false;
   if (!shared.access(warp, op, given, /*isCollective=*/true, intent,
                      Strength::weak, rows, rowBytes))
     return false;

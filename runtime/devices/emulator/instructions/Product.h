@@ -57,8 +57,20 @@ struct Eight<float> {
 
 template <>
 struct Eight<int32_t> {
-  // Unsigned: sums wrap around.
-  uint32_t values[8];
+#ifdef __AVX2__
+  __m256i values;
+  static Eight load(const int32_t *from) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from))};
+  }
+  void store(int32_t *to) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(to), values);
+  }
+  void addProduct(int32_t a, Eight b) {
+    values = _mm256_add_epi32(
+        values, _mm256_mullo_epi32(_mm256_set1_epi32(a), b.values));
+  }
+#else
+  uint32_t values[8]; // unsigned: sums wrap around
   static Eight load(const int32_t *from) {
     Eight result;
     std::memcpy(result.values, from, sizeof values);
@@ -69,6 +81,7 @@ struct Eight<int32_t> {
     for (int n = 0; n < 8; ++n)
       values[n] += static_cast<uint32_t>(a) * b.values[n];
   }
+#endif
 };
 
 /// D += A B; A has `rows` rows of k elements, B has k rows of 8, and D has

@@ -294,10 +294,8 @@ Flow activeMask(Warp &warp, const Op &op, LaneMask lanes) {
 
 // Source: membermask.
 Flow synchronize(Warp &warp, const Op &op, LaneMask lanes) {
-  Flow flow = forGroups(warp, op, lanes, op.src[0], [](LaneMask) {});
-  if (flow == Flow::next)
-    warp.synchronizeLanes();
-  return flow;
+  return forGroups(warp, op, lanes, op.src[0],
+                   [&](LaneMask group) { warp.synchronizeLanes(group); });
 }
 
 Flow nothing(Warp &, const Op &, LaneMask) { return Flow::next; }

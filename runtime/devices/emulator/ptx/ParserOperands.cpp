@@ -62,6 +62,16 @@ void Parser::parseOperand(Operand &into) {
   if (lexer.accept('!'))
     return parseNegated(into);
   parseSimple(into);
+  // variable + offset, variable[offset]
+  if (into.kind == Operand::Kind::symbol) {
+    if (peek().is('+'))
+      into.offset = parseOffset();
+    else if (lexer.accept('[')) {
+      into.offset =
+          static_cast<int64_t>(expectInteger("an offset", 0, INT64_MAX));
+      expect(']');
+    }
+  }
   if (lexer.accept('|'))
     parsePair(into);
 }

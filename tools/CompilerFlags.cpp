@@ -1,0 +1,67 @@
+//===- CompilerFlags.cpp - What attn-compile and attn-run share -----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/CompilerFlags.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+namespace attn::tool {
+
+void addCommonFlags(CLI::App &app, std::string &input) {
+  app.add_option("input", input, "A module in MLIR; - is standard input")
+      ->required()
+      ->type_name("FILE.mlir");
+  addHelpAndVersion(app, compilerVersion());
+}
+
+void addCompileFlags(CLI::App &app, std::string &target,
+                     CompileOptions &options) {
+  app.add_option("--target", target, "What to compile for: cpu")
+      ->check(oneOf("target", {"cpu"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option(
+         "--algorithm", options.algorithm,
+         "standard, memory-efficient, flash or flash-decoding (split-KV)")
+      ->check(oneOf("algorithm", {"standard", "memory-efficient", "flash",
+                                  "flash-decoding"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--cpu", options.cpu, "LLVM's name of a CPU (this machine's)")
+      ->type_name("NAME");
+  app.add_option("--cpu-features", options.features,
+                 "Changes to its features: +avx2,-avx512f")
+      ->type_name("LIST");
+  app.add_option("--tile-q", options.tileQ,
+                 "Rows of a query tile (chosen for the CPU)")
+      ->check(integerFrom(1))
+      ->type_name("N");
+  app.add_option("--tile-kv", options.tileKv,
+                 "Rows of a key tile (chosen for the CPU)")
+      ->check(integerFrom(1))
+      ->type_name("N");
+}
+
+Status writeFile(const std::string &path, const std::string &bytes) {
+  std::error_code error;
+  llvm::ToolOutputFile file(path, error, llvm::sys::fs::OF_None);
+  if (!error) {
+    file.os() << bytes;
+    file.os().flush();
+    error = file.os().error();
+    // An error that nobody has cleared ends the process in the destructor.
+    file.os().clear_error();
+  }
+  if (error)
+    return failure("cannot write '" + path + "': " + error.message());
+  file.keep();
+  return Status::success();
+}
+
+} // namespace attn::tool
