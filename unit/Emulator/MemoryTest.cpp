@@ -315,6 +315,18 @@ TEST(Memory, WarpsNeedABarrier) {
       ctas("@%warp0 " + read + "bar.sync 0;\n@%warp1 " + write, 1, 64));
 }
 
+TEST(Memory, NonCoherentLoadsAreOfWhatNobodyWrites) {
+  const std::string load = "ld.global.nc.b32 %r0, [%lout];\n";
+  expectReport({"st.global.b32 [%lout], %thread;\n" + load}, ReportKind::race,
+               ".nc is for memory that nothing writes");
+  expectReport({"st.global.b8 [%lout+3], %thread;\n"
+                "ld.global.b32 %r0, [%lout+4];\n" +
+                load},
+               ReportKind::race, ".nc is for memory");
+  expectSilent({"st.global.b32 [%lout+4], %thread;\n"
+                "ld.global.nc.b32 %r0, [%lin];\n"});
+}
+
 TEST(Memory, AtomicsAreNoRace) {
   std::string add = "red.global.add.u32 [%out], 1;\n",
               strong = "ld.relaxed.gpu.global.b32 %r0, [%out];\n"

@@ -132,6 +132,10 @@ static bool outsideGlobal(const Accessor &who, uint64_t address, uint64_t bytes,
   return false;
 }
 
+static size_t offsetIn(const Allocation &allocation, uint64_t address) {
+  return address - reinterpret_cast<uint64_t>(allocation.data);
+}
+
 /// The labels of an allocation; null if races are not looked for.
 static GlobalShadow::OfAllocation *shadowOf(Launch &launch,
                                             const Allocation &allocation) {
@@ -146,7 +150,7 @@ static GlobalShadow::OfAllocation *shadowOf(Launch &launch,
 static bool checkGlobal(const Accessor &who, Allocation &allocation,
                         GlobalShadow::OfAllocation *shadow, uint64_t address,
                         uint64_t bytes, Intent intent, Strength strength) {
-  uint64_t offset = address - reinterpret_cast<uint64_t>(allocation.data);
+  const size_t offset = offsetIn(allocation, address);
   const LaunchOptions &options = who.warp.cta.options;
   if (intent != Intent::write && options.uninitialized &&
       !allocation.isWritten(offset, bytes)) {
@@ -283,6 +287,11 @@ bool WarpAccess::checkInside(Allocation &allocation, LaneMask lanes) {
   return forLanes(lanes, [&](int lane) {
     if (!checkGlobal({warp, op, lane}, allocation, shadow, addresses[lane],
                      kind.bytes, kind.intent, kind.strength))
+      return false;
+    if (shadow && kind.isReadOnly &&
+        !shadow->checkUnwritten({warp, op, lane},
+                                offsetIn(allocation, addresses[lane]),
+                                kind.bytes))
       return false;
     order(launch.releases, warp, addresses[lane], kind.intent, kind.strength,
           kind.publishesFences);

@@ -196,6 +196,19 @@ bool GlobalShadow::OfAllocation::accessWhole(const Viewer &viewer,
   return true;
 }
 
+/// Calls visit(granule, its bytes) until one returns false.
+template <typename Visit>
+static bool forGranules(size_t offset, size_t count, Visit visit) {
+  for (size_t end = offset + count; offset < end;) {
+    size_t number = offset / granuleBytes, first = number * granuleBytes;
+    size_t last = std::min(end - first, granuleBytes);
+    if (!visit(number, (1u << last) - (1u << (offset - first))))
+      return false;
+    offset = first + granuleBytes;
+  }
+  return true;
+}
+
 bool GlobalShadow::OfAllocation::access(const Accessor &who, size_t offset,
                                         size_t count, Intent intent,
                                         Strength strength) {
@@ -207,15 +220,38 @@ bool GlobalShadow::OfAllocation::access(const Accessor &who, size_t offset,
   label.warp = who.warp.index & 31;
   label.isStrong = strength != Strength::weak;
   const Viewer viewer{who, label, intent, offset, count};
-  for (size_t end = offset + count; offset < end;) {
-    size_t number = offset / granuleBytes, first = number * granuleBytes;
-    size_t last = std::min(end - first, granuleBytes);
-    uint32_t mask = (1u << last) - (1u << (offset - first));
-    if (!accessWhole(viewer, granules[number], mask))
-      return false;
-    offset = first + granuleBytes;
-  }
-  return true;
+  return forGranules(offset, count, [&](size_t number, uint32_t mask) {
+    return accessWhole(viewer, granules[number], mask);
+  });
+}
+
+/// The bytes of a granule that have been written.
+uint32_t GlobalShadow::OfAllocation::writtenBytes(const Granule &granule) {
+  if (!granule.parts)
+    return granule.written;
+  const bool areBytes = granule.parts & splitIntoBytes;
+  const uint32_t number = (granule.parts & ~splitIntoBytes) - 1;
+  uint32_t mask = 0;
+  for (uint32_t n = 0; n < granuleBytes; ++n)
+    if ((areBytes ? bytes[number][n] : words[number][n / 4]).write.cta)
+      mask |= 1u << n;
+  return mask;
+}
+
+bool GlobalShadow::OfAllocation::checkUnwritten(const Accessor &who,
+                                                size_t offset, size_t count) {
+  bool isWritten = false;
+  forGranules(offset, count, [&](size_t number, uint32_t mask) {
+    isWritten |= (writtenBytes(granules[number]) & mask) != 0;
+    return true;
+  });
+  return !isWritten ||
+         who.warp.cta.report(
+             ReportKind::race, &who.warp, &who.op, who.lane,
+             "reads " + std::to_string(count) + " bytes at offset " +
+                 std::to_string(offset) + " of '" + allocation.name +
+                 "', which this launch has written: .nc is for memory that "
+                 "nothing writes while the kernel runs");
 }
 
 //===----------------------------------------------------------------------===//

@@ -47,6 +47,8 @@ public:
   /// Checks and remembers an access. False if the launch must be given up.
   bool access(const Accessor &who, size_t offset, size_t count, Intent intent,
               Strength strength);
+  /// ld.global.nc: nothing in this launch may have written the bytes.
+  bool checkUnwritten(const Accessor &who, size_t offset, size_t count);
 
 private:
   /// An access; none if cta is 0.
@@ -87,6 +89,7 @@ private:
   static Label merged(const Viewer &viewer, const Label &before);
   static void noteInCell(const Viewer &viewer, Cell &cell);
   void split(Granule &granule, bool intoBytes);
+  uint32_t writtenBytes(const Granule &granule);
   static bool isOrdered(const Viewer &viewer, const Label &label);
   bool report(const Viewer &viewer, const Label &label, const char *did);
 

@@ -117,9 +117,12 @@ public:
   View view;
   Clock clock = 1;         ///< of its own dimension
   Clock lastSyncClock = 1; ///< since when its lanes are not ordered
-  /// A bar.warp.sync of some lanes only, after that.
-  LaneMask partlySynced = 0;
-  Clock partSyncClock = 0;
+  /// What each lane has seen of each other since then, through a bar.warp.sync
+  /// of some lanes only; null if there was none.
+  struct LaneOrder {
+    Clock seen[lanesPerWarp][lanesPerWarp];
+  };
+  std::unique_ptr<LaneOrder> laneOrder;
   /// A fence.proxy.async of some lanes only: what it covers of the own warp.
   LaneMask fencedLanes = 0;
   Clock fencedClock = 0;
@@ -128,21 +131,14 @@ public:
   void acquire(const View &from);
   void tick();
   /// bar.warp.sync and what contains it: the lanes are ordered.
-<<<<<<< HEAD
-  void synchronizeLanes(LaneMask members = allLanes);
-  /// True if what `other` did at `clock`, since lastSyncClock, is ordered
-  /// before what `lane` does: by a bar.warp.sync of some lanes.
-  bool isLaneOrdered(unsigned lane, unsigned other, Clock clock) const;
-=======
   void synchronizeLanes(LaneMask lanes = allLanes);
-  /// Whether these lanes have been ordered since a clock of the warp.
+  /// Whether what lane `other` did at a clock of the warp is ordered before what
+  /// `lane` does now.
   bool areOrdered(int lane, int other, Clock since) const {
     return since < lastSyncClock ||
-           (since < partSyncClock && lane < lanesPerWarp &&
-            other < lanesPerWarp && partlySynced >> lane & 1 &&
-            partlySynced >> other & 1);
+           (laneOrder && lane < lanesPerWarp && other < lanesPerWarp &&
+            laneOrder->seen[lane][other] >= since);
   }
->>>>>>> main
   /// fence.proxy.async.
   void fenceProxy(LaneMask lanes);
   /// fence and membar: what the relaxed reads before it observed is seen, and
@@ -182,10 +178,6 @@ public:
 
 private:
   friend class Cta;
-  /// What each lane has seen of each other since lastSyncClock.
-  struct LaneOrder {
-    Clock seen[lanesPerWarp][lanesPerWarp];
-  };
   bool selectFragment();
   bool checkRegisters(const Op &op, LaneMask lanes);
   bool checkAligned(const Op &op, LaneMask lanes, bool &waits);
@@ -193,7 +185,6 @@ private:
 
   uint8_t *registers = nullptr;
   uint8_t *constants = nullptr;
-  std::unique_ptr<LaneOrder> laneOrder; ///< after such a bar.warp.sync
   std::unique_ptr<uint8_t[]> registerStorage;
   std::unique_ptr<uint8_t[]> localStorage;
 };

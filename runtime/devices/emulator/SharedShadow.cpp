@@ -418,7 +418,6 @@ bool SharedShadow::reportWrite(const Viewer &viewer, const Cell &cell,
     bool isOrdered =
         viewer.warp.areOrdered(viewer.lane, cell.lane, cell.clock) ||
         (cell.lane == viewer.lane && viewer.lane != Accessor::collective) ||
-        viewer.warp.isLaneOrdered(viewer.lane, cell.lane, cell.clock) ||
         (viewer.isAsync && viewer.lane == Accessor::collective);
     if (!isOrdered)
       missing = ", which another lane of the warp has written: bar.warp.sync "
@@ -463,8 +462,7 @@ bool SharedShadow::reportReads(const Viewer &viewer, const Place &place,
     } else if (d == viewer.own &&
                !viewer.warp.areOrdered(viewer.lane, int(lane), clock) &&
                lane != viewer.lane && lane != Accessor::collective &&
-               viewer.lane != Accessor::collective &&
-               !viewer.warp.isLaneOrdered(viewer.lane, lane, clock)) {
+               viewer.lane != Accessor::collective) {
       missing = ", which another lane of the warp has read: bar.warp.sync "
                 "(__syncwarp) is missing between";
     } else if (isStrict && (d == viewer.own ? !isFenced(viewer, clock, lane)

@@ -214,43 +214,27 @@ void Warp::release(View &into) {
 
 void Warp::acquire(const View &from) { view.join(from); }
 
-<<<<<<< HEAD
-void Warp::synchronizeLanes(LaneMask members) {
+void Warp::synchronizeLanes(LaneMask lanes) {
   Clock before = clock;
   tick();
-  if (!(alive & ~members)) {
+  if (!(alive & ~lanes)) {
     lastSyncClock = clock;
     laneOrder.reset();
     return;
   }
   if (!laneOrder)
     laneOrder = std::make_unique<LaneOrder>(LaneOrder{});
-  // Each member has seen what any of them has, and what all did until now.
+  // Each of them has seen what any of them has, and what all did until now.
   Clock joined[lanesPerWarp] = {};
   for (unsigned l = 0; l < lanesPerWarp; ++l)
-    if (members >> l & 1)
+    if (lanes >> l & 1)
       for (unsigned other = 0; other < lanesPerWarp; ++other)
         joined[other] =
             std::max(joined[other],
-                     members >> other & 1 ? before : laneOrder->seen[l][other]);
+                     lanes >> other & 1 ? before : laneOrder->seen[l][other]);
   for (unsigned l = 0; l < lanesPerWarp; ++l)
-    if (members >> l & 1)
+    if (lanes >> l & 1)
       std::copy(joined, joined + lanesPerWarp, laneOrder->seen[l]);
-}
-
-bool Warp::isLaneOrdered(unsigned lane, unsigned other, Clock clock) const {
-  return laneOrder && lane < lanesPerWarp && other < lanesPerWarp &&
-         laneOrder->seen[lane][other] >= clock;
-=======
-void Warp::synchronizeLanes(LaneMask lanes) {
-  tick();
-  if ((alive & ~lanes) == 0) {
-    lastSyncClock = clock;
-  } else {
-    partlySynced = lanes;
-    partSyncClock = clock;
-  }
->>>>>>> main
 }
 
 void Warp::fenceProxy(LaneMask lanes) {
