@@ -39,7 +39,8 @@ std::string str(const Function &function, const Operand &operand) {
     return "d" + std::to_string(value);
   }
   case Kind::symbol:
-    return "symbol " + operand.name;
+    return "symbol " + operand.name +
+           (operand.offset ? "+" + std::to_string(operand.offset) : "");
   case Kind::label:
     return "label " + function.labels[operand.index].name;
   case Kind::address:
@@ -177,6 +178,20 @@ TEST(Operand, Addresses) {
             "ld.b32 %r1 [symbol p]18");
   EXPECT_EQ(instruction("ld.b32 %r1, [4096];"), "ld.b32 %r1 [i4096]0");
   EXPECT_EQ(instruction("mov.u64 %rd1, p;"), "mov.u64 %rd1 symbol p");
+  EXPECT_EQ(instruction("mov.u64 %rd1, p+8;"), "mov.u64 %rd1 symbol p+8");
+}
+
+/// Checked against what ptxas makes of them.
+TEST(Operand, Indices) {
+  std::string arrays = ".shared .b32 a[2][3]; .shared .v4 .b16 v[2];\n"
+                       ".global .b64 g[2];\n";
+  EXPECT_EQ(instruction(arrays + "x a[1], v[1], g[1], a[0];"),
+            "x symbol a+4 symbol v+2 symbol g@0+8 symbol a");
+  Module module = parsedModule(".shared .b64 a[4];\n"
+                               ".entry k() { x a[3]; }");
+  EXPECT_EQ(
+      str(module.functions[0], module.functions[0].instructions[0].operands[0]),
+      "symbol a+24");
 }
 
 TEST(Operand, Vectors) {

@@ -448,6 +448,13 @@ TEST(ParserError, Operands) {
   operand("mov.b32 %r1, %r2.x;", "'%r2' has no part '.x'");
   inKernel(".reg .v2 .b32 %v; mov.b32 %r1, %v.z;",
            "line 6: 'mov.b32 %r1, %v.z;': '%v' has no part '.z'");
+  operand("mov.b64 %rd1, k[1];", "expected a variable before '[', not 'k'");
+  operand("mov.b64 %rd1, p[1];", "expected a variable before '[', not 'p'");
+  inKernel(".shared .b32 a[4];\nmov.b64 %rd1, a[-1];",
+           "line 7: 'mov.b64 %rd1, a[-1];': expected the number of an element, "
+           "not '-'");
+  inKernel(".shared .b32 a[4];\nmov.b64 %rd1, a[1;",
+           "line 7: 'mov.b64 %rd1, a[1;': expected ']', not ';'");
   operand("ld.b32 %r1, [%rd1;", "expected ']', not ';'");
   operand("ld.b32 %r1, [];", "expected an operand, not ']'");
   operand("ld.b32 %r1, [%tid.x];", "expected a register, a variable or an "

@@ -162,6 +162,7 @@ private:
   void parseElements(Operand &into, Operand::Kind kind, char close);
   /// "+ 4", "+-4", "- 4" or nothing.
   int64_t parseOffset();
+  int64_t parseIndex(const Token &array);
   void setRegister(Operand &into, const Token &token, Name name);
   bool setSpecial(Operand &into, const Token &token);
 

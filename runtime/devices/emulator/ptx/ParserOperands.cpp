@@ -60,16 +60,13 @@ void Parser::parseOperand(Operand &into) {
     return parseElements(into, Operand::Kind::vector, '}');
   if (lexer.accept('!'))
     return parseNegated(into);
+  Token token = peek();
   parseSimple(into);
-  // variable + offset, variable[offset]
   if (into.kind == Operand::Kind::symbol) {
-    if (peek().is('+'))
+    if (peek().is('['))
+      into.offset = parseIndex(token);
+    else
       into.offset = parseOffset();
-    else if (lexer.accept('[')) {
-      into.offset =
-          static_cast<int64_t>(expectInteger("an offset", 0, INT64_MAX));
-      expect(']');
-    }
   }
   if (lexer.accept('|'))
     parsePair(into);
@@ -327,6 +324,29 @@ int64_t Parser::parseOffset() {
       lexer.fail(token, "the offset is larger than 64 bits hold");
   }
   return sum;
+}
+
+/// The bytes of an index: it counts elements, and lanes of vectors, whatever
+/// the dimensions of the array are.
+int64_t Parser::parseIndex(const Token &array) {
+  const Variable *variable = nullptr;
+  std::optional<Name> name = findName(array.text);
+  auto global = moduleVariables.find(array.text);
+  if (name && name->kind == Name::Kind::variable)
+    variable = &function.variables[name->index];
+  else if (name && name->kind == Name::Kind::global)
+    variable = &module.variables[name->index];
+  else if (!name && global != moduleVariables.end())
+    variable = &module.variables[global->second];
+  if (!variable) {
+    lexer.fail(array, "expected a variable before '[', not " + describe(array));
+    return 0;
+  }
+  expect('[');
+  auto index = static_cast<int64_t>(
+      expectInteger("the number of an element", 0, INT32_MAX));
+  expect(']');
+  return index * variable->elementBytes;
 }
 
 //===----------------------------------------------------------------------===//
