@@ -28,6 +28,8 @@ const std::vector<Case> &conformance::allCases() {
     addCopyCases(all);
     addMbarrierCases(all);
     addTensorLoadCases(all);
+    addTensorStoreCases(all);
+    addWgmmaCases(all);
     return all;
   }();
   return cases;

@@ -19,7 +19,6 @@ static bool startsWith(std::string_view text, std::string_view prefix) {
 }
 
 void Parser::parseOperands(Instruction &instruction) {
-  instruction.operands.reserve(4);
   if (startsWith(instruction.opcode, "call"))
     return parseCall(instruction.operands);
   bool isBranch = startsWith(instruction.opcode, "bra");
@@ -277,6 +276,11 @@ void Parser::parsePair(Operand &into) {
 // Numbers
 //===----------------------------------------------------------------------===//
 
+void Parser::failSign(const Token &token) {
+  lexer.fail(token, describe(token) + " has its sign in its digits, expected "
+                                      "it without '-'");
+}
+
 void Parser::parseImmediate(Operand &into) {
   bool negative = lexer.accept('-');
   if (!negative)
@@ -287,22 +291,20 @@ void Parser::parseImmediate(Operand &into) {
   Number number = takeNumber();
   if (lexer.failed())
     return;
+  if (negative && number.kind == Number::Kind::single)
+    return failSign(token);
   into.bits = number.bits;
   switch (number.kind) {
   case Number::Kind::integer:
     into.kind = Operand::Kind::integer;
     if (negative && number.bits > uint64_t(1) << 63)
-      lexer.fail(token, "'-" + std::string(token.text) +
-                            "' is smaller than 64 bits hold");
+      lexer.fail(token,
+                 "-" + quote(token.text) + " is smaller than 64 bits hold");
     if (negative)
       into.bits = 0 - number.bits;
     break;
   case Number::Kind::single:
     into.kind = Operand::Kind::single;
-    if (negative)
-      lexer.fail(token, describe(token) +
-                            " has its sign in its digits, expected it without "
-                            "'-'");
     break;
   case Number::Kind::real:
     into.kind = Operand::Kind::real;
