@@ -528,8 +528,11 @@ TEST(TensorCopyChecks, Fences) {
   TestKernel kernel = loadKernel(usualCopy());
   replace(kernel.body, "@%is0 fence.mbarrier_init.release.cluster;\n", "");
   expectReport(kernel, ReportKind::proxyRace, "fence.mbarrier_init");
-  replace(kernel.body, "bar.sync 0;\n", "fence.proxy.async;\nbar.sync 0;\n");
-  expectSilent(kernel);
+  for (const char *fence : {"fence.proxy.async;\n", "@%is0 fence.proxy.async;\n"}) {
+    TestKernel fenced = kernel;
+    replace(fenced.body, "bar.sync 0;\n", fence + std::string("bar.sync 0;\n"));
+    expectSilent(fenced);
+  }
   kernel = storeKernel(usualCopy(), "");
   replace(kernel.body, "fence.proxy.async.shared::cta;\n", "");
   expectReport(kernel, ReportKind::proxyRace, "fence.proxy.async is missing");
