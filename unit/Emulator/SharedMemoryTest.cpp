@@ -146,6 +146,39 @@ TEST(SharedMemory, LanesNeedAWarpBarrier) {
       ReportKind::race, missing);
 }
 
+TEST(SharedMemory, WarpBarriersOfSomeLanes) {
+  // Lanes 0 and 1, then 1 and 2, meet.
+  std::string text = writeOwn + "setp.lt.u32 %p0, %lane, 2;\n"
+                                "setp.lt.u32 %p1, %lane, 3;\n"
+                                "setp.gt.and.u32 %p1, %lane, 0, %p1;\n"
+                                "setp.eq.u32 %p2, %lane, 2;\n";
+  std::string first = "@!%p0 bra a;\nbar.warp.sync 3;\na:\n",
+              second = "@!%p1 bra b;\nbar.warp.sync 6;\nb:\n";
+  auto reads = [](const std::string &who, int of) {
+    return "@" + who + " ld.shared.b32 %r0, [%shared+" +
+           std::to_string(16 * of) + "];\n";
+  };
+  expectSilent({text + first + reads("%lane0", 1) + reads("%lane1", 0)});
+  expectReport({text + first + reads("%lane0", 2)}, ReportKind::race,
+               "bar.warp.sync");
+  expectReport({text + second + reads("%lane0", 1)}, ReportKind::race,
+               "bar.warp.sync");
+  // What lane 0 did comes to lane 2 by lane 1, and not the other way round.
+  expectSilent({text + first + second + reads("%p2", 0)});
+  expectReport({text + first + second + reads("%lane0", 2)}, ReportKind::race,
+               "bar.warp.sync");
+  // Lane 1 has not seen what lane 0 did later.
+  expectReport({text + first + "@%lane0 " + writeOwn + reads("%lane1", 0)},
+               ReportKind::race, "bar.warp.sync");
+  // Reads before a write likewise.
+  expectSilent({text + first + reads("%lane0", 0) +
+                "@!%p0 bra c;\nbar.warp.sync 3;\nc:\n"
+                "@%lane1 st.shared.b32 [%shared], %r0;\n"});
+  expectReport({text + first + reads("%lane0", 0) +
+                "@%lane1 st.shared.b32 [%shared], %r0;\n"},
+               ReportKind::race, "has read: bar.warp.sync");
+}
+
 TEST(SharedMemory, MatricesAreOfAllLanes) {
   const std::string load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16 "
                            "{%r2, %r3, %r4, %r5}, [%lshared];\n",

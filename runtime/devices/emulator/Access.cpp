@@ -8,6 +8,9 @@
 
 #include "Access.h"
 
+#include "GlobalShadow.h"
+#include "Releases.h"
+
 #include <cstdio>
 
 using namespace attn;
@@ -91,7 +94,9 @@ static std::string placeOf(Launch &launch, uint64_t address, uint64_t bytes) {
   auto distance = [&](const Allocation &allocation) {
     uint64_t begin = reinterpret_cast<uint64_t>(allocation.data);
     uint64_t end = begin + allocation.bytes;
-    return address < begin ? begin - address : address - end;
+    return address < begin ? begin - address
+           : address < end ? 0
+                           : address - end;
   };
   if (!nearest || (variable && distance(*variable) < distance(*nearest)))
     nearest = variable;
@@ -127,10 +132,25 @@ static bool outsideGlobal(const Accessor &who, uint64_t address, uint64_t bytes,
   return false;
 }
 
+static size_t offsetIn(const Allocation &allocation, uint64_t address) {
+  return address - reinterpret_cast<uint64_t>(allocation.data);
+}
+
+/// The labels of an allocation; null if races are not looked for.
+static GlobalShadow::OfAllocation *shadowOf(Launch &launch,
+                                            const Allocation &allocation) {
+  if (!launch.options.race)
+    return nullptr;
+  if (!launch.globalShadow)
+    launch.globalShadow = std::make_shared<GlobalShadow>();
+  return &launch.globalShadow->of(allocation);
+}
+
 /// The checks of an access that lies within an allocation. False: given up.
 static bool checkGlobal(const Accessor &who, Allocation &allocation,
-                        uint64_t address, uint64_t bytes, Intent intent) {
-  uint64_t offset = address - reinterpret_cast<uint64_t>(allocation.data);
+                        GlobalShadow::OfAllocation *shadow, uint64_t address,
+                        uint64_t bytes, Intent intent, Strength strength) {
+  const size_t offset = offsetIn(allocation, address);
   const LaunchOptions &options = who.warp.cta.options;
   if (intent != Intent::write && options.uninitialized &&
       !allocation.isWritten(offset, bytes)) {
@@ -142,7 +162,7 @@ static bool checkGlobal(const Accessor &who, Allocation &allocation,
       return false;
   }
   if (intent != Intent::read) {
-    if (allocation.isConstant &&
+    if (allocation.isConstant && options.bounds &&
         !report(who, ReportKind::bounds,
                 "writes '" + allocation.name + "', which is constant"))
       return false;
@@ -151,18 +171,30 @@ static bool checkGlobal(const Accessor &who, Allocation &allocation,
     else
       allocation.isInitialized = true;
   }
-  return true;
+  return !shadow || shadow->access(who, offset, bytes, intent, strength);
+}
+
+/// A strong access releases or acquires.
+static void order(std::shared_ptr<Releases> &releases, Warp &warp,
+                  uint64_t address, Intent intent, Strength strength,
+                  bool publishesFences) {
+  if (strength == Strength::weak || !warp.cta.options.race)
+    return;
+  if (!releases)
+    releases = std::make_shared<Releases>();
+  releases->access(warp, address, intent, strength, publishesFences);
 }
 
 uint8_t *attn::emulator::accessGlobal(const Accessor &who, uint64_t address,
                                       uint64_t bytes, Intent intent,
                                       Strength strength) {
-  static_cast<void>(strength);
-  Allocation *allocation = findGlobal(who.warp.cta.launch, address);
+  Launch &launch = who.warp.cta.launch;
+  Allocation *allocation = findGlobal(launch, address);
   if (!allocation || !allocation->contains(address, bytes)) {
     if (!outsideGlobal(who, address, bytes, intent))
       return nullptr;
-  } else if (!checkGlobal(who, *allocation, address, bytes, intent)) {
+  } else if (!checkGlobal(who, *allocation, shadowOf(launch, *allocation),
+                          address, bytes, intent, strength)) {
     return nullptr;
   }
   return reinterpret_cast<uint8_t *>(address);
@@ -250,9 +282,20 @@ bool WarpAccess::global(LaneMask lanes) {
 
 /// The checks of lanes that are within an allocation.
 bool WarpAccess::checkInside(Allocation &allocation, LaneMask lanes) {
+  Launch &launch = warp.cta.launch;
+  GlobalShadow::OfAllocation *shadow = shadowOf(launch, allocation);
   return forLanes(lanes, [&](int lane) {
-    return checkGlobal({warp, op, lane}, allocation, addresses[lane],
-                       kind.bytes, kind.intent);
+    if (!checkGlobal({warp, op, lane}, allocation, shadow, addresses[lane],
+                     kind.bytes, kind.intent, kind.strength))
+      return false;
+    if (shadow && kind.isReadOnly &&
+        !shadow->checkUnwritten({warp, op, lane},
+                                offsetIn(allocation, addresses[lane]),
+                                kind.bytes))
+      return false;
+    order(launch.releases, warp, addresses[lane], kind.intent, kind.strength,
+          kind.publishesFences);
+    return true;
   });
 }
 
@@ -278,6 +321,12 @@ bool WarpAccess::shared(LaneMask lanes) {
     return false;
   if (warp.cta.options.bankConflicts)
     memory.countBankConflicts(op, narrow, lanes, kind.bytes);
+  if (kind.strength != Strength::weak)
+    forLanes(lanes, [&](int lane) {
+      order(warp.cta.releases, warp, narrow[lane], kind.intent, kind.strength,
+            kind.publishesFences);
+      return true;
+    });
   return true;
 }
 

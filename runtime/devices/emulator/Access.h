@@ -35,6 +35,11 @@ struct AccessKind {
   Strength strength = Strength::weak;
   uint32_t bytes = 4;     ///< of a lane
   uint32_t alignment = 4; ///< required; a power of two
+  /// As a relaxed write it is taken to release what is before the last fence:
+  /// true of what may be a flag or a counter.
+  bool publishesFences = true;
+  /// ld.global.nc: of memory that nothing writes while the kernel runs.
+  bool isReadOnly = false;
 };
 
 /// How an instruction addresses memory, as its Op keeps it in `bits`.
@@ -42,15 +47,17 @@ struct PackedAccess {
   StateSpace space = StateSpace::generic;
   Strength strength = Strength::weak;
   bool isWide = true; ///< addresses of 64 bits
+  bool isReadOnly = false;
 
   static PackedAccess of(uint8_t bits) {
     return {static_cast<StateSpace>(bits & 7),
-            static_cast<Strength>(bits >> 3 & 7), (bits & 64) != 0};
+            static_cast<Strength>(bits >> 3 & 7), (bits & 64) != 0,
+            (bits & 128) != 0};
   }
   uint8_t bits() const {
     return static_cast<uint8_t>(static_cast<uint8_t>(space) |
                                 static_cast<uint8_t>(strength) << 3 |
-                                (isWide ? 64 : 0));
+                                (isWide ? 64 : 0) | (isReadOnly ? 128 : 0));
   }
 };
 

@@ -130,6 +130,8 @@ public:
   /// A .param or .local variable of the current function, as a generic address.
   std::optional<uint64_t> localAddress(const std::string &name) const;
   const ptx::Function *findFunction(const std::string &name) const;
+  /// False in a function that is called.
+  bool isInKernel() const { return body->function->isKernel; }
   /// The labels of `.branchtargets`, as indices of instructions.
   std::vector<int32_t> branchTargets(const ptx::Operand &operand);
   /// A label as the target of op.

@@ -33,11 +33,13 @@ namespace attn::emulator {
 
 class Cta;
 class Launch;
-class Copies;     // Copies.h
-class Barriers;   // Barrier.h
-class Mbarriers;  // Mbarrier.h
-class BulkGroups; // Bulk.h
-class Warpgroups; // Warpgroup.h
+class Copies;       // Copies.h
+class Barriers;     // Barrier.h
+class Mbarriers;    // Mbarrier.h
+class BulkGroups;   // Bulk.h
+class Warpgroups;   // Warpgroup.h
+class GlobalShadow; // GlobalShadow.h
+class Releases;     // Releases.h
 
 /// State that a family of instructions keeps in a CTA. It is made at the first
 /// such instruction, see Cta::get.
@@ -115,9 +117,12 @@ public:
   View view;
   Clock clock = 1;         ///< of its own dimension
   Clock lastSyncClock = 1; ///< since when its lanes are not ordered
-  /// A bar.warp.sync of some lanes only, after that.
-  LaneMask partlySynced = 0;
-  Clock partSyncClock = 0;
+  /// What each lane has seen of each other since then, through a bar.warp.sync
+  /// of some lanes only; null if there was none.
+  struct LaneOrder {
+    Clock seen[lanesPerWarp][lanesPerWarp];
+  };
+  std::unique_ptr<LaneOrder> laneOrder;
   /// A fence.proxy.async of some lanes only: what it covers of the own warp.
   LaneMask fencedLanes = 0;
   Clock fencedClock = 0;
@@ -127,12 +132,12 @@ public:
   void tick();
   /// bar.warp.sync and what contains it: the lanes are ordered.
   void synchronizeLanes(LaneMask lanes = allLanes);
-  /// Whether these lanes have been ordered since a clock of the warp.
+  /// Whether what lane `other` did at a clock of the warp is ordered before what
+  /// `lane` does now.
   bool areOrdered(int lane, int other, Clock since) const {
     return since < lastSyncClock ||
-           (since < partSyncClock && lane < lanesPerWarp &&
-            other < lanesPerWarp && partlySynced >> lane & 1 &&
-            partlySynced >> other & 1);
+           (laneOrder && lane < lanesPerWarp && other < lanesPerWarp &&
+            laneOrder->seen[lane][other] >= since);
   }
   /// fence.proxy.async.
   void fenceProxy(LaneMask lanes);
@@ -205,6 +210,8 @@ public:
   std::shared_ptr<Mbarriers> mbarriers;
   std::shared_ptr<BulkGroups> bulkGroups;
   std::shared_ptr<Warpgroups> warpgroups;
+  /// Of strong writes to shared memory; null before the first.
+  std::shared_ptr<Releases> releases;
   std::mt19937_64 random;
   /// Rises when something happened that a waiting fragment may wait for.
   uint64_t events = 1;
@@ -279,6 +286,10 @@ public:
   LaunchResult result;
   /// Of the last CTA, for the next.
   std::shared_ptr<SharedShadow> spareShadow;
+  /// Null before the first access that is checked for races.
+  std::shared_ptr<GlobalShadow> globalShadow;
+  /// Of strong writes to global memory; null before the first.
+  std::shared_ptr<Releases> releases;
 
   void run();
   bool report(Report report);

@@ -295,6 +295,14 @@ bool Mbarriers::arrive(const Accessor &who, Mbarrier &barrier,
   return advance(who, barrier);
 }
 
+bool Mbarriers::reportLapped(const Accessor &who, const Mbarrier &barrier) {
+  return complain(who, ReportKind::mbarrier,
+                  "the lanes of this one instruction complete several phases "
+                  "of an mbarrier that expects only " +
+                      std::to_string(barrier.count) +
+                      (barrier.count == 1 ? " arrival" : " arrivals"));
+}
+
 bool Mbarriers::drop(const Accessor &who, Mbarrier &barrier,
                      uint32_t arrivals) {
   if (arrivals > barrier.count) {

@@ -74,6 +74,8 @@ public:
   /// `arrivals` of the pending count; releases `view` if it is not null.
   bool arrive(const Accessor &who, Mbarrier &barrier, uint32_t arrivals,
               const View *view, bool mayComplete = true);
+  /// The lanes of one instruction have completed several phases.
+  bool reportLapped(const Accessor &who, const Mbarrier &barrier);
   /// Later phases expect so many arrivals less.
   bool drop(const Accessor &who, Mbarrier &barrier, uint32_t arrivals);
   /// Bytes of a copy have come: `dimension` and clockOf(phase) are what they

@@ -215,13 +215,26 @@ void Warp::release(View &into) {
 void Warp::acquire(const View &from) { view.join(from); }
 
 void Warp::synchronizeLanes(LaneMask lanes) {
+  Clock before = clock;
   tick();
-  if ((alive & ~lanes) == 0) {
+  if (!(alive & ~lanes)) {
     lastSyncClock = clock;
-  } else {
-    partlySynced = lanes;
-    partSyncClock = clock;
+    laneOrder.reset();
+    return;
   }
+  if (!laneOrder)
+    laneOrder = std::make_unique<LaneOrder>(LaneOrder{});
+  // Each of them has seen what any of them has, and what all did until now.
+  Clock joined[lanesPerWarp] = {};
+  for (unsigned l = 0; l < lanesPerWarp; ++l)
+    if (lanes >> l & 1)
+      for (unsigned other = 0; other < lanesPerWarp; ++other)
+        joined[other] =
+            std::max(joined[other],
+                     lanes >> other & 1 ? before : laneOrder->seen[l][other]);
+  for (unsigned l = 0; l < lanesPerWarp; ++l)
+    if (lanes >> l & 1)
+      std::copy(joined, joined + lanesPerWarp, laneOrder->seen[l]);
 }
 
 void Warp::fenceProxy(LaneMask lanes) {

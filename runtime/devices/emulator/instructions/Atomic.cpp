@@ -163,6 +163,7 @@ Flow atomic(Warp &warp, const Op &op, LaneMask lanes) {
   kind.strength = packed.strength;
   kind.intent = Intent::modify;
   kind.bytes = kind.alignment = sizeof(T) * layout.count;
+  kind.publishesFences = std::is_integral_v<T>;
   uint64_t addresses[lanesPerWarp];
   uint8_t *places[lanesPerWarp];
   laneAddresses(warp, op, 0, packed.isWide, addresses);

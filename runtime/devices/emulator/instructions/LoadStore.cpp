@@ -49,6 +49,7 @@ bool locate(Warp &warp, const Op &op, LaneMask lanes, Intent intent,
   kind.space = packed.space;
   kind.strength = packed.strength;
   kind.intent = intent;
+  kind.isReadOnly = packed.isReadOnly;
   kind.bytes = kind.alignment = sizeof(T) * op.listCount;
   uint64_t addresses[lanesPerWarp];
   laneAddresses(warp, op, 0, packed.isWide, addresses);
@@ -142,6 +143,8 @@ private:
              modifier == ".const" || modifier.substr(0, 7) == ".shared" ||
              modifier.substr(0, 6) == ".param")
       space = modifier;
+    else if (modifier == ".nc")
+      packed.isReadOnly = true;
     else if (modifier == ".v2" || modifier == ".v4")
       count = static_cast<size_t>(modifier[2] - '0');
     else
@@ -208,12 +211,20 @@ void policy(Decoder &decoder, size_t n, bool hasPolicy) {
     decoder.source(n, Type{Type::bits, 64});
 }
 
+void address(Decoder &decoder, size_t n, Modifiers &modifiers) {
+  PackedAccess &packed = modifiers.packed;
+  packed.isWide = decoder.address(n, modifiers.space, 0) == 64;
+  // The parameters of functions are in local memory.
+  if (packed.space == StateSpace::param && !decoder.isInKernel())
+    packed.space = StateSpace::local;
+  decoder.op.bits = packed.bits();
+}
+
 void decodeLoad(Decoder &decoder, const Match &) {
   Modifiers modifiers(decoder.instruction().opcode);
   policy(decoder, 2, modifiers.hasPolicy);
   registers(decoder, 0, modifiers, /*isLoad=*/true);
-  modifiers.packed.isWide = decoder.address(1, modifiers.space, 0) == 64;
-  decoder.op.bits = modifiers.packed.bits();
+  address(decoder, 1, modifiers);
   decoder.op.handler =
       handlerFor<PickLoad>(modifiers.type, modifiers.type.isSigned());
 }
@@ -222,8 +233,7 @@ void decodeStore(Decoder &decoder, const Match &) {
   Modifiers modifiers(decoder.instruction().opcode);
   policy(decoder, 2, modifiers.hasPolicy);
   registers(decoder, 1, modifiers, /*isLoad=*/false);
-  modifiers.packed.isWide = decoder.address(0, modifiers.space, 0) == 64;
-  decoder.op.bits = modifiers.packed.bits();
+  address(decoder, 0, modifiers);
   decoder.op.handler = handlerFor<PickStore>(modifiers.type, false);
 }
 
