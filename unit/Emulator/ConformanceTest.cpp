@@ -190,9 +190,10 @@ TEST(Conformance, EveryProductOfTheTablesHasACase) {
     for (const emulator::Form &form : forms)
       for (const emulator::Match &match : emulator::expand(form)) {
         std::string spelling = emulator::spell(match);
-        if (spelling.find("mma.sync.") == 0 ||
-            spelling.find("wgmma.mma_async.") == 0)
-          EXPECT_TRUE(used.count(withoutColumns(spelling))) << spelling;
+        bool isProduct = spelling.find("mma.sync.") == 0 ||
+                         spelling.find("wgmma.mma_async.") == 0;
+        EXPECT_TRUE(!isProduct || used.count(withoutColumns(spelling)))
+            << spelling;
       }
 }
 

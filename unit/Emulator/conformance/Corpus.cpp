@@ -24,6 +24,7 @@ const std::vector<Case> &conformance::allCases() {
     addWarpCases(all);
     addMatrixCases(all);
     addMmaCases(all);
+    addMemoryCases(all);
     addAtomicCases(all);
     addCopyCases(all);
     addMbarrierCases(all);

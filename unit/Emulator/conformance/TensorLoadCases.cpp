@@ -65,7 +65,7 @@ wait:
 again:
   mbarrier.try_wait.parity.shared::cta.b64 %q, [%bar], %parity;
   add.u32 %tries, %tries, 1;
-  setp.lt.and.u32 %r, %tries, 100000, !%q;
+  setp.lt.and.u32 %r, %tries, 10000, !%q;
   @%r bra again;
   mov.b32 %i, %t;
 read:
