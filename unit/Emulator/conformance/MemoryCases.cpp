@@ -249,12 +249,13 @@ done:
        }});
 }
 
-/// Registers go from one warpgroup to another and change nothing else.
+/// Registers go from one warpgroup to two others (168 * 3 = 40 + 232 * 2) and
+/// nothing else changes.
 static void addRegisterPool(Cases &cases) {
   Target sm90a = {90, true, 80};
   cases.push_back({"barrier.setmaxnreg", sm90a, [=] {
                      Problem problem;
-                     problem.ptx = kernel(sm90a, ".reqntid 256, 1, 1\n",
+                     problem.ptx = kernel(sm90a, ".reqntid 384, 1, 1\n",
                                           R"(  mad.lo.u32 %r0, %t, %t, 17;
   setp.ge.u32 %p, %t, 128;
   @%p bra more;
@@ -266,11 +267,11 @@ done:
   mad.wide.u32 %at, %t, 4, %out;
   st.global.b32 [%at], %r0;
 )");
-                     problem.block = {256, 1, 1};
-                     problem.addOutput("squares", Element::b32, 1, 256);
+                     problem.block = {384, 1, 1};
+                     problem.addOutput("squares", Element::b32, 1, 384);
                      problem.expected = [] {
                        std::string all;
-                       for (uint32_t t = 0; t < 256; ++t)
+                       for (uint32_t t = 0; t < 384; ++t)
                          append(all, t * t + 17, 4);
                        return all;
                      };

@@ -151,6 +151,8 @@ static Flow runArrive(Warp &warp, const Op &op, LaneMask lanes) {
           return false;
         released = barrier;
         phase = barrier->phase;
+        if (releases)
+          barrier->noteArrival(who);
         return all.arrive(who, *barrier, arrivals,
                           releases && isNew ? &warp.view : nullptr,
                           kind != Arrival::noComplete);
