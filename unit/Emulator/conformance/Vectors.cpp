@@ -169,7 +169,9 @@ std::string conformance::fileNameFor(const DeviceInfo &device) {
       name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     else if (!name.empty() && name.back() != '-')
       name += '-';
-  return name + "-" + std::to_string(device.computeCapability) + ".bin";
+  if (!name.empty() && name.back() != '-')
+    name += '-';
+  return name + std::to_string(device.computeCapability) + ".bin";
 }
 
 //===----------------------------------------------------------------------===//
