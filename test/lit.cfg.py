@@ -78,6 +78,7 @@ llvm_config.add_tool_substitutions(
         ),
         ToolSubst("attn-compile", unresolved="fatal"),
         ToolSubst("attn-cubin-info", unresolved="fatal"),
+        ToolSubst("attn-emulate", unresolved="fatal"),
         ToolSubst("attn-run", unresolved="fatal"),
         ToolSubst("mlir-opt", unresolved="fatal"),
         ToolSubst("split-file", unresolved="fatal"),

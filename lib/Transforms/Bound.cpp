@@ -47,6 +47,13 @@ struct Known {
   }
 };
 
+/// Whether a value is a constant greater than 0, and finite.
+static bool isPositive(Value value) {
+  APFloat constant(0.0f);
+  return matchPattern(value, m_ConstantFloat(&constant)) &&
+         constant.isFiniteNonZero() && !constant.isNegative();
+}
+
 /// Evaluates the body of a loop under the assumption that the masked scores
 /// are -inf. Values that are carried or come from before the loop, such as a
 /// row maximum, are taken to be finite.
@@ -116,6 +123,10 @@ private:
         if (operand(0).kind == Known::one)
           result = operand(1);
         else if (operand(1).kind == Known::one)
+          result = operand(0);
+        else if ((operand(0).kind == Known::negInf ||
+                  operand(0).kind == Known::zero) &&
+                 isPositive(op.getOperand(1)))
           result = operand(0);
       }
       if (op.getNumResults() == 1)

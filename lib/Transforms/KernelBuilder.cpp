@@ -23,13 +23,18 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-/// exp2(a - b); the probability of a score, or the factor between two maxima.
-static Value exp2Difference(OpBuilder &builder, Location loc, TileType type,
-                            Value a, Value b) {
+/// The probability of a score, or the factor between two maxima: exp2(a - b).
+/// Scores of a score region are in natural units. They become binary after the
+/// subtraction, because a product with a large score would be rounded.
+Value KernelBuilder::exp2Difference(OpBuilder &builder, Location loc,
+                                    TileType type, Value a, Value b) {
   return MapOp::create(
       builder, loc, type, {a, b}, ValueRange(),
       [&](OpBuilder &nested, Location l, ValueRange args) -> Value {
         Value d = arith::SubFOp::create(nested, l, args[0], args[1]);
+        if (!op.getScoreMod().empty())
+          d = arith::MulFOp::create(nested, l, d,
+                                    constantF32(nested, l, kLog2E));
         return math::Exp2Op::create(nested, l, d);
       });
 }
@@ -192,19 +197,25 @@ Value KernelBuilder::buildMaskedScores(OpBuilder &builder, Location loc,
                        });
 }
 
-/// Stores the natural-log log-sum-exp of rows with a maximum in log2 units.
+/// Stores the natural-log log-sum-exp of rows with a maximum in the units of
+/// the scores.
 void KernelBuilder::buildLse(OpBuilder &builder, Frame &frame, Value max,
                              Value sum) {
   if (!frame.data.lse)
     return;
   Location loc = op.getLoc();
-  Value lse = MapOp::create(
-      builder, loc, tileType(tileQ, 1), {max, sum}, ValueRange(),
-      [&](OpBuilder &b, Location l, ValueRange args) -> Value {
-        Value log = math::Log2Op::create(b, l, args[1]);
-        Value total = arith::AddFOp::create(b, l, args[0], log);
-        return arith::MulFOp::create(b, l, total, constantF32(b, l, kLn2));
-      });
+  Value lse =
+      MapOp::create(builder, loc, tileType(tileQ, 1), {max, sum}, ValueRange(),
+                    [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+                      Value log = math::Log2Op::create(b, l, args[1]);
+                      Value ln2 = constantF32(b, l, kLn2);
+                      if (op.getScoreMod().empty()) {
+                        Value total = arith::AddFOp::create(b, l, args[0], log);
+                        return arith::MulFOp::create(b, l, total, ln2);
+                      }
+                      log = arith::MulFOp::create(b, l, log, ln2);
+                      return arith::AddFOp::create(b, l, args[0], log);
+                    });
   Value view = viewQueries(builder, frame, frame.data.lse);
   StoreOp::create(builder, loc, lse, view, frame.firstRow, frame.zero);
 }

@@ -79,6 +79,8 @@ private:
   Value buildMaskedScores(OpBuilder &builder, Location loc, Frame &frame,
                           ScoreRegion &region, Value query, Value keyView,
                           Value firstKey);
+  Value exp2Difference(OpBuilder &builder, Location loc, TileType type, Value a,
+                       Value b);
   void buildLse(OpBuilder &builder, Frame &frame, Value max, Value sum);
   Value viewQueries(OpBuilder &builder, Frame &frame, Value memref);
   Value viewKeys(OpBuilder &builder, Frame &frame, Value memref);

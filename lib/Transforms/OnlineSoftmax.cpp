@@ -14,6 +14,7 @@
 
 #include "mlir/IR/Dominance.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -36,13 +37,18 @@ struct SoftmaxLoops {
 };
 } // namespace
 
-/// Whether `map` is exp2(x - m), with `m` its second input.
+/// Whether `map` is exp2(x - m) or exp2((x - m) * constant), with `m` its
+/// second input.
 static bool isExponentialOf(MapOp map, Value max) {
   if (map.getInputs().size() != 2 || map.getInputs()[1] != max)
     return false;
   auto exp = map.getYielded().getDefiningOp<math::Exp2Op>();
+  Value exponent = exp ? exp.getOperand() : Value();
+  if (auto scale = exponent ? exponent.getDefiningOp<arith::MulFOp>() : nullptr;
+      scale && matchPattern(scale.getRhs(), m_Constant()))
+    exponent = scale.getLhs();
   auto difference =
-      exp ? exp.getOperand().getDefiningOp<arith::SubFOp>() : nullptr;
+      exponent ? exponent.getDefiningOp<arith::SubFOp>() : nullptr;
   return difference && difference.getLhs() == map.getBlock()->getArgument(0) &&
          difference.getRhs() == map.getBlock()->getArgument(1);
 }

@@ -384,7 +384,6 @@ Value ScoreRegion::emit(OpBuilder &builder, Location loc, Value dot, Value row,
     Value scaled = multiply(dot, op.getScaleValue());
     score = emitRegion(builder, op.getScoreMod(),
                        {scaled, batch, queryHead, query, col});
-    score = multiply(score, kLog2E);
   }
 
   Value keep =

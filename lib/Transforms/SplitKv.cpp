@@ -36,8 +36,10 @@ struct SplitKernel {
   /// The KV loops, each starting with the results of the one before.
   SmallVector<scf::ForOp> loops;
   /// Which carried value is the row maximum; the others are sums that are
-  /// scaled by exp2(old maximum - new maximum).
+  /// scaled to a new maximum.
   unsigned max;
+  /// The map of (old maximum, new maximum) that they are scaled by.
+  MapOp weight;
   /// The argument whose rows the loops stream, and the dimension of the rows.
   unsigned keyArgument, keyDimension;
 };
@@ -48,8 +50,8 @@ static auto missed(Location loc) {
       loc, remark::RemarkOpts::name("tile-split-kv").category("attn.split"));
 }
 
-/// Whether `value` is a sum of `carried`, scaled by a factor for each row.
-static bool isScaledSum(Value value, BlockArgument carried) {
+/// The factor for each row, if `value` is a sum of `carried` scaled by one.
+static MapOp findWeight(Value value, BlockArgument carried) {
   Value start;
   if (auto reduce = value.getDefiningOp<ReduceOp>()) {
     if (reduce.getKind() == ReduceKind::add)
@@ -58,10 +60,22 @@ static bool isScaledSum(Value value, BlockArgument carried) {
     start = dot.getAccumulator();
   }
   auto scale = start ? start.getDefiningOp<MapOp>() : MapOp();
-  return scale && scale.getInputs().size() == 2 &&
-         scale.getInputs()[0] == carried &&
-         cast<TileType>(scale.getInputs()[1].getType()).getCols() == 1 &&
-         isa_and_nonnull<arith::MulFOp>(scale.getYielded().getDefiningOp());
+  if (!scale || scale.getInputs().size() != 2 ||
+      scale.getInputs()[0] != carried ||
+      cast<TileType>(scale.getInputs()[1].getType()).getCols() != 1 ||
+      !isa_and_nonnull<arith::MulFOp>(scale.getYielded().getDefiningOp()))
+    return {};
+  return scale.getInputs()[1].getDefiningOp<MapOp>();
+}
+
+/// Whether the body of a map uses its arguments and constants alone.
+static bool dependsOnInputsOnly(MapOp map) {
+  for (Operation &op : map.getBlock()->without_terminator())
+    for (Value operand : op.getOperands())
+      if (operand.getParentBlock() != map.getBlock() &&
+          !matchPattern(operand, m_Constant()))
+        return false;
+  return true;
 }
 
 /// Finds the tensor that the loops stream by the position of a load in the
@@ -83,7 +97,7 @@ static bool findKeys(SplitKernel &split) {
 }
 
 static std::optional<SplitKernel> match(KernelOp kernel) {
-  SplitKernel split{kernel, {}, 0, 0, 0};
+  SplitKernel split{kernel, {}, 0, {}, 0, 0};
   Block &body = kernel.getBody().front();
   auto miss = [&](StringRef why) {
     missed(kernel.getLoc()) << ("the kernel is not split: " + why).str();
@@ -103,19 +117,33 @@ static std::optional<SplitKernel> match(KernelOp kernel) {
       return miss("a loop has another step than 1");
 
   std::optional<unsigned> max;
+  SmallVector<MapOp> weights;
   for (auto [index, carried, yielded] :
        llvm::enumerate(last.getRegionIterArgs(), last.getYieldedValues())) {
     auto reduce = yielded.getDefiningOp<ReduceOp>();
     if (reduce && reduce.getKind() == ReduceKind::max &&
         reduce.getInit() == carried && !max)
       max = index;
-    else if (!isScaledSum(yielded, carried))
+    else if (MapOp weight = findWeight(yielded, carried))
+      weights.push_back(weight);
+    else
       return miss("a loop carries something other than a row maximum and sums "
                   "that are scaled by it");
   }
   if (!max)
     return miss("its loops carry no row maximum");
   split.max = *max;
+  for (MapOp weight : weights) {
+    if (weight.getInputs().size() != 2 || !weight.getOrigin().empty() ||
+        weight.getInputs()[0] != last.getRegionIterArg(*max) ||
+        weight.getInputs()[1] != last.getYieldedValues()[*max] ||
+        !dependsOnInputsOnly(weight))
+      return miss("its sums are scaled by something other than a function of "
+                  "the old and the new row maximum");
+    split.weight = weight;
+  }
+  if (!split.weight)
+    return miss("its loops carry no sum");
 
   // What is between the loops moves in front of them.
   for (Operation &op : body) {
@@ -301,9 +329,18 @@ SmallVector<Value> Splitter::combine(OpBuilder &b, ValueRange carried,
   auto weight = [&](Value ofMax) -> Value {
     return MapOp::create(
         b, loc, ofMax.getType(), {ofMax, max}, ValueRange(),
-        [](OpBuilder &n, Location l, ValueRange args) -> Value {
-          Value difference = arith::SubFOp::create(n, l, args[0], args[1]);
-          return math::Exp2Op::create(n, l, difference);
+        [&](OpBuilder &n, Location l, ValueRange args) -> Value {
+          IRMapping inner;
+          MapOp weight = split.weight;
+          inner.map(weight.getBlock()->getArguments(), args);
+          for (Operation &op : weight.getBlock()->without_terminator()) {
+            for (Value operand : op.getOperands())
+              if (!inner.contains(operand)) // a constant of the kernel
+                inner.map(operand,
+                          n.clone(*operand.getDefiningOp())->getResult(0));
+            n.clone(op, inner);
+          }
+          return inner.lookup(weight.getYielded());
         });
   };
   Value oldWeight = weight(oldMax), otherWeight = weight(otherMax);

@@ -158,13 +158,18 @@ func.func @plain(%q: tensor<?x1x?x16xf32>, %k: tensor<?x1x?x16xf32>)
 // FLASH: %[[H1:.*]] = arith.maxsi %[[H0]]
 // FLASH: %[[SLOPE:.*]] = memref.load %{{.*}}[%[[H1]]]
 // FLASH: %[[BIASED:.*]] = arith.addf %[[SCORE]], %[[SLOPE]] : f32
-// FLASH: %[[LOG2E:.*]] = arith.constant 1.44269502 : f32
-// FLASH: %[[LOG2:.*]] = arith.mulf %[[BIASED]], %[[LOG2E]] : f32
 // FLASH: %[[INSIDE:.*]] = arith.cmpi slt, %[[J]], %{{.*}} : i32
 // FLASH: %[[D:.*]] = arith.subi %[[QUERY]], %[[J]] : i32
 // FLASH: %[[NEAR:.*]] = arith.cmpi slt, %[[D]], %[[LIMIT]] : i32
 // FLASH: %[[KEEP:.*]] = arith.andi %[[NEAR]], %[[INSIDE]] : i1
-// FLASH: arith.select %[[KEEP]], %[[LOG2]]
+// FLASH: arith.select %[[KEEP]], %[[BIASED]]
+// Scores of a region are in natural units: they become binary after the
+// subtraction.
+// FLASH: tile.map(%[[M0:.*]] = %{{.*}}, %[[M1:.*]] = %{{.*}}) : (!tile.tile<16x1xf32>, !tile.tile<16x1xf32>)
+// FLASH-NEXT: %[[DOWN:.*]] = arith.subf %[[M0]], %[[M1]] : f32
+// FLASH-NEXT: %[[LOG2E:.*]] = arith.constant 1.44269502 : f32
+// FLASH-NEXT: %[[LOG2:.*]] = arith.mulf %[[DOWN]], %[[LOG2E]] : f32
+// FLASH-NEXT: math.exp2 %[[LOG2]]
 func.func @mods(%q: tensor<?x4x?x16xf32>, %slopes: tensor<4xf32>,
                 %k: tensor<?x1x?x16xf32>, %window: index {attn.name = "window"})
     -> tensor<?x4x?x16xf32> {

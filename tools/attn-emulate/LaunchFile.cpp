@@ -9,10 +9,9 @@
 #include "tools/attn-emulate/LaunchFile.h"
 
 #include "runtime/devices/emulator/TensorMap.h"
+#include "tools/CommandLine.h"
 
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -428,12 +427,10 @@ void Reader::readOptions(const json &file) {
 }
 
 Result<LaunchFile> Reader::run() {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream)
-    return failure("cannot open '" + path + "'");
-  std::string content((std::istreambuf_iterator<char>(stream)),
-                      std::istreambuf_iterator<char>());
-  json file = json::parse(content, nullptr, /*allow_exceptions=*/false);
+  Result<std::string> content = readInput(path);
+  if (!content)
+    return content.takeFailure();
+  json file = json::parse(*content, nullptr, /*allow_exceptions=*/false);
   if (file.is_discarded())
     return failure("'" + path + "' is not valid JSON");
   onlyKeys(file, "the launch",

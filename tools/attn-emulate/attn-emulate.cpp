@@ -6,12 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/CommandLine.h"
 #include "tools/attn-emulate/LaunchFile.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 using namespace attn;
@@ -78,47 +76,59 @@ static void printJson(const LaunchResult &result) {
           .c_str());
 }
 
-static int fail(const std::string &message) {
-  std::fprintf(stderr, "attn-emulate: error: %s\n", message.c_str());
-  return 1;
-}
-
-int main(int argc, char **argv) {
-  CLI::App app("Executes a kernel of a PTX file on the CPU and checks it for "
-               "races, uninitialised reads, accesses out of bounds and misuse "
-               "of barriers. Exits with 1 if anything was found.");
-  std::string ptxFile, launchFile;
+namespace {
+struct Options {
+  std::string ptx, launch;
   bool json = false;
-  app.add_option("kernel.ptx", ptxFile, "PTX for sm_75 to sm_90a")->required();
-  app.add_option("launch.json", launchFile,
-                 "Grid, block, buffers, arguments and checks; see "
-                 "docs/emulator.md")
-      ->required();
-  app.add_flag("--json", json, "Print reports and statistics as one object");
-  CLI11_PARSE(app, argc, argv);
+};
+} // namespace
 
-  std::ifstream stream(ptxFile, std::ios::binary);
-  if (!stream)
-    return fail("cannot open '" + ptxFile + "'");
-  std::string text((std::istreambuf_iterator<char>(stream)),
-                   std::istreambuf_iterator<char>());
-  Result<emulator::Module> module = emulator::Module::parse(text);
+/// Sets `isClean` to whether nothing was found.
+static Status run(const Options &options, bool &isClean) {
+  Result<std::string> text = readInput(options.ptx);
+  if (!text)
+    return text.takeFailure();
+  Result<emulator::Module> module = emulator::Module::parse(*text);
   if (!module)
-    return fail("'" + ptxFile + "': " + module.error());
+    return failure("'" + options.ptx + "': " + module.error());
   emulator::Memory memory;
-  Result<LaunchFile> launch = loadLaunch(launchFile, memory);
+  Result<LaunchFile> launch = loadLaunch(options.launch, memory);
   if (!launch)
-    return fail(launch.error());
+    return launch.takeFailure();
   Result<LaunchResult> result =
       emulator::launch(*module, launch->kernel, launch->dimensions,
                        launch->arguments, memory, launch->options);
   if (!result)
-    return fail(result.error());
-  if (json)
+    return result.takeFailure();
+  isClean = result->ok();
+  if (options.json)
     printJson(*result);
   else
     printText(*result);
-  if (Status status = saveOutputs(*launch); !status)
-    return fail(status.error());
-  return result->ok() ? 0 : 1;
+  return saveOutputs(*launch);
+}
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app("Executes a kernel of a PTX file on the CPU and checks it for "
+               "races,\nuninitialised reads, accesses out of bounds and misuse "
+               "of barriers.\nExits with 1 if anything was found.",
+               "attn-emulate");
+  app.add_option("kernel", options.ptx,
+                 "PTX for sm_75 to sm_90a; - is standard input")
+      ->required()
+      ->type_name("FILE.ptx");
+  app.add_option("launch", options.launch,
+                 "Grid, block, buffers, arguments and checks; see "
+                 "docs/emulator.md")
+      ->required()
+      ->type_name("FILE.json");
+  app.add_flag("--json", options.json,
+               "Print reports and statistics as one JSON object");
+  addHelpAndVersion(app, "attn-mlir " ATTN_VERSION);
+  if (std::optional<int> exitCode = parse(app, argc, argv))
+    return *exitCode;
+  bool isClean = true;
+  int exitCode = runBody(app, [&] { return run(options, isClean); });
+  return isClean ? exitCode : 1;
 }

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -81,6 +82,13 @@ double attendRow(const AttentionProblem &problem, const double *query,
     plainError = std::max(plainError,
                           std::abs(fromBf16(toBf16(rounded[d])) - output[d]));
   return max + std::log(sum);
+}
+
+/// Time that this thread has had a processor.
+double cpuSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
 }
 
 /// A buffer of the emulator with these bytes.
@@ -236,8 +244,10 @@ Result<KernelRun> test::runKernel(const AttentionKernel &kernel,
   dimensions.registersPerThread = kernel.registers;
 
   auto begin = std::chrono::steady_clock::now();
+  double cpuBegin = cpuSeconds();
   Result<LaunchResult> launched =
       launch(module, kernel.name, dimensions, arguments, memory, options);
+  double cpuEnd = cpuSeconds();
   std::chrono::duration<double> elapsed =
       std::chrono::steady_clock::now() - begin;
   if (!launched)
@@ -246,6 +256,7 @@ Result<KernelRun> test::runKernel(const AttentionKernel &kernel,
   KernelRun run;
   run.launch = std::move(*launched);
   run.seconds = elapsed.count();
+  run.cpuSeconds = cpuEnd - cpuBegin;
   for (size_t i = 0; i < problem.output.size(); ++i)
     run.outputError = std::max(run.outputError,
                                errorOf(fromBf16(output[i]), problem.output[i]));

@@ -73,8 +73,8 @@ struct KernelRun {
   emulator::LaunchResult launch;
   /// Largest absolute errors; infinite if a value is not finite.
   double outputError = 0.0, lseError = 0.0;
-  /// Wall time of the launch alone.
-  double seconds = 0.0;
+  /// Of the launch alone: wall time, and that of the processor.
+  double seconds = 0.0, cpuSeconds = 0.0;
 
   /// Errors of at most twice that of plain attention plus 1e-5 in O, and of
   /// 1e-3 in LSE.

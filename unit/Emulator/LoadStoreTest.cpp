@@ -236,7 +236,7 @@ TEST(LoadStore, HintsHaveNoEffect) {
                "ld.global.L2::cache_hint.b32 %r1, [%in], %d1;\n"
                "st.global.L1::no_allocate.L2::cache_hint.b32 [%in], 7, %d1;\n"
                "st.global.wt.b32 [%in], 8;\n"
-               "ld.global.nc.L1::no_allocate.L2::cache_hint.L2::128B.b32 %r2, "
+               "ld.global.L1::no_allocate.L2::cache_hint.L2::128B.b32 %r2, "
                "[%in], %d1;\n";
   lines.inputs = {"%r0"};
   lines.outputs = {"%r1", "%r2"};

@@ -463,6 +463,13 @@ TEST(MbarrierChecks, MoreArrivalsThanExpectedWhileBytesAreOutstanding) {
                      ReportKind::mbarrier, "more than the phase expects");
 }
 
+TEST(MbarrierChecks, ArrivalsOfAllLanesWhereOneIsMeant) {
+  expectReport(kernelOf("1", "mbarrier.arrive.shared.b64 _, [%r0];", 32),
+               ReportKind::mbarrier, "expects only 1 arrival");
+  // 16 and 16.
+  expectSilent(kernelOf("16", "mbarrier.arrive.shared.b64 _, [%r0];", 32));
+}
+
 TEST(MbarrierChecks, BytesThatDoNotAddUp) {
   expectReport(kernelOf("1", R"(
     @!%is0 bra done;

@@ -39,7 +39,8 @@ std::string str(const Function &function, const Operand &operand) {
     return "d" + std::to_string(value);
   }
   case Kind::symbol:
-    return "symbol " + operand.name;
+    return "symbol " + operand.name +
+           (operand.offset ? "+" + std::to_string(operand.offset) : "");
   case Kind::label:
     return "label " + function.labels[operand.index].name;
   case Kind::address:
@@ -101,7 +102,7 @@ TEST(Operand, Numbers) {
             "x i9223372036854775808 i32");
   EXPECT_EQ(instruction("x 0f3F800000, 0F3f800000, 0f00000000;"),
             "x f1065353216 f1065353216 f0");
-  EXPECT_EQ(instruction("x 0d3FF0000000000000, 1.5, 1., .5, -2.5e+1, 1e3, "
+  EXPECT_EQ(instruction("x -0dBFF0000000000000, 1.5, 1., .5, -2.5e+1, 1e3, "
                         "25E-2;"),
             "x d1.000000 d1.500000 d1.000000 d0.500000 d-25.000000 "
             "d1000.000000 d0.250000");
@@ -177,6 +178,20 @@ TEST(Operand, Addresses) {
             "ld.b32 %r1 [symbol p]18");
   EXPECT_EQ(instruction("ld.b32 %r1, [4096];"), "ld.b32 %r1 [i4096]0");
   EXPECT_EQ(instruction("mov.u64 %rd1, p;"), "mov.u64 %rd1 symbol p");
+  EXPECT_EQ(instruction("mov.u64 %rd1, p+8;"), "mov.u64 %rd1 symbol p+8");
+}
+
+/// Checked against what ptxas makes of them.
+TEST(Operand, Indices) {
+  std::string arrays = ".shared .b32 a[2][3]; .shared .v4 .b16 v[2];\n"
+                       ".global .b64 g[2];\n";
+  EXPECT_EQ(instruction(arrays + "x a[1], v[1], g[1], a[0];"),
+            "x symbol a+4 symbol v+2 symbol g@0+8 symbol a");
+  Module module = parsedModule(".shared .b64 a[4];\n"
+                               ".entry k() { x a[3]; }");
+  EXPECT_EQ(
+      str(module.functions[0], module.functions[0].instructions[0].operands[0]),
+      "symbol a+24");
 }
 
 TEST(Operand, Vectors) {

@@ -91,7 +91,7 @@ TEST(ParserError, Numbers) {
   number("18446744073709551616",
          "'18446744073709551616' is larger than 64 bits hold");
   number("-9223372036854775809",
-         "'-9223372036854775809' is smaller than 64 bits hold");
+         "-'9223372036854775809' is smaller than 64 bits hold");
   for (std::string text :
        {"089", "12ab", "0x", "0b2", "0xfg", "1.5f", "1.2.3", "1e", "0U8", "0b"})
     number(text, "'" + text + "' is not a number");
@@ -293,8 +293,8 @@ TEST(ParserError, InitialValues) {
           "expected at most 2 initial values, one for each element");
   initial(".b32 x[2][2] = {1, 2}", "expected '{', not '1'");
   initial(".v2 .b32 x = {1}", "expected the 2 values of a vector, not '}'");
-  initial(".u8 x = 256", "256 does not fit into .u8");
-  initial(".b16 x = -32769", "-32769 does not fit into .b16");
+  initial(".u8 x = 256", "'256' does not fit into .u8");
+  initial(".b16 x = -32769", "-'32769' does not fit into .b16");
   initial(".f32 x = 1", "expected a floating-point number such as 1.0 or "
                         "0f3F800000 for .f32, not '1'");
   initial(".s32 x = 1.5", "expected an integer for .s32, not '1.5'");
@@ -340,8 +340,11 @@ TEST(ParserError, Registers) {
   reg(".reg .b32 %x<1048577>;",
       "expected a number of registers from 0 to 1048576, not '1048577'");
   reg(".reg .b32 %x<1048570>;", "a module has at most 1048576 registers");
-  reg(".reg .b32 %x1<2>;", "expected a name that does not end in a digit for "
-                           "a range of registers, not '%x1'");
+  for (std::string name : {std::string("%x1"), std::string(65, 'x')})
+    reg(".reg .b32 " + name + "<2>;",
+        "expected a name of at most 64 characters that does not end in a digit "
+        "for a range of registers, not '" +
+            name + "'");
   reg(".reg .b32 %r9;", "'%r9' is declared already in this block");
   reg(".reg .b32 p;", "'p' is declared already in this block");
   reg(".reg .b32 %x3, %x<4>;",
@@ -363,9 +366,9 @@ TEST(ParserError, Bodies) {
   inModule(".entry k() {\nret;\n.visible .entry l() { }",
            "line 6: '.visible .entry l() { }': " + expected + "'.visible'");
   inModule(".entry k() {" + std::string(300, '{'),
-           "line 4: '" + std::string(45, '{') +
-               "': blocks are nested at most "
-               "256 deep");
+           "line 4: '" + std::string(100, '{') +
+               "...': blocks are nested at most "
+               "64 deep");
   inKernel("@%p1 { ret; }",
            "line 6: '@%p1 { ret; }': expected an instruction, not '{'");
   inKernel("_ %r1;", "line 6: '_ %r1;': expected an instruction, not '_'");
@@ -445,6 +448,13 @@ TEST(ParserError, Operands) {
   operand("mov.b32 %r1, %r2.x;", "'%r2' has no part '.x'");
   inKernel(".reg .v2 .b32 %v; mov.b32 %r1, %v.z;",
            "line 6: 'mov.b32 %r1, %v.z;': '%v' has no part '.z'");
+  operand("mov.b64 %rd1, k[1];", "expected a variable before '[', not 'k'");
+  operand("mov.b64 %rd1, p[1];", "expected a variable before '[', not 'p'");
+  inKernel(".shared .b32 a[4];\nmov.b64 %rd1, a[-1];",
+           "line 7: 'mov.b64 %rd1, a[-1];': expected the number of an element, "
+           "not '-'");
+  inKernel(".shared .b32 a[4];\nmov.b64 %rd1, a[1;",
+           "line 7: 'mov.b64 %rd1, a[1;': expected ']', not ';'");
   operand("ld.b32 %r1, [%rd1;", "expected ']', not ';'");
   operand("ld.b32 %r1, [];", "expected an operand, not ']'");
   operand("ld.b32 %r1, [%tid.x];", "expected a register, a variable or an "
@@ -487,7 +497,7 @@ TEST(ParserError, LongLines) {
   for (int n = 0; n < 30; ++n)
     vector += "%r1, ";
   inKernel(vector + "%x};",
-           "line 6: '1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, "
+           "line 6: '%r1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, %r1, "
            "%x};': the register '%x' is not declared");
   inKernel("ret; /* one */ add.s32 %r1, %x; ret;",
            "line 6: 'add.s32 %r1, %x; ret;': the register '%x' is not "
@@ -496,10 +506,10 @@ TEST(ParserError, LongLines) {
 
 TEST(ParserError, TextTooLong) {
   // Only its length is looked at.
-  auto module = parse({"", (size_t(1) << 28) + 1});
+  auto module = parse({"", (size_t(1) << 26) + 1});
   ASSERT_FALSE(module);
-  EXPECT_EQ(module.error(), "the PTX text has 268435457 bytes; at most "
-                            "268435456 are supported");
+  EXPECT_EQ(module.error(), "the PTX text has 67108865 bytes; at most "
+                            "67108864 are supported");
 }
 
 } // namespace

@@ -18,6 +18,7 @@
 #include "runtime/devices/emulator/Memory.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,14 +45,14 @@ struct TestKernel {
   uint32_t registersPerThread = 0;
   /// Launch bounds: ".maxntid" of `threads`.
   bool hasBounds = true;
-  /// Called with the addresses of the buffers before the maps are read.
-  void (*prepare)(TestKernel &, const std::vector<uint8_t *> &) = nullptr;
+  /// Called with the addresses of the buffers, to fill in the maps.
+  std::function<void(TestKernel &, const std::vector<uint8_t *> &)> prepare =
+      nullptr;
 
   std::string ptx() const;
 };
 
-/// Runs it once; buffers that nothing has written are uninitialised if
-/// `buffersAreNew`.
+/// Runs it once.
 Result<emulator::LaunchResult> run(TestKernel &kernel);
 
 /// Runs it in every mode with seeds 0 to `seeds` - 1 and fails the test if

@@ -111,7 +111,9 @@ def AttnTilePass : Pass<"attn-tile", "::mlir::ModuleOp"> {
     Preconditions: `attn-expand-variant` has run; a function holds at most one
     `attn.attention` or `attn.combine`, whose operands are arguments and whose
     results are returned. Numerics: scores are kept in log2 units (the
-    scale is multiplied by log2(e)) and exponentials are base 2.
+    scale is multiplied by log2(e)) and exponentials are base 2. Those of a
+    score region stay in natural units; differences to the maximum are
+    multiplied by log2(e), because a large score would lose bits.
   }];
   let options = [
     Option<"algorithm", "algorithm", "std::string", /*default=*/"\"flash\"",

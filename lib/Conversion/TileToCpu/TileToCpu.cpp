@@ -33,8 +33,7 @@ Value KernelEmitter::buffer(Value tile) {
   Location loc = kernel.getLoc();
   SmallVector<int64_t> shape = {type.getCols(), type.getRows()};
   if (isPaired(type))
-    shape = {int64_t(llvm::divideCeil(type.getCols(), 2)),
-             2 * type.getRows()};
+    shape = {int64_t(llvm::divideCeil(type.getCols(), 2)), 2 * type.getRows()};
   view = memref::ViewOp::create(
       builder, loc, MemRefType::get(shape, type.getElementType()), arena,
       index(loc, plan.getOffset(number)), ValueRange());

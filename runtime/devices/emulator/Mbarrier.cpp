@@ -174,6 +174,8 @@ bool Mbarriers::init(const Accessor &who, uint32_t address, uint32_t count) {
   barrier.phase = 0;
   barrier.arrived.reset();
   barrier.released.reset();
+  barrier.arrivedLanes.assign(cta.warpCount, {});
+  barrier.releasedLanes.assign(cta.warpCount, {});
   barrier.initOp = &who.op;
   barrier.initWarp = warp.index;
   barrier.initLane = lane;
@@ -233,6 +235,8 @@ bool Mbarriers::advance(const Accessor &who, Mbarrier &barrier) {
   ++barrier.completed;
   std::swap(barrier.arrived, barrier.released);
   barrier.arrived.reset();
+  std::swap(barrier.arrivedLanes, barrier.releasedLanes);
+  barrier.arrivedLanes.assign(cta.warpCount, {});
   // Bulk copies belong to the async proxy, and those who wait for them are in
   // both; what cp.async has brought is of the generic proxy.
   barrier.released.generic[barrier.dimension] = barrier.completed;
@@ -295,6 +299,14 @@ bool Mbarriers::arrive(const Accessor &who, Mbarrier &barrier,
   return advance(who, barrier);
 }
 
+bool Mbarriers::reportLapped(const Accessor &who, const Mbarrier &barrier) {
+  return complain(who, ReportKind::mbarrier,
+                  "the lanes of this one instruction complete several phases "
+                  "of an mbarrier that expects only " +
+                      std::to_string(barrier.count) +
+                      (barrier.count == 1 ? " arrival" : " arrivals"));
+}
+
 bool Mbarriers::drop(const Accessor &who, Mbarrier &barrier,
                      uint32_t arrivals) {
   if (arrivals > barrier.count) {
@@ -330,8 +342,13 @@ bool Mbarriers::observe(const Accessor &who, Mbarrier &barrier, bool acquires,
                     "same: nothing says that this warp comes after phase " +
                     std::to_string(barrier.phase - 2)))
     return false;
-  if (acquires)
-    warp.acquire(barrier.released);
+  if (!acquires)
+    return true;
+  warp.acquire(barrier.released);
+  // If all lanes of the warp have arrived in the phase, they have met.
+  const Mbarrier::Arrivals &met = barrier.releasedLanes[warp.index];
+  if (!(warp.alive & ~met.lanes))
+    warp.lastSyncClock = std::max(warp.lastSyncClock, met.first + 1);
   return true;
 }
 

@@ -35,6 +35,13 @@ struct Mbarrier {
   uint64_t phase = 0; ///< the open one
   View arrived;       ///< what those who arrived in the open phase release
   View released;      ///< what the last complete phase releases
+  /// Lanes of a warp that have arrived in a phase and release what they did
+  /// until then, and the earliest clock of an arrival.
+  struct Arrivals {
+    LaneMask lanes = 0;
+    Clock first = inFlight;
+  };
+  std::vector<Arrivals> arrivedLanes, releasedLanes; ///< by warp
   const Op *initOp = nullptr;
   unsigned initWarp = 0;
   int initLane = 0;
@@ -48,6 +55,11 @@ struct Mbarrier {
   unsigned copies = 0;        ///< that are not complete
   unsigned arrivals = 0;      ///< of cp.async.mbarrier.arrive to come
 
+  void noteArrival(const Accessor &who) {
+    Arrivals &warp = arrivedLanes[who.warp.index];
+    warp.lanes |= LaneMask(1) << who.lane;
+    warp.first = std::min(warp.first, who.warp.clock);
+  }
   /// The clock of those who have seen that `phase` is complete.
   Clock clockOf(uint64_t phase) const {
     return completed + static_cast<Clock>(phase - this->phase) + 1;
@@ -74,6 +86,8 @@ public:
   /// `arrivals` of the pending count; releases `view` if it is not null.
   bool arrive(const Accessor &who, Mbarrier &barrier, uint32_t arrivals,
               const View *view, bool mayComplete = true);
+  /// The lanes of one instruction have completed several phases.
+  bool reportLapped(const Accessor &who, const Mbarrier &barrier);
   /// Later phases expect so many arrivals less.
   bool drop(const Accessor &who, Mbarrier &barrier, uint32_t arrivals);
   /// Bytes of a copy have come: `dimension` and clockOf(phase) are what they

@@ -24,10 +24,13 @@ const std::vector<Case> &conformance::allCases() {
     addWarpCases(all);
     addMatrixCases(all);
     addMmaCases(all);
+    addMemoryCases(all);
     addAtomicCases(all);
     addCopyCases(all);
     addMbarrierCases(all);
     addTensorLoadCases(all);
+    addTensorStoreCases(all);
+    addWgmmaCases(all);
     return all;
   }();
   return cases;

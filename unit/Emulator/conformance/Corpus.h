@@ -26,6 +26,7 @@ void addApproximationCases(Cases &cases);
 void addWarpCases(Cases &cases);
 void addMatrixCases(Cases &cases);
 void addMmaCases(Cases &cases);
+void addMemoryCases(Cases &cases);
 void addAtomicCases(Cases &cases);
 void addCopyCases(Cases &cases);
 void addMbarrierCases(Cases &cases);

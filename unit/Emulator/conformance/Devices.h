@@ -40,8 +40,9 @@ makeEmulatorDevice(const emulator::LaunchOptions &options = {});
 
 /// The first GPU, by NVIDIA's driver. It works in a process of its own: a kernel
 /// that ends in an error or does not end takes that process along, and the next
-/// case gets another. The error says why there is no GPU.
-Result<std::unique_ptr<Device>> makeCudaDevice();
+/// case gets another. `patience` are the seconds that a case may take. The error
+/// says why there is no GPU.
+Result<std::unique_ptr<Device>> makeCudaDevice(int patience = 30);
 
 } // namespace attn::conformance
 

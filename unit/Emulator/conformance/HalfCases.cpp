@@ -75,18 +75,19 @@ unsigned operandsFor(Kind kind) {
 }
 
 uint64_t extreme(Element element, const Spelling &spelling, Wide a, Wide b) {
+  // The sign of a NaN counts as well.
   bool negative = isNegative(a) != isNegative(b);
   if (spelling.xorsign) {
     a = absolute(a);
     b = absolute(b);
   }
+  bool less = a < b || (a == b && isNegative(a) && !isNegative(b));
+  Wide result = less == (spelling.kind == Kind::min) ? a : b;
   if (isNan(a) || isNan(b)) {
     if (spelling.nan || (isNan(a) && isNan(b)))
       return nanOf(element);
-    return encode(element, isNan(a) ? b : a);
+    result = isNan(a) ? b : a;
   }
-  bool less = a < b || (a == b && isNegative(a) && !isNegative(b));
-  Wide result = less == (spelling.kind == Kind::min) ? a : b;
   return encode(element, spelling.xorsign && negative ? -result : result);
 }
 

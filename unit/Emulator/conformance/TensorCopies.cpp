@@ -13,6 +13,23 @@
 using namespace attn;
 using namespace attn::conformance;
 
+Tensor Tensor::sample(unsigned rank, TensorMapType type, unsigned swizzle) {
+  static const std::vector<uint32_t> dims[] = {
+      {}, {}, {11}, {7, 5}, {5, 4, 3}, {5, 3, 4, 3}};
+  static const std::vector<uint32_t> boxes[] = {
+      {}, {}, {9}, {5, 3}, {3, 3, 2}, {3, 2, 2, 2}};
+  Tensor tensor;
+  tensor.type = type;
+  tensor.swizzle = swizzle;
+  uint32_t row = (swizzle ? swizzle : 48) / emulator::bytesOf(type);
+  tensor.box = {row};
+  // Not a multiple of the box, nor of 16 bytes.
+  tensor.dims = {row + row / 2 + 3};
+  tensor.dims.insert(tensor.dims.end(), dims[rank].begin(), dims[rank].end());
+  tensor.box.insert(tensor.box.end(), boxes[rank].begin(), boxes[rank].end());
+  return tensor;
+}
+
 Element Tensor::element() const {
   switch (type) {
   case TensorMapType::f16:

@@ -25,6 +25,10 @@ struct Tensor {
   bool fillsNan = false;
   std::vector<uint32_t> elementStrides = {}; ///< empty: 1
 
+  /// A tensor of a few KB and a smaller box, whose rows are as long as the
+  /// swizzle (or 48 bytes).
+  static Tensor sample(unsigned rank, TensorMapType type, unsigned swizzle);
+
   unsigned rank() const { return dims.size(); }
   unsigned elementBytes() const { return emulator::bytesOf(type); }
   Element element() const;

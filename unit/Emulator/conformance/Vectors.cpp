@@ -24,6 +24,7 @@
 #include "Vectors.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
@@ -159,6 +160,16 @@ Result<Vectors> conformance::readVectors(const std::string &path) {
   if (!vectors)
     return failure("'" + path + "': " + vectors.error());
   return vectors;
+}
+
+std::string conformance::fileNameFor(const DeviceInfo &device) {
+  std::string name;
+  for (char c : device.name)
+    if (std::isalnum(static_cast<unsigned char>(c)))
+      name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else if (!name.empty() && name.back() != '-')
+      name += '-';
+  return name + "-" + std::to_string(device.computeCapability) + ".bin";
 }
 
 //===----------------------------------------------------------------------===//

@@ -47,6 +47,9 @@ Result<Vectors> decodeVectors(const std::string &bytes);
 Status writeVectors(const std::string &path, const Vectors &vectors);
 Result<Vectors> readVectors(const std::string &path);
 
+/// "nvidia-h200-90.bin": the file of a device among others.
+std::string fileNameFor(const DeviceInfo &device);
+
 /// What is kept of an output of a case.
 std::string keep(const Problem &problem, const std::string &output);
 /// Compares what was kept of one output with another.

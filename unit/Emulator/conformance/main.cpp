@@ -150,9 +150,14 @@ static int run(const Options &options) {
                 vectors.vectors.size(), vectors.device.name.c_str(), seconds,
                 failed);
     wrong += failed;
-    if (!options.write.empty())
-      if (Status status = writeVectors(options.write, vectors); !status)
+    if (!options.write.empty()) {
+      std::string path = options.write;
+      if (path.back() == '/')
+        path += fileNameFor(vectors.device);
+      if (Status status = writeVectors(path, vectors); !status)
         return complain(status.error());
+      std::printf("written: %s\n", path.c_str());
+    }
     if (options.compare) {
       std::unique_ptr<Device> emulator = makeEmulatorDevice();
       wrong += report(replay(vectors, *emulator), vectors,
@@ -173,7 +178,9 @@ int main(int argc, char **argv) {
       ->capture_default_str();
   app.add_option("--filter", options.filter, "only cases with this in the name");
   app.add_option("--write", options.write,
-                 "run the cases and write golden vectors to this file");
+                 "run the cases and write golden vectors to this file; a "
+                 "name that ends in / is a folder, and the file is named "
+                 "after the device");
   app.add_option("--check", options.check,
                  "compare the device with the golden vectors in this file");
   app.add_flag("--compare", options.compare,

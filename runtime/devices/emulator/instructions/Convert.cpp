@@ -434,9 +434,8 @@ std::vector<Form> attn::emulator::convertForms() {
 
       // .relu and .satfinite.
       {"cvt<.rn|.rz><.satfinite><.f16><.f32>", t23, decodeCvt, 0, false, 81},
-      {"cvt<.rn|.rz><.relu>[.satfinite]<.f16><.f32>", t34, decodeCvt, 80, false,
-       81},
-      {"cvt<.rn|.rz><.relu>[.satfinite]<.bf16><.f32>", t34, decodeCvt, 80,
+      {"cvt<.rn|.rz><.relu><.f16|.bf16><.f32>", t23, decodeCvt, 80, false, 70},
+      {"cvt<.rn|.rz><.relu><.satfinite><.f16|.bf16><.f32>", t34, decodeCvt, 80,
        false, 81},
       {"cvt<.rn|.rz><.satfinite><.bf16><.f32>", t23, decodeCvt, 80, false, 81},
       {"cvt<.rn|.rz>[.relu]<.f16x2|.bf16x2><.f32>", two, decodeCvtTwo, 80,

@@ -26,6 +26,8 @@ static Flow runNothing(Warp &, const Op &, LaneMask) { return Flow::next; }
 
 static Flow runProxyFence(Warp &warp, const Op &, LaneMask lanes) {
   warp.fenceProxy(lanes);
+  if (warp.cta.mbarriers)
+    warp.cta.mbarriers->fenceInit(warp, lanes);
   return Flow::next;
 }
 

@@ -130,6 +130,7 @@ static Flow runArrive(Warp &warp, const Op &op, LaneMask lanes) {
   // What the lanes release is the same: once for each phase is enough.
   const Mbarrier *released = nullptr;
   uint64_t phase = 0;
+  unsigned completed = 0;
   uint64_t states[lanesPerWarp] = {};
   bool goesOn =
       forEachLane(warp, op, lanes, [&](const Accessor &who, uint32_t address) {
@@ -145,8 +146,13 @@ static Flow runArrive(Warp &warp, const Op &op, LaneMask lanes) {
         if (isDrop && !all.drop(who, *barrier, arrivals))
           return false;
         bool isNew = released != barrier || phase != barrier->phase;
+        completed = released == barrier ? completed + isNew : 0;
+        if (completed == 2 && !all.reportLapped(who, *barrier))
+          return false;
         released = barrier;
         phase = barrier->phase;
+        if (releases)
+          barrier->noteArrival(who);
         return all.arrive(who, *barrier, arrivals,
                           releases && isNew ? &warp.view : nullptr,
                           kind != Arrival::noComplete);

@@ -51,7 +51,7 @@ struct Operand {
   /// Of a register or a label in its function; of a `.branchtargets` table in
   /// Function::branchTargets.
   int index = -1;
-  int64_t offset = 0; ///< of an address
+  int64_t offset = 0; ///< of an address or a symbol
   uint64_t bits = 0;
   /// Of a symbol: a variable or parameter of the function if it has one of that
   /// name, else a variable or function of the module. Where two variables of a

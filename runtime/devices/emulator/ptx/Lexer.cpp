@@ -218,7 +218,7 @@ void Lexer::advance() {
 bool Lexer::isLabel() const {
   int lines = 0;
   const char *at = skipBlank(cursor, lines);
-  return at != end && *at == ':' && (end - at < 2 || at[1] != ':');
+  return at != end && *at == ':';
 }
 
 std::string Lexer::takeOpcode() {

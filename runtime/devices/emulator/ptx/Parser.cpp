@@ -303,7 +303,6 @@ void Parser::parseAttribute() {
 void Parser::parseFunction(bool isKernel) {
   function = Function();
   function.isKernel = isKernel;
-  scopes.clear();
   scopes.emplace_back();
   variableNames.clear();
   location = Location();

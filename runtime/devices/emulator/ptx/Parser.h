@@ -38,13 +38,14 @@ namespace attn::emulator::ptx {
 
 /// Bounds of what a text may ask for, in all of a module where not said
 /// otherwise. Real modules stay far below.
-constexpr size_t maxTextBytes = size_t(1) << 28;
+constexpr size_t maxTextBytes = size_t(1) << 26;
 constexpr uint64_t maxRegisters = 1 << 20;
+constexpr size_t maxRangeName = 64; ///< characters of "%r" in "%r<9>"
 constexpr uint64_t maxVariableBytes = uint64_t(1) << 30;
 constexpr uint64_t maxInitialBytes = uint64_t(1) << 26;
 constexpr uint64_t maxAlignment = 1 << 20; ///< of a variable
 constexpr size_t maxDimensions = 8;        ///< of a variable
-constexpr size_t maxBlockDepth = 256;      ///< braces in a function
+constexpr size_t maxBlockDepth = 64;       ///< braces in a function
 constexpr uint64_t maxFileNumber = 1 << 16;
 
 /// A type of registers and variables.
@@ -78,6 +79,8 @@ private:
   std::string_view expectString(std::string_view what);
   uint64_t expectInteger(std::string_view what, uint64_t least, uint64_t most);
   Number takeNumber();
+  /// Of a minus sign before 0f3F800000.
+  void failSign(const Token &token);
 
   // The module.
   void parseVersion();
@@ -159,6 +162,7 @@ private:
   void parseElements(Operand &into, Operand::Kind kind, char close);
   /// "+ 4", "+-4", "- 4" or nothing.
   int64_t parseOffset();
+  int64_t parseIndex(const Token &array);
   void setRegister(Operand &into, const Token &token, Name name);
   bool setSpecial(Operand &into, const Token &token);
 

@@ -58,8 +58,8 @@ void Parser::parseStatement() {
   default:
     break;
   }
-  failExpected("an instruction, a declaration, or the '}' of the function '" +
-               function.name + "' that begins in line " +
+  failExpected("an instruction, a declaration, or the '}' of the function " +
+               quote(function.name) + " that begins in line " +
                std::to_string(function.line));
 }
 

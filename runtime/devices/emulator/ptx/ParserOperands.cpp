@@ -19,7 +19,6 @@ static bool startsWith(std::string_view text, std::string_view prefix) {
 }
 
 void Parser::parseOperands(Instruction &instruction) {
-  instruction.operands.reserve(4);
   if (startsWith(instruction.opcode, "call"))
     return parseCall(instruction.operands);
   bool isBranch = startsWith(instruction.opcode, "bra");
@@ -61,16 +60,13 @@ void Parser::parseOperand(Operand &into) {
     return parseElements(into, Operand::Kind::vector, '}');
   if (lexer.accept('!'))
     return parseNegated(into);
+  Token token = peek();
   parseSimple(into);
-  // variable + offset, variable[offset]
   if (into.kind == Operand::Kind::symbol) {
-    if (peek().is('+'))
+    if (peek().is('['))
+      into.offset = parseIndex(token);
+    else
       into.offset = parseOffset();
-    else if (lexer.accept('[')) {
-      into.offset =
-          static_cast<int64_t>(expectInteger("an offset", 0, INT64_MAX));
-      expect(']');
-    }
   }
   if (lexer.accept('|'))
     parsePair(into);
@@ -277,6 +273,11 @@ void Parser::parsePair(Operand &into) {
 // Numbers
 //===----------------------------------------------------------------------===//
 
+void Parser::failSign(const Token &token) {
+  lexer.fail(token, describe(token) + " has its sign in its digits, expected "
+                                      "it without '-'");
+}
+
 void Parser::parseImmediate(Operand &into) {
   bool negative = lexer.accept('-');
   if (!negative)
@@ -287,22 +288,20 @@ void Parser::parseImmediate(Operand &into) {
   Number number = takeNumber();
   if (lexer.failed())
     return;
+  if (negative && number.kind == Number::Kind::single)
+    return failSign(token);
   into.bits = number.bits;
   switch (number.kind) {
   case Number::Kind::integer:
     into.kind = Operand::Kind::integer;
     if (negative && number.bits > uint64_t(1) << 63)
-      lexer.fail(token, "'-" + std::string(token.text) +
-                            "' is smaller than 64 bits hold");
+      lexer.fail(token,
+                 "-" + quote(token.text) + " is smaller than 64 bits hold");
     if (negative)
       into.bits = 0 - number.bits;
     break;
   case Number::Kind::single:
     into.kind = Operand::Kind::single;
-    if (negative)
-      lexer.fail(token, describe(token) +
-                            " has its sign in its digits, expected it without "
-                            "'-'");
     break;
   case Number::Kind::real:
     into.kind = Operand::Kind::real;
@@ -325,6 +324,29 @@ int64_t Parser::parseOffset() {
       lexer.fail(token, "the offset is larger than 64 bits hold");
   }
   return sum;
+}
+
+/// The bytes of an index: it counts elements, and lanes of vectors, whatever
+/// the dimensions of the array are.
+int64_t Parser::parseIndex(const Token &array) {
+  const Variable *variable = nullptr;
+  std::optional<Name> name = findName(array.text);
+  auto global = moduleVariables.find(array.text);
+  if (name && name->kind == Name::Kind::variable)
+    variable = &function.variables[name->index];
+  else if (name && name->kind == Name::Kind::global)
+    variable = &module.variables[name->index];
+  else if (!name && global != moduleVariables.end())
+    variable = &module.variables[global->second];
+  if (!variable) {
+    lexer.fail(array, "expected a variable before '[', not " + describe(array));
+    return 0;
+  }
+  expect('[');
+  auto index = static_cast<int64_t>(
+      expectInteger("the number of an element", 0, INT32_MAX));
+  expect(']');
+  return index * variable->elementBytes;
 }
 
 //===----------------------------------------------------------------------===//

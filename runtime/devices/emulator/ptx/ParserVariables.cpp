@@ -270,14 +270,17 @@ void Parser::parseRegister(const Head &head) {
   }
   if (lexer.failed())
     return;
+  if (isRange && (token.text.size() > maxRangeName ||
+                  (token.text.back() >= '0' && token.text.back() <= '9')))
+    return lexer.fail(token, "expected a name of at most " +
+                                 std::to_string(maxRangeName) +
+                                 " characters that does not end in a digit "
+                                 "for a range of registers, not " +
+                                 describe(token));
   if (count * head.lanes > registersLeft)
     return lexer.fail(token, "a module has at most " +
                                  std::to_string(maxRegisters) + " registers");
   registersLeft -= count * head.lanes;
-  if (isRange && token.text.back() >= '0' && token.text.back() <= '9')
-    return lexer.fail(token, "expected a name that does not end in a digit "
-                             "for a range of registers, not " +
-                                 describe(token));
   if (!isRange)
     declareName(token, first);
   else if (!scopes.back().declareRange(token.text, static_cast<int>(count),
@@ -392,9 +395,7 @@ void Parser::parseValue(Initial &into, uint64_t offset) {
   if (lexer.failed())
     return;
   if (negative && number.kind == Number::Kind::single)
-    return lexer.fail(token, describe(token) +
-                                 " has its sign in its digits, expected it "
-                                 "without '-'");
+    return failSign(token);
   bool isInteger = number.kind == Number::Kind::integer;
   if (isInteger && !negative && peek().is('('))
     return parseMaskedValue(into, offset, token, number.bits);
@@ -413,9 +414,9 @@ void Parser::parseValue(Initial &into, uint64_t offset) {
   uint64_t limit = negative ? uint64_t(1) << (type.bits - 1)
                             : ~uint64_t(0) >> (64 - type.bits);
   if (isInteger && number.bits > limit)
-    return lexer.fail(
-        first, std::string(negative ? "-" : "") + std::string(token.text) +
-                   " does not fit into " + std::string(type.name));
+    return lexer.fail(first, (negative ? "-" : "") + quote(token.text) +
+                                 " does not fit into " +
+                                 std::string(type.name));
   uint64_t value = number.bits;
   if (isInteger)
     value = negative ? 0 - value : value;

@@ -18,12 +18,10 @@ emulator::ptx::splitNumber(std::string_view name) {
   constexpr size_t maxDigits = 7; // more than a range ever has
   size_t digits = 0;
   int number = 0, power = 1;
-  for (; digits < name.size(); ++digits, power *= 10) {
+  for (; digits < std::min(name.size(), maxDigits); ++digits, power *= 10) {
     char c = name[name.size() - 1 - digits];
     if (c < '0' || c > '9')
       break;
-    if (digits == maxDigits)
-      return std::nullopt;
     number += (c - '0') * power;
   }
   size_t length = name.size() - digits;
