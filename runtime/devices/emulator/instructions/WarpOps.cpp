@@ -41,25 +41,22 @@ LaneMask sameMask(const uint32_t *masks, LaneMask lanes) {
   return same & lanes;
 }
 
-/// What is wrong with a group of lanes that name `members`. False: given up.
+/// What is wrong with a group of lanes that name `members`. Those that have
+/// exited may be among them. False: given up.
 bool checkMembers(Warp &warp, const Op &op, LaneMask group, LaneMask members) {
   if (!warp.cta.options.divergence)
     return true;
   auto report = [&](LaneMask lanes, const std::string &what) {
-    return warp.cta.report(ReportKind::divergence, &warp, &op,
-                           __builtin_ctz(lanes),
-                           "the membermask " + hex(members) + " " + what);
+    int lane = __builtin_ctz(lanes);
+    return warp.cta.report(ReportKind::divergence, &warp, &op, lane,
+                           "the membermask " + hex(members) + what +
+                               std::to_string(lane));
   };
   if (LaneMask strangers = group & ~members)
-    return report(strangers, "does not contain lane " +
-                                 std::to_string(__builtin_ctz(strangers)) +
-                                 ", which executes the instruction");
-  if (LaneMask absent = members & ~group)
-    return report(absent, "contains lane " +
-                              std::to_string(__builtin_ctz(absent)) +
-                              (warp.alive & absent & -absent
-                                   ? ", which does not take part"
-                                   : ", which has exited"));
+    return report(strangers,
+                  " does not contain the lane that executes the instruction, ");
+  if (LaneMask absent = members & warp.alive & ~group)
+    return report(absent, " contains a lane that does not take part, ");
   return true;
 }
 
