@@ -347,7 +347,7 @@ TEST(ParserError, Registers) {
             name + "'");
   reg(".reg .b32 %r9;", "'%r9' is declared already in this block");
   reg(".reg .b32 p;", "'p' is declared already in this block");
-  reg(".reg .b32 %x3, %x<4>;",
+  reg(".reg .b32 %x9, %x3, %x<4>;",
       "some of the registers '%x0' to '%x3' are declared already");
   reg(".reg .b32 %r<4>;",
       "some of the registers '%r0' to '%r3' are declared already");
