@@ -425,6 +425,7 @@ TEST(ParserError, Operands) {
   operand("mov.b32 %r1, %r01;", "the register '%r01' is not declared");
   operand("mov.b32 %r1, %r00000001;",
           "the register '%r00000001' is not declared");
+  operand("mov.b32 %r1, %pm8;", "the register '%pm8' is not declared");
   operand("mov.b32 %r1, %nope;", "the register '%nope' is not declared");
   operand("mov.b32 %r1, nope;", "'nope' is not declared; a register, variable "
                                 "or function was expected");
