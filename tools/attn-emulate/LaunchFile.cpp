@@ -380,6 +380,8 @@ void Reader::readOptions(const json &file) {
         {"bounds", &emulator::LaunchOptions::bounds},
         {"align", &emulator::LaunchOptions::alignment},
         {"barrier", &emulator::LaunchOptions::barriers},
+        {"mbarrier", &emulator::LaunchOptions::mbarriers},
+        {"pending", &emulator::LaunchOptions::pending},
         {"banks", &emulator::LaunchOptions::bankConflicts},
         {"divergence", &emulator::LaunchOptions::divergence},
         {"async-registers", &emulator::LaunchOptions::asyncRegisters},
@@ -424,6 +426,9 @@ void Reader::readOptions(const json &file) {
   if (file.contains("max_instructions"))
     options.maxInstructions = static_cast<uint64_t>(
         integer(file["max_instructions"], "'max_instructions'", 1, most));
+  if (file.contains("max_idle_instructions"))
+    options.maxIdleInstructions = static_cast<uint64_t>(integer(
+        file["max_idle_instructions"], "'max_idle_instructions'", 1, most));
 }
 
 Result<LaunchFile> Reader::run() {
@@ -436,7 +441,8 @@ Result<LaunchFile> Reader::run() {
   onlyKeys(file, "the launch",
            {"kernel", "grid", "block", "cluster", "shared", "registers",
             "buffers", "args", "checks", "async", "seed", "spurious_try_waits",
-            "approximation_jitter", "max_instructions"});
+            "approximation_jitter", "max_instructions",
+            "max_idle_instructions"});
   for (const char *key : {"kernel", "grid", "block"})
     if (error.empty() && !file.contains(key))
       fail(std::string("the launch lacks '") + key + "'");

@@ -258,14 +258,14 @@ const std::vector<Mutation> mutations = {
 )",
      "  pin(scores);\n",
      Exposure::report,
-     {Kind::asyncRegisters, Kind::lint}},
+     {Kind::asyncRegisters}},
     {"no-fence-after-rescaling",
      R"(  pin(probabilities);
   fenceProducts();
 )",
      "  pin(probabilities);\n",
      Exposure::report,
-     {Kind::asyncRegisters, Kind::lint}},
+     {Kind::asyncRegisters}},
     {"product-by-three-warps",
      "  startScores(scores, queryTile, shared.key(0));\n",
      R"(  if (warp != 3)

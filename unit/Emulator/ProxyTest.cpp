@@ -158,7 +158,7 @@ TEST(Proxy, MbarriersAreNoData) {
   expectSilent({start + "@%lane0 mbarrier.inval.shared::cta.b64 [%r90];\n"
                         "@%lane0 st.shared.b64 [%r90], %in;\n"});
   PtxKernel off{start + "@%lane0 st.shared.b64 [%r90], %in;\n"};
-  off.options.barriers = false;
+  off.options.mbarriers = false;
   expectSilent(off);
 }
 

@@ -1,4 +1,4 @@
-//===- PtxFuzzer.cpp - Feeds anything to the parser of PTX ----------------===//
+//===- PtxFuzzer.cpp - Feeds anything to the PTX emulator -----------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,12 +7,16 @@
 //===----------------------------------------------------------------------===//
 //
 // Checks that parsing any text fails with a sentence or gives a module on which
-// the decoder can rely. Half of the mutations work on tokens, or nearly every
-// text would fail at its first change.
+// the decoder can rely, that decoding does the same, and that any kernel can be
+// run. Half of the mutations work on tokens, or nearly every text would fail at
+// its first change.
 //
 //===----------------------------------------------------------------------===//
 
 #include "../Emulator/AstCheck.h"
+
+#include "runtime/devices/emulator/Emulator.h"
+#include "runtime/devices/emulator/Memory.h"
 
 #include <algorithm>
 #include <cctype>
@@ -31,20 +35,59 @@ static void require(bool condition, const std::string &what) {
   std::abort();
 }
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  // Of exactly this size, so that the sanitizer sees reads behind its end.
-  std::vector<char> text(data, data + size);
-  auto module = ptx::parse({text.data(), text.size()});
-  if (module) {
-    std::string problem = ptx::AstCheck(*module).problem();
-    require(problem.empty(), problem);
-    return 0;
-  }
-  const std::string &error = module.error();
-  require(error.compare(0, 5, "line ") == 0 && error.size() < 1000 &&
+static void requireSentence(const std::string &error) {
+  require(!error.empty() && error.size() < 1000 &&
               std::all_of(error.begin(), error.end(),
                           [](char c) { return c >= ' ' && c <= '~'; }),
           error);
+}
+
+/// Runs a kernel with arguments of zeros for a while.
+static void run(const Module &module, const ptx::Function &kernel) {
+  LaunchDimensions dimensions;
+  dimensions.grid.x = 2;
+  dimensions.block.x = 64;
+  if (kernel.requiredThreads[0])
+    dimensions.block = {kernel.requiredThreads[0],
+                        std::max(1u, kernel.requiredThreads[1]),
+                        std::max(1u, kernel.requiredThreads[2])};
+  std::vector<Argument> arguments;
+  for (const ptx::Variable &parameter : kernel.parameters) {
+    if (parameter.bytes > 1 << 16)
+      return;
+    arguments.push_back({std::string(parameter.bytes, '\0')});
+  }
+  Memory memory;
+  LaunchOptions options;
+  options.maxInstructions = 2000;
+  options.async = AsyncMode::random;
+  auto result =
+      launch(module, kernel.name, dimensions, arguments, memory, options);
+  if (!result)
+    return requireSentence(result.error());
+  for (const Report &report : result->reports)
+    require(!report.what.empty() && !report.str().empty(), "empty report");
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  // Of exactly this size, so that the sanitizer sees reads behind its end.
+  std::vector<char> text(data, data + size);
+  auto ast = ptx::parse({text.data(), text.size()});
+  if (!ast) {
+    require(ast.error().compare(0, 5, "line ") == 0, ast.error());
+    requireSentence(ast.error());
+    return 0;
+  }
+  std::string problem = ptx::AstCheck(*ast).problem();
+  require(problem.empty(), problem);
+  auto module = Module::parse({text.data(), text.size()});
+  if (!module) {
+    requireSentence(module.error());
+    return 0;
+  }
+  for (const ptx::Function &function : module->ast().functions)
+    if (function.isKernel && function.hasBody)
+      run(*module, function);
   return 0;
 }
 

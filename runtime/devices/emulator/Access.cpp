@@ -256,8 +256,8 @@ bool WarpAccess::outside(int lane, const std::string &where) {
 bool WarpAccess::global(LaneMask lanes) {
   // Other lanes may be in other spaces.
   for (int l = 0; l < lanesPerWarp; ++l)
-    places[l] = lanes >> l & 1 ? reinterpret_cast<uint8_t *>(addresses[l])
-                               : places[l];
+    places[l] =
+        lanes >> l & 1 ? reinterpret_cast<uint8_t *>(addresses[l]) : places[l];
   while (lanes) {
     // Mostly, all are in one allocation.
     const int first = __builtin_ctz(lanes);

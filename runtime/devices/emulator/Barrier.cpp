@@ -71,28 +71,29 @@ static std::string lineOf(const Cta &cta, const Op *op) {
 bool Barriers::finish() {
   for (uint32_t id = 0; id < count; ++id) {
     const Barrier &barrier = all[id];
-    if (!barrier.isOpen || !cta.options.barriers)
+    if (!barrier.isOpen)
       continue;
     const Warp &first = *cta.warps[barrier.firstWarp];
-    if (!cta.report(ReportKind::barrier, &first, barrier.firstOp, -1,
-                    "when the CTA ends, " + std::to_string(arrived(barrier)) +
-                        " of " + std::to_string(barrier.threads) +
-                        " threads have arrived at barrier " +
-                        std::to_string(id) +
-                        ", and nobody has waited for them"))
+    if (!cta.complain(ReportKind::barrier, &first, barrier.firstOp, -1,
+                      "when the CTA ends, " + std::to_string(arrived(barrier)) +
+                          " of " + std::to_string(barrier.threads) +
+                          " threads have arrived at barrier " +
+                          std::to_string(id) +
+                          ", and nobody has waited for them"))
       return false;
   }
   // setmaxnreg is for all four warps of a warpgroup.
   for (size_t n = 0; n < registerRequests.size(); ++n) {
     size_t leader = n / 4 * 4;
     if (registerRequests[n].size() != registerRequests[leader].size() &&
-        !cta.report(ReportKind::registerPool, cta.warps[n].get(), nullptr, -1,
-                    "warp " + std::to_string(n) + " has executed setmaxnreg " +
-                        std::to_string(registerRequests[n].size()) +
-                        " times and warp " + std::to_string(leader) +
-                        " of the same warpgroup " +
-                        std::to_string(registerRequests[leader].size()) +
-                        " times; all four must execute it"))
+        !cta.complain(ReportKind::registerPool, cta.warps[n].get(), nullptr, -1,
+                      "warp " + std::to_string(n) +
+                          " has executed setmaxnreg " +
+                          std::to_string(registerRequests[n].size()) +
+                          " times and warp " + std::to_string(leader) +
+                          " of the same warpgroup " +
+                          std::to_string(registerRequests[leader].size()) +
+                          " times; all four must execute it"))
       return false;
   }
   return true;

@@ -397,15 +397,15 @@ void BulkGroups::warpExited(Warp &warp) {
     const OfLane &lane = warps[warp.index].lanes[n];
     for (const Group &group : lane.committed)
       if (!group.empty()) {
-        cta.report(
+        cta.complain(
             ReportKind::pending, &warp, &group.front()->who.op, n,
             "the thread ends without having waited for this copy out "
             "of shared memory: cp.async.bulk.wait_group.read is missing");
         break;
       }
     if (!lane.open.empty())
-      cta.report(ReportKind::pending, &warp, &lane.open.front()->who.op, n,
-                 "the thread ends without having waited for this copy out of "
-                 "shared memory: cp.async.bulk.commit_group is missing");
+      cta.complain(ReportKind::pending, &warp, &lane.open.front()->who.op, n,
+                   "the thread ends without having waited for this copy out of "
+                   "shared memory: cp.async.bulk.commit_group is missing");
   }
 }

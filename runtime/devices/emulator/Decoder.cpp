@@ -14,16 +14,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
 using namespace attn;
 using namespace attn::emulator;
 using ptx::Operand;
 using Kind = ptx::Operand::Kind;
-
-static uint64_t alignUp(uint64_t value, uint64_t alignment) {
-  return (value + alignment - 1) / alignment * alignment;
-}
 
 Type attn::emulator::typeOf(std::string_view text) {
   if (!text.empty() && text[0] == '.')
@@ -295,28 +290,27 @@ void Decoder::list(Ref ref) {
   ++op.listCount;
 }
 
-void Decoder::listSources(size_t n, Type type, size_t count) {
+const Operand *Decoder::elementsOf(size_t n, size_t count) {
   const Operand &given = operand(n);
-  const Operand *first =
-      given.kind == Kind::vector ? given.elements.data() : &given;
-  size_t size = given.kind == Kind::vector ? given.elements.size() : 1;
-  if (size != count)
-    return fail("the vector has " + std::to_string(size) + " elements where " +
-                std::to_string(count) + " are expected");
-  for (size_t k = 0; k < count; ++k)
-    list(source(first[k], type));
+  const bool isVector = given.kind == Kind::vector;
+  const size_t size = isVector ? given.elements.size() : 1;
+  if (size == count)
+    return isVector ? given.elements.data() : &given;
+  fail("the vector has " + std::to_string(size) + " elements where " +
+       std::to_string(count) + " are expected");
+  return nullptr;
+}
+
+void Decoder::listSources(size_t n, Type type, size_t count) {
+  if (const Operand *elements = elementsOf(n, count))
+    for (size_t k = 0; k < count; ++k)
+      list(source(elements[k], type));
 }
 
 void Decoder::listDestinations(size_t n, Type type, size_t count) {
-  const Operand &given = operand(n);
-  const Operand *first =
-      given.kind == Kind::vector ? given.elements.data() : &given;
-  size_t size = given.kind == Kind::vector ? given.elements.size() : 1;
-  if (size != count)
-    return fail("the vector has " + std::to_string(size) + " elements where " +
-                std::to_string(count) + " are expected");
-  for (size_t k = 0; k < count; ++k)
-    list(destination(first[k], type));
+  if (const Operand *elements = elementsOf(n, count))
+    for (size_t k = 0; k < count; ++k)
+      list(destination(elements[k], type));
 }
 
 //===----------------------------------------------------------------------===//
@@ -387,145 +381,8 @@ int64_t Decoder::constant(const Operand &operand) {
 }
 
 //===----------------------------------------------------------------------===//
-// Functions
+// The program
 //===----------------------------------------------------------------------===//
-
-const ptx::Function *Decoder::findFunction(const std::string &name) const {
-  const ptx::Function *found = nullptr;
-  for (const ptx::Function &function : module.functions)
-    if (function.name == name && (!found || function.hasBody))
-      found = &function;
-  // The target of an alias has a body.
-  return found && !found->aliasOf.empty() ? findFunction(found->aliasOf)
-                                          : found;
-}
-
-Decoder::Body &Decoder::bodyOf(const ptx::Function &function) {
-  for (auto &known : bodies)
-    if (known->function == &function)
-      return *known;
-  auto added = std::make_unique<Body>();
-  added->function = &function;
-  // Predicates take one word, other registers a row.
-  for (const ptx::Register &reg : function.registers)
-    added->registers.push_back(
-        reg.bits == 1 ? newRow(4)
-                      : newRow(lanesPerWarp * (reg.bits > 32 ? 8 : 4)));
-  program.registerBytes =
-      static_cast<uint32_t>(alignUp(program.registerBytes, 128));
-  auto place = [&](const ptx::Variable &variable) {
-    program.localBytes = static_cast<uint32_t>(
-        alignUp(program.localBytes, std::max(1u, variable.alignment)));
-    uint64_t address = localWindow | program.localBytes;
-    program.localBytes += static_cast<uint32_t>(variable.bytes);
-    added->locals[variable.name] = address;
-    return address;
-  };
-  if (!function.isKernel) {
-    for (const ptx::Variable &parameter : function.parameters)
-      added->parameters.push_back(place(parameter));
-    for (const ptx::Variable &result : function.results)
-      added->results.push_back(place(result));
-  }
-  for (const ptx::Variable &variable : function.variables)
-    if (variable.space == ptx::Space::local ||
-        variable.space == ptx::Space::param)
-      place(variable);
-  bodies.push_back(std::move(added));
-  return *bodies.back();
-}
-
-void Decoder::callTarget(const std::string &name) {
-  const ptx::Function *function = findFunction(name);
-  if (!function || !function->hasBody)
-    return fail("'" + name +
-                "' has no body in this module, and calls to the "
-                "system, such as vprintf, are not emulated");
-  calls.emplace_back(program.ops.size(), function);
-  bodyOf(*function);
-}
-
-uint64_t Decoder::functionParameter(const std::string &name, size_t n,
-                                    bool isResult) {
-  const ptx::Function *function = findFunction(name);
-  if (!function || !function->hasBody)
-    return 0; // callTarget says so
-  Body &callee = bodyOf(*function);
-  auto &places = isResult ? callee.results : callee.parameters;
-  if (n < places.size())
-    return places[n];
-  fail("'" + name + "' has " + std::to_string(places.size()) +
-       (isResult ? " results" : " parameters"));
-  return 0;
-}
-
-std::optional<uint64_t> Decoder::localAddress(const std::string &name) const {
-  auto found = body->locals.find(name);
-  if (found == body->locals.end())
-    return std::nullopt;
-  return found->second;
-}
-
-void Decoder::branchTarget(size_t n) {
-  const Operand &label = operand(n);
-  if (label.kind != Kind::label)
-    return fail("a label is expected");
-  op.target = body->begin + body->function->labels[label.index].instruction;
-}
-
-std::vector<int32_t> Decoder::branchTargets(const Operand &operand) {
-  std::vector<int32_t> result;
-  if (operand.kind != Kind::symbol || operand.index < 0)
-    fail("the name of a list of .branchtargets is expected");
-  else
-    for (int label : body->function->branchTargets[operand.index].labels)
-      result.push_back(body->begin +
-                       body->function->labels[label].instruction);
-  return result;
-}
-
-/// Shared variables of the module that the program names, and those of its
-/// functions.
-void Decoder::placeShared() {
-  std::set<std::string> named;
-  std::vector<const Operand *> left;
-  for (const ptx::Function &function : module.functions)
-    for (const ptx::Instruction &instruction : function.instructions)
-      for (const Operand &operand : instruction.operands)
-        left.push_back(&operand);
-  while (!left.empty()) {
-    const Operand *operand = left.back();
-    left.pop_back();
-    if (operand->kind == Kind::symbol)
-      named.insert(operand->name);
-    for (const Operand &element : operand->elements)
-      left.push_back(&element);
-  }
-  uint64_t end = 0;
-  std::vector<const ptx::Variable *> dynamic;
-  auto place = [&](const ptx::Variable &variable) {
-    if (variable.space != ptx::Space::shared || !named.count(variable.name))
-      return;
-    if (variable.bytes == 0) {
-      dynamic.push_back(&variable);
-      program.sharedAlignment =
-          std::max(program.sharedAlignment, variable.alignment);
-      return;
-    }
-    end = alignUp(end, std::max(1u, variable.alignment));
-    sharedAddresses[variable.name] = sharedBase + end;
-    end += variable.bytes;
-  };
-  for (const ptx::Variable &variable : module.variables)
-    place(variable);
-  for (const ptx::Function &function : module.functions)
-    for (const ptx::Variable &variable : function.variables)
-      place(variable);
-  program.staticSharedBytes = static_cast<uint32_t>(end);
-  end = alignUp(end, program.sharedAlignment);
-  for (const ptx::Variable *variable : dynamic)
-    sharedAddresses[variable->name] = sharedBase + end;
-}
 
 Status Decoder::decodeBody(size_t number) {
   body = bodies[number].get();

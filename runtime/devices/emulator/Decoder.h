@@ -152,6 +152,9 @@ private:
   Ref registerRef(const ptx::Operand &operand, Type type, bool isWrite);
   /// In its own window, or a generic one.
   std::optional<uint64_t> addressOf(const std::string &symbol, bool generic);
+  /// The `count` elements of a vector operand, or the operand itself; null, and
+  /// an error, if there are others.
+  const ptx::Operand *elementsOf(size_t n, size_t count);
   void use(Ref ref, int bits, bool isWrite);
   Ref newRow(int bytes);
 

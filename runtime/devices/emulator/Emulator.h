@@ -82,11 +82,16 @@ struct LaunchDimensions {
 enum class AsyncMode : uint8_t { lazy, eager, random };
 
 struct LaunchOptions {
+  // Checks. What keeps a launch from going on (a deadlock, a trap, a descriptor
+  // that means nothing, an address where there is no memory) is always
+  // reported.
   bool race = true;          ///< shared and global memory
   bool uninitialized = true; ///< memory and registers
   bool bounds = true;
   bool alignment = true;
-  bool barriers = true;       ///< named barriers and mbarriers
+  bool barriers = true;       ///< named barriers, and setmaxnreg
+  bool mbarriers = true;      ///< counts, phases and bytes
+  bool pending = true;        ///< asynchronous work at exit
   bool divergence = true;     ///< lanes missing in `.aligned` instructions
   bool asyncRegisters = true; ///< wgmma registers in flight
   bool bankConflicts = false; ///< count them: statistics, never a report
@@ -110,6 +115,8 @@ struct LaunchOptions {
 
   /// Everything off.
   static LaunchOptions unchecked();
+  /// Whether a mistake of this kind is looked for.
+  bool checks(ReportKind kind) const;
 };
 
 /// One kernel argument: its bytes, in the order of the parameters.

@@ -17,8 +17,40 @@ using namespace attn::emulator;
 LaunchOptions LaunchOptions::unchecked() {
   LaunchOptions options;
   options.race = options.uninitialized = options.bounds = options.alignment =
-      options.barriers = options.divergence = options.asyncRegisters = false;
+      options.barriers = options.mbarriers = options.pending =
+          options.divergence = options.asyncRegisters = false;
   return options;
+}
+
+bool LaunchOptions::checks(ReportKind kind) const {
+  switch (kind) {
+  case ReportKind::race:
+  case ReportKind::proxyRace:
+    return race;
+  case ReportKind::uninitialized:
+    return uninitialized;
+  case ReportKind::bounds:
+    return bounds;
+  case ReportKind::alignment:
+    return alignment;
+  case ReportKind::barrier:
+  case ReportKind::registerPool:
+    return barriers;
+  case ReportKind::mbarrier:
+    return mbarriers;
+  case ReportKind::asyncRegisters:
+    return asyncRegisters;
+  case ReportKind::pending:
+    return pending;
+  case ReportKind::divergence:
+    return divergence;
+  case ReportKind::deadlock:
+  case ReportKind::descriptor:
+  case ReportKind::limit:
+  case ReportKind::trap:
+    return true;
+  }
+  return true;
 }
 
 //===----------------------------------------------------------------------===//
@@ -84,8 +116,7 @@ static Status checkDimensions(const Program &program,
                    "' wants clusters of several CTAs, which are not emulated");
   uint64_t shared = program.staticSharedBytes;
   if (dimensions.dynamicSharedBytes)
-    shared = (shared + program.sharedAlignment - 1) / program.sharedAlignment *
-                 program.sharedAlignment +
+    shared = alignUp(shared, program.sharedAlignment) +
              dimensions.dynamicSharedBytes;
   uint32_t limit = sharedLimit(program.module->sm);
   if (shared > limit)
@@ -133,15 +164,21 @@ Launch::Launch(const Program &program, const LaunchDimensions &dimensions,
     registersPerThread = std::min(255u, 65536 / threads) / 8 * 8;
   sharedBytes = program.staticSharedBytes;
   if (dimensions.dynamicSharedBytes)
-    sharedBytes = (sharedBytes + program.sharedAlignment - 1) /
-                      program.sharedAlignment * program.sharedAlignment +
-                  dimensions.dynamicSharedBytes;
+    sharedBytes =
+        static_cast<uint32_t>(alignUp(sharedBytes, program.sharedAlignment)) +
+        dimensions.dynamicSharedBytes;
+}
+
+/// The instruction of the other party.
+static std::string_view otherInstruction(const Report &report) {
+  std::string_view other = report.other;
+  return other.substr(0, other.find(" of "));
 }
 
 bool Launch::report(Report report) {
   for (Report &known : result.reports)
     if (known.kind == report.kind && known.ptxLine == report.ptxLine &&
-        known.other.substr(0, 24) == report.other.substr(0, 24)) {
+        otherInstruction(known) == otherInstruction(report)) {
       ++known.count;
       return true;
     }

@@ -132,8 +132,8 @@ public:
   void tick();
   /// bar.warp.sync and what contains it: the lanes are ordered.
   void synchronizeLanes(LaneMask lanes = allLanes);
-  /// Whether what lane `other` did at a clock of the warp is ordered before what
-  /// `lane` does now.
+  /// Whether what lane `other` did at a clock of the warp is ordered before
+  /// what `lane` does now.
   bool areOrdered(int lane, int other, Clock since) const {
     return since < lastSyncClock ||
            (laneOrder && lane < lanesPerWarp && other < lanesPerWarp &&
@@ -249,6 +249,13 @@ public:
   /// many. `op` may be null.
   bool report(ReportKind kind, const Warp *warp, const Op *op, int lane,
               std::string what, std::string other = {});
+  /// The same for a mistake after which the kernel can go on; nothing if such
+  /// mistakes are not looked for.
+  bool complain(ReportKind kind, const Warp *warp, const Op *op, int lane,
+                std::string what, std::string other = {}) {
+    return !options.checks(kind) ||
+           report(kind, warp, op, lane, std::move(what), std::move(other));
+  }
 
   /// For Warp::exit.
   void warpExited(Warp &warp);

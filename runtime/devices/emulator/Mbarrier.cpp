@@ -37,25 +37,11 @@ std::string attn::emulator::stateOf(const Mbarrier &barrier) {
   return text;
 }
 
-static bool isEnabled(const LaunchOptions &options, ReportKind kind) {
-  switch (kind) {
-  case ReportKind::race:
-  case ReportKind::proxyRace:
-    return options.race;
-  case ReportKind::alignment:
-    return options.alignment;
-  default:
-    return options.barriers;
-  }
-}
-
 bool Mbarriers::complain(const Accessor &who, ReportKind kind, std::string what,
                          std::string other) {
-  if (!isEnabled(cta.options, kind))
-    return true;
   int lane = who.lane == Accessor::collective ? -1 : who.lane;
-  return cta.report(kind, &who.warp, &who.op, lane, std::move(what),
-                    std::move(other));
+  return cta.complain(kind, &who.warp, &who.op, lane, std::move(what),
+                      std::move(other));
 }
 
 //===----------------------------------------------------------------------===//
@@ -108,10 +94,11 @@ Mbarrier *Mbarriers::use(const Accessor &who, uint32_t address, bool isAsync) {
       !cta.options.race)
     return last;
   const std::string other =
+      "line " +
+      std::to_string(cta.program.instructionOf(*barrier.initOp).line) +
+      ": mbarrier.init of " +
       attn::emulator::describe(Accessor{*cta.warps[barrier.initWarp],
-                                        *barrier.initOp, barrier.initLane}) +
-      ", mbarrier.init in line " +
-      std::to_string(cta.program.instructionOf(*barrier.initOp).line);
+                                        *barrier.initOp, barrier.initLane});
   bool goesOn =
       isOrdered
           ? complain(who, ReportKind::proxyRace,
@@ -385,7 +372,7 @@ bool Mbarriers::finish() {
   while (cta.async.performOne()) {
   }
   for (auto &[address, barrier] : all) {
-    if (!barrier->isValid || !cta.options.barriers)
+    if (!barrier->isValid)
       continue;
     const Warp *warp = cta.warps[barrier->initWarp].get();
     const Op *op = barrier->copyOp ? barrier->copyOp : barrier->initOp;
@@ -397,7 +384,7 @@ bool Mbarriers::finish() {
     else if (barrier->bytes)
       what = "when the CTA ends, " + stateOf(*barrier);
     if (!what.empty() &&
-        !cta.report(ReportKind::pending, warp, op, -1, std::move(what)))
+        !cta.complain(ReportKind::pending, warp, op, -1, std::move(what)))
       return false;
   }
   return true;

@@ -28,6 +28,10 @@ namespace attn::emulator {
 class Warp;
 struct Op;
 
+inline uint64_t alignUp(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) / alignment * alignment;
+}
+
 /// Bit l stands for lane l.
 using LaneMask = uint32_t;
 constexpr int lanesPerWarp = 32;

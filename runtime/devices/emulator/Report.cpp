@@ -42,8 +42,6 @@ const char *attn::emulator::nameOf(ReportKind kind) {
     return "limit";
   case ReportKind::trap:
     return "trap";
-  case ReportKind::lint:
-    return "lint";
   }
   return "unknown";
 }

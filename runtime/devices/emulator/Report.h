@@ -37,7 +37,6 @@ enum class ReportKind : uint8_t {
   descriptor,     ///< matrix descriptors and tensor maps
   limit,          ///< more instructions than the launch allows
   trap,           ///< the kernel executed trap
-  lint,           ///< legal, but surely not meant
 };
 
 /// "race", "uninit", ...: the names of attn-emulate.
@@ -56,7 +55,7 @@ struct Report {
   int cudaLine = 0;
   Dim3 cta{0, 0, 0};
   int warp = -1, lane = -1; ///< -1: not about one
-  /// The other party of a race: who, doing what, in which line. Or empty.
+  /// The other party of a race, "line 7: st.shared.u32 of warp 3". Or empty.
   std::string other;
   /// How often the same thing was found at the same place.
   uint64_t count = 1;

@@ -26,7 +26,7 @@ SharedMemory::SharedMemory(Cta &cta, uint32_t bytes)
     : cta(cta), bytes(bytes), storage(new uint8_t[bytes]) {
   std::memset(storage.get(), freshByte, bytes);
   const LaunchOptions &options = cta.options;
-  if (!bytes || !(options.race || options.uninitialized || options.barriers))
+  if (!bytes || !(options.race || options.uninitialized || options.mbarriers))
     return;
   // The shadow of the last CTA has its pages already.
   std::shared_ptr<SharedShadow> &spare = cta.launch.spareShadow;

@@ -62,7 +62,7 @@ SharedShadow::Viewer::Viewer(const Accessor &who, Strength strength,
       isStrong(strength != Strength::weak),
       checksRaces(who.warp.cta.options.race),
       checksInit(who.warp.cta.options.uninitialized),
-      checksBarriers(who.warp.cta.options.barriers) {}
+      checksMbarriers(who.warp.cta.options.mbarriers) {}
 
 void SharedShadow::copyPlace(const Place &from, const Place &to) {
   to.cell = from.cell;
@@ -498,7 +498,7 @@ bool SharedShadow::reportUninitialized(const Viewer &viewer, uint32_t granule,
 bool SharedShadow::reportBarrier(const Viewer &viewer, uint32_t granule,
                                  uint32_t offset, uint32_t count,
                                  const char *verb) {
-  if (!viewer.checksBarriers)
+  if (!viewer.checksMbarriers)
     return true;
   uint32_t address = granule * granuleBytes + sharedBase +
                      (granules[granule].barriers & 1 ? 0 : 8);

@@ -44,7 +44,7 @@ public:
     uint32_t opIndex;
     uint8_t lane; ///< `collective` for the whole warp
     bool isAsync, isStrong;
-    bool checksRaces, checksInit, checksBarriers;
+    bool checksRaces, checksInit, checksMbarriers;
 
     Accessor accessor() const { return {warp, op, lane}; }
   };

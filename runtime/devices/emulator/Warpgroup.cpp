@@ -367,11 +367,11 @@ Warpgroups::Warpgroups(Cta &cta) {
 void Warpgroups::warpExited(Warp &warp) {
   Warpgroup &group = of(warp);
   const WarpgroupMember &member = group.members[warp.index % 4];
-  if (member.waited == member.issued || !warp.cta.options.asyncRegisters)
+  if (member.waited == member.issued)
     return;
   const bool isCommitted =
       !member.groups.empty() && member.groups.back() == member.issued;
-  warp.cta.report(
+  warp.cta.complain(
       ReportKind::pending, &warp, member.lastOp, -1,
       "the warp ends while " + std::to_string(member.issued - member.waited) +
           " of its products are in flight: " +

@@ -57,8 +57,8 @@ struct MatrixDescriptor {
   uint32_t strideBytes = 0;  ///< SBO
   uint32_t rowBytes = 0;     ///< 128, 64 or 32 with that swizzle; 0 for none
 
-  /// Reads a descriptor for an operand of `extent` rows (M or N) that is K-major
-  /// or (`isTransposed`) MN-major. What breaks a rule, or empty.
+  /// Reads a descriptor for an operand of `extent` rows (M or N) that is
+  /// K-major or (`isTransposed`) MN-major. What breaks a rule, or empty.
   static std::string read(uint64_t bits, bool isTransposed, uint32_t extent,
                           MatrixDescriptor &into);
 
@@ -126,9 +126,9 @@ bool MatrixDescriptor::forEachPiece(uint32_t extent, bool isTransposed,
                                     Function function) const {
   // Neighbours, in either order.
   auto pair = [&](uint32_t first, uint32_t second) {
-    return (first ^ second) == 16 ? function(first & ~31u, 32u)
-                                  : function(first, 16u) &&
-                                        function(second, 16u);
+    return (first ^ second) == 16
+               ? function(first & ~31u, 32u)
+               : function(first, 16u) && function(second, 16u);
   };
   if (!isTransposed) {
     for (uint32_t mn = 0; mn < extent; ++mn)

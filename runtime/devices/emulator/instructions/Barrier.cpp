@@ -44,8 +44,7 @@ struct Arrival {
 } // namespace
 
 bool Arrival::complain(ReportKind kind, std::string what, std::string other) {
-  return !cta.options.barriers ||
-         cta.report(kind, &warp, &op, -1, std::move(what), std::move(other));
+  return cta.complain(kind, &warp, &op, -1, std::move(what), std::move(other));
 }
 
 bool Arrival::uniform(int slot, const char *what, uint32_t &value) {
@@ -239,9 +238,8 @@ static Flow runSetMaxRegisters(Warp &warp, const Op &op, LaneMask) {
   const uint32_t wanted = static_cast<uint32_t>(op.immediate);
   const uint32_t current = warp.registersPerThread;
   auto complain = [&](std::string what, std::string other = {}) {
-    return !cta.options.barriers ||
-           cta.report(ReportKind::registerPool, &warp, &op, -1, std::move(what),
-                      std::move(other));
+    return cta.complain(ReportKind::registerPool, &warp, &op, -1,
+                        std::move(what), std::move(other));
   };
   if (isIncrease && wanted > current &&
       (wanted - current) * lanesPerWarp > cta.freeRegisters)

@@ -161,7 +161,7 @@ static void decodeCall(Decoder &decoder, const Match &match) {
 }
 
 static Flow runReturn(Warp &warp, const Op &, LaneMask lanes) {
-  for (size_t n = warp.callStack.size(); n-- > 0 && lanes;) {
+  for (size_t n = warp.callStack.size(); n-- > 0;) {
     Warp::Call &call = warp.callStack[n];
     LaneMask together = call.lanes & lanes;
     if (!together)
@@ -174,7 +174,6 @@ static Flow runReturn(Warp &warp, const Op &, LaneMask lanes) {
     if (!call.lanes)
       warp.callStack.erase(warp.callStack.begin() +
                            static_cast<std::ptrdiff_t>(n));
-    lanes &= ~together;
     // Lanes that came from other places return there in the next turn.
     Fragment &from = warp.fragment();
     if (from.lanes == together) {

@@ -260,8 +260,7 @@ void decodeCvt(Decoder &decoder, const Match &match) {
                    from = match.choices.back();
   Type toType = typeOf(to), fromType = typeOf(from);
   auto bitsOf = [&](size_t n, Type type) {
-    decoder.allowWider =
-        type.kind != Type::bfloat && type.kind != Type::tfloat;
+    decoder.allowWider = type.kind != Type::bfloat && type.kind != Type::tfloat;
     int bits = decoder.registerBits(decoder.operand(n));
     return decoder.allowWider && bits > 32 ? 64 : std::max<int>(type.width, 32);
   };

@@ -83,11 +83,11 @@ void Copies::OfWarp::dropFinished() {
 void Copies::warpExited(Warp &warp) {
   for (const auto &task : of(warp).tasks)
     if (LaneMask lanes = task->untrackedLanes())
-      warp.cta.report(ReportKind::pending, &warp, &task->instruction(),
-                      __builtin_ctz(lanes),
-                      "the thread ends without having waited for this copy: "
-                      "cp.async.commit_group and wait_group, or wait_all, is "
-                      "missing");
+      warp.cta.complain(ReportKind::pending, &warp, &task->instruction(),
+                        __builtin_ctz(lanes),
+                        "the thread ends without having waited for this copy: "
+                        "cp.async.commit_group and wait_group, or wait_all, is "
+                        "missing");
 }
 
 namespace {

@@ -207,10 +207,8 @@ struct Wait {
   /// Sets `isComplete`. False if the launch is given up.
   bool test(bool &isComplete) const;
   bool complain(std::string what) const {
-    const Cta &cta = who.warp.cta;
-    return !cta.options.barriers ||
-           who.warp.cta.report(ReportKind::mbarrier, &who.warp, &who.op,
-                               who.lane, std::move(what));
+    return who.warp.cta.complain(ReportKind::mbarrier, &who.warp, &who.op,
+                                 who.lane, std::move(what));
   }
 };
 
