@@ -171,6 +171,17 @@ TEST(Acceptance, NothingExistsBeforeItsTarget) {
       expectAnswers(samples, targets[first - 1], newest, /*accepts=*/false);
 }
 
+/// For wgmma, which only sm_90a has.
+TEST(Acceptance, WhatIsGoneDoesNotExistLater) {
+  std::vector<Sample> gone;
+  for (const auto &[isGone, samples] :
+       makeSamples([](const Form &form) { return form.isGone; }))
+    if (isGone)
+      gone = samples;
+  EXPECT_GT(gone.size(), 100u);
+  expectAnswers(gone, Target{100, true, 86}, newest, /*accepts=*/false);
+}
+
 /// The decoder refuses modules with an older version than the form's, so that
 /// must not be too new.
 TEST(Acceptance, NothingExistsBeforeItsVersion) {

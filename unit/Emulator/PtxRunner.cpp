@@ -122,12 +122,6 @@ attn::test::runLines(const PtxLines &lines, const std::vector<Column> &inputs) {
   return outputs;
 }
 
-static std::string hex(uint64_t value) {
-  std::ostringstream stream;
-  stream << "0x" << std::hex << value;
-  return stream.str();
-}
-
 void attn::test::expectLines(const PtxLines &lines,
                              const std::vector<Column> &inputs,
                              const Reference &reference,

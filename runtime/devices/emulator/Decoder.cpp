@@ -408,10 +408,11 @@ Status Decoder::decodeBody(size_t number) {
       return attn::failure("line " + std::to_string(instruction.line) + ": " +
                            match.error());
     const Form &form = *match->form;
-    if (form.sm > module.sm || (form.archSpecific && !module.archSpecific))
+    if (module.sm < form.sm || (form.archSpecific && !module.archSpecific) ||
+        (form.isGone && module.sm > form.sm))
       fail("needs .target sm_" + std::to_string(form.sm) +
-           (form.archSpecific ? "a" : "") + " or later; this module is for " +
-           module.target);
+           (form.archSpecific ? "a" : "") + (form.isGone ? "" : " or later") +
+           "; this module is for " + module.target);
     else if (form.ptxVersion > 10 * module.versionMajor + module.versionMinor)
       fail("needs .version " + std::to_string(form.ptxVersion / 10) + "." +
            std::to_string(form.ptxVersion % 10) +

@@ -57,6 +57,7 @@ struct Form {
   int sm = 0;                ///< the first target that has it; 0: all
   bool archSpecific = false; ///< "sm_90a" and not sm_90
   int ptxVersion = 0;        ///< 10 * major + minor; 0: all
+  bool isGone = false;       ///< later targets do not have it
 };
 
 /// All forms of the emulator.

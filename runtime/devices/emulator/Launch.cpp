@@ -143,6 +143,19 @@ static Status checkArguments(const Program &program,
                      std::to_string(arguments[n].bytes.size()) +
                      " bytes; the parameter '" + parameters[n].name + "' has " +
                      std::to_string(parameters[n].bytes));
+  for (size_t n = 0; n < parameters.size(); ++n) {
+    uint64_t address = 0;
+    if (parameters[n].pointeeAlignment == 1 ||
+        parameters[n].bytes > sizeof address)
+      continue;
+    std::memcpy(&address, arguments[n].bytes.data(), parameters[n].bytes);
+    if (address % parameters[n].pointeeAlignment)
+      return failure(
+          "argument " + std::to_string(n) + " of '" + program.function->name +
+          "' is the address " + hex(address) + "; the parameter '" +
+          parameters[n].name + "' wants a multiple of " +
+          std::to_string(parameters[n].pointeeAlignment) + " (.ptr .align)");
+  }
   return Status::success();
 }
 

@@ -18,12 +18,6 @@ using namespace attn::emulator;
 static constexpr uint32_t maxCount = (1u << 20) - 1;
 static constexpr int64_t maxBytes = (1 << 20) - 1;
 
-static std::string hex(uint32_t address) {
-  char text[16];
-  std::snprintf(text, sizeof text, "0x%x", address);
-  return text;
-}
-
 std::string attn::emulator::stateOf(const Mbarrier &barrier) {
   std::string text = "the mbarrier at " + hex(barrier.address) +
                      " is in phase " + std::to_string(barrier.phase) +

@@ -8,7 +8,16 @@
 
 #include "Report.h"
 
+#include <cstdio>
+
 using namespace attn::emulator;
+
+std::string attn::emulator::hex(uint64_t value, int digits) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%0*llx", digits,
+                static_cast<unsigned long long>(value));
+  return text;
+}
 
 const char *attn::emulator::nameOf(ReportKind kind) {
   switch (kind) {

@@ -39,6 +39,9 @@ enum class ReportKind : uint8_t {
   trap,           ///< the kernel executed trap
 };
 
+/// "0x400", with at least so many digits.
+std::string hex(uint64_t value, int digits = 1);
+
 /// "race", "uninit", ...: the names of attn-emulate.
 const char *nameOf(ReportKind kind);
 

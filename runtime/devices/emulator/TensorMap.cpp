@@ -12,6 +12,8 @@
 
 #include "TensorMap.h"
 
+#include "Report.h"
+
 #include <cstddef>
 #include <cstring>
 #include <dlfcn.h>
@@ -83,15 +85,6 @@ Result<TensorMapType> emulator::tensorMapTypeCalled(std::string_view name) {
 
 static Failure wrong(const std::string &what) {
   return failure("tensor map: " + what);
-}
-
-static std::string hex(uint64_t number) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  do
-    text.insert(text.begin(), digits[number % 16]);
-  while (number /= 16);
-  return "0x" + text;
 }
 
 /// An enumeration that was given as a number which it does not have.

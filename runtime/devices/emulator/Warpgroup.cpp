@@ -16,13 +16,6 @@ using namespace attn::emulator;
 
 static size_t rowOf(Ref ref) { return static_cast<size_t>(ref) / 128; }
 
-static std::string hex(uint64_t value) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%016llx",
-                static_cast<unsigned long long>(value));
-  return text;
-}
-
 static std::string lineOf(const Cta &cta, const Op &op) {
   return "line " + std::to_string(cta.program.instructionOf(op).line);
 }
@@ -197,8 +190,8 @@ static bool uniform(Warp &warp, const Op &op, int slot, const char *what,
     if (const int lane = __builtin_ctz(left); row[lane] != value)
       return warp.cta.report(
           ReportKind::descriptor, &warp, &op, lane,
-          std::string("the lanes give different ") + what + ", " + hex(value) +
-              " and " + hex(row[lane]) +
+          std::string("the lanes give different ") + what + ", " +
+              hex(value, 16) + " and " + hex(row[lane], 16) +
               "; all threads of the warpgroup must give the same");
   return true;
 }
@@ -256,8 +249,8 @@ bool Warpgroup::issue(Warp &warp, const Op &op) {
       if (given[n] != task->descriptors[n] &&
           !cta.report(ReportKind::descriptor, &warp, &op, -1,
                       std::string("the warps give different descriptors of ") +
-                          (n ? "B, " : "A, ") + hex(given[n]) + " and " +
-                          hex(task->descriptors[n]) +
+                          (n ? "B, " : "A, ") + hex(given[n], 16) + " and " +
+                          hex(task->descriptors[n], 16) +
                           "; all threads of the warpgroup must give the same"))
         return false;
     if (task->accumulates != (scale != 0) &&
@@ -302,8 +295,8 @@ bool Warpgroup::announce(Warp &warp, WgmmaTask &task) {
         MatrixDescriptor::read(bits, isTransposed, extent, descriptor);
     if (!error.empty()) {
       cta.report(ReportKind::descriptor, &warp, &task.op, -1,
-                 std::string("the descriptor of ") + name + ", " + hex(bits) +
-                     ", " + error);
+                 std::string("the descriptor of ") + name + ", " +
+                     hex(bits, 16) + ", " + error);
       return false;
     }
     return descriptor.forEachPiece(

@@ -294,7 +294,7 @@ static Flow runWait(Warp &warp, const Op &op, LaneMask lanes) {
           (isParity ? "the phase of parity " + std::to_string(wanted[lane])
                     : "phase " + std::to_string((uint64_t(wanted[lane]) >> 20) &
                                                 0xfffffffff)) +
-          " of the mbarrier at " + SharedOperand::hex(last->address));
+          " of the mbarrier at " + hex(last->address));
     }
   } else if (passed) {
     patience.spurious = 0;

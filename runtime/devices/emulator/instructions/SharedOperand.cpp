@@ -26,13 +26,6 @@ uint8_t SharedOperand::decode(Decoder &decoder, size_t n,
   return bits;
 }
 
-std::string SharedOperand::hex(uint64_t address) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx",
-                static_cast<unsigned long long>(address));
-  return text;
-}
-
 bool SharedOperand::address(const Accessor &who, Ref row, uint8_t bits,
                             uint64_t displacement, uint32_t &address) {
   Warp &warp = who.warp;

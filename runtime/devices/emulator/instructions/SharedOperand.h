@@ -28,9 +28,6 @@ uint8_t decode(Decoder &decoder, size_t n, std::string_view space, int slot);
 bool address(const Accessor &who, Ref row, uint8_t bits, uint64_t displacement,
              uint32_t &address);
 
-/// "0x400".
-std::string hex(uint64_t address);
-
 } // namespace attn::emulator::SharedOperand
 
 #endif // ATTN_RUNTIME_DEVICES_EMULATOR_INSTRUCTIONS_SHAREDOPERAND_H

@@ -36,7 +36,7 @@ static const uint8_t *mapBytes(const Accessor &who, uint64_t address) {
   if (address % 64) {
     refuse(who, "a tensor map lies at an address that is a multiple of 64; "
                 "given is " +
-                    SharedOperand::hex(address));
+                    hex(address));
     return nullptr;
   }
   const uint64_t offset = address & ~windowMask;

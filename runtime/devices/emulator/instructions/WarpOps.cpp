@@ -24,14 +24,6 @@ namespace {
 // Membermasks
 //===----------------------------------------------------------------------===//
 
-std::string hex(LaneMask mask) {
-  static const char digits[] = "0123456789abcdef";
-  std::string text = "0x";
-  for (int shift = 28; shift >= 0; shift -= 4)
-    text += digits[mask >> shift & 15];
-  return text;
-}
-
 /// The lanes with the same membermask as the first of `lanes`.
 LaneMask sameMask(const uint32_t *masks, LaneMask lanes) {
   uint32_t first = masks[__builtin_ctz(lanes)];
@@ -49,7 +41,7 @@ bool checkMembers(Warp &warp, const Op &op, LaneMask group, LaneMask members) {
   auto report = [&](LaneMask lanes, const std::string &what) {
     int lane = __builtin_ctz(lanes);
     return warp.cta.report(ReportKind::divergence, &warp, &op, lane,
-                           "the membermask " + hex(members) + what +
+                           "the membermask " + hex(members, 8) + what +
                                std::to_string(lane));
   };
   if (LaneMask strangers = group & ~members)
@@ -69,7 +61,7 @@ Flow forGroups(Warp &warp, const Op &op, LaneMask lanes, Ref maskRow,
   for (LaneMask left = lanes; left;) {
     LaneMask members = masks[__builtin_ctz(left)];
     if (!warp.haveArrived(members))
-      return warp.wait("the other lanes of the membermask " + hex(members));
+      return warp.wait("the other lanes of the membermask " + hex(members, 8));
     left &= ~sameMask(masks, left);
   }
   for (LaneMask left = lanes; left;) {

@@ -183,7 +183,8 @@ static std::vector<Form> productForms() {
     for (unsigned n = 0; n < registers; ++n)
       operands += (n ? ", %r" : "%r") + std::to_string(n);
     texts.push_back(operands + "}, %d1, %d2, %p1" + immediates);
-    forms.push_back({spelling, texts.back().c_str(), decode, 90, true, 80});
+    forms.push_back(
+        {spelling, texts.back().c_str(), decode, 90, true, 80, true});
   };
   for (unsigned n = 8; n <= 256; n += 8) {
     add(n, "k16", ".f32<.f16.f16|.bf16.bf16>", n / 2, ", 1, -1, 0, 1",
@@ -209,11 +210,11 @@ static std::vector<Form> productForms() {
 
 std::vector<Form> attn::emulator::wgmmaForms() {
   std::vector<Form> forms = productForms();
-  forms.push_back(
-      {"wgmma.fence.sync.aligned", "", decodePlain<runFence>, 90, true, 80});
+  forms.push_back({"wgmma.fence.sync.aligned", "", decodePlain<runFence>, 90,
+                   true, 80, true});
   forms.push_back({"wgmma.commit_group.sync.aligned", "",
-                   decodePlain<runCommit>, 90, true, 80});
+                   decodePlain<runCommit>, 90, true, 80, true});
   forms.push_back(
-      {"wgmma.wait_group.sync.aligned", "1", decodeWait, 90, true, 80});
+      {"wgmma.wait_group.sync.aligned", "1", decodeWait, 90, true, 80, true});
   return forms;
 }

@@ -86,6 +86,8 @@ struct Variable {
   int elementBytes = 4;
   uint64_t bytes = 0; ///< 0 for `extern .shared x[]`: what the launch gives
   uint32_t alignment = 4;
+  /// `.ptr .align` of a parameter: of what the pointer points to; else 1.
+  uint32_t pointeeAlignment = 1;
   bool isExternal = false;
   /// The initial bytes, at most `bytes`; the rest is zero.
   std::string initial;

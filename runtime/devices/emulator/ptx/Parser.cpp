@@ -147,6 +147,9 @@ void Parser::parseTarget() {
                                  describe(token));
   module.target = token.text;
   module.sm = static_cast<int>(parseNumber(number)->bits);
+  if (module.sm < 75)
+    return lexer.fail(token, "expected a target from sm_75 on, not " +
+                                 describe(token));
   while (lexer.accept(',')) {
     if (!acceptIdentifier("debug") && !acceptIdentifier("texmode_unified") &&
         !acceptIdentifier("texmode_independent"))

@@ -132,11 +132,11 @@ Variable Parser::parseParameter(bool isPrototype) {
   if (head.lanes > 1)
     fail("a parameter is no vector, expected an array of bytes");
   if (acceptDirective(".ptr")) {
-    // What the pointer points to: advice.
+    // Which space the pointer points to is advice.
     acceptDirective(".global") || acceptDirective(".shared") ||
         acceptDirective(".const") || acceptDirective(".local");
     if (acceptDirective(".align"))
-      parseAlignment();
+      variable.pointeeAlignment = parseAlignment();
   }
   bool anonymous = isPrototype && acceptIdentifier("_");
   Token name = peek();
