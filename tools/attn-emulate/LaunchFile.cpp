@@ -201,6 +201,9 @@ void Reader::readBuffer(const json &value, const std::string &what) {
       !file.empty())
     name += " (" + file + ")";
   buffer.data = memory.allocate(buffer.bytes, name);
+  if (!buffer.data)
+    return fail("there is no memory for the " + std::to_string(buffer.bytes) +
+                " bytes of " + name);
   if (!buffer.initial.empty()) {
     std::memcpy(buffer.data, buffer.initial.data(), buffer.initial.size());
     memory.markInitialized(buffer.data, buffer.initial.size());

@@ -105,12 +105,18 @@ TEST_F(LaunchErrors, Dimensions) {
   expectError("the block of 'store' is (0, 1, 1)");
   dimensions.block = {65, 1, 1};
   expectError("has 65 threads; .maxntid allows 64");
+  // A product of 2^69.
+  dimensions.block = {0x40000000, 0x40000000, 32};
+  expectError("allowed are 1 to 1024 threads");
   dimensions.block = {1, 1, 65};
   expectError("at most 64 of them in z");
   dimensions.block = {};
   dimensions.grid.y = 65536;
   expectError("the grid of 'store' is (1, 65536, 1)");
   dimensions.grid = {};
+  dimensions.registersPerThread = 256;
+  expectError("is to have 256 registers; at most 255 are allowed");
+  dimensions.registersPerThread = 0;
   dimensions.dynamicSharedBytes = 163 * 1024 + 1;
   expectError("needs 166913 bytes of shared memory (0 static, 166913 dynamic); "
               "sm_80 has 166912");
@@ -127,8 +133,18 @@ TEST(ModuleErrors, Targets) {
     return text.replace(text.find(from), std::string(from).size(), to);
   };
   EXPECT_NE(errorOf(replaced("sm_80", "sm_70"))
-                .find("expected a target from sm_75 on, not 'sm_70'"),
+                .find("expected a target from sm_75 to sm_121 that exists, not "
+                      "'sm_70'"),
             std::string::npos);
+  for (const char *wrong : {"sm_99", "sm_80a", "sm_90f"})
+    EXPECT_NE(errorOf(replaced("sm_80", wrong)).find("that exists, not"),
+              std::string::npos)
+        << wrong;
+  std::string old = replaced("sm_80", "sm_90a");
+  old.replace(old.find("8.7"), 3, "7.8");
+  EXPECT_NE(errorOf(old).find("'sm_90a' needs .version 8.0 or later"),
+            std::string::npos)
+      << errorOf(old);
   EXPECT_NE(errorOf(replaced("st.global.u32 [%d0], %r0;", "fence.proxy.async;"))
                 .find("needs .target sm_90 or later; this module is for sm_80"),
             std::string::npos);

@@ -256,19 +256,19 @@ TEST(ParserError, Variables) {
            "expected an alignment from 1 to 1048576, not '2097152'");
   variable(".global .b32 3;", "expected the name of a variable, not '3'");
   variable(".global .b32 x[0];",
-           "expected a number of elements from 1 to 1073741824, not '0'");
+           "expected a number of elements from 1 to 268435456, not '0'");
   variable(".global .b32 x[2][];", "expected a number of elements, not ']'");
   variable(".global .b32 x[2;", "expected ']', not ';'");
   variable(".global .b32 x[1][1][1][1][1][1][1][1][1];",
            "an array has at most 8 dimensions");
   variable(".global .b32 x[65536][65536];",
-           "an array has at most 1073741824 bytes");
+           "an array has at most 268435456 bytes");
   variable(".shared .b32 x[];",
            "the array 'x' needs a size or an initial value");
   variable(".global .b32 x y;", "expected ';', not 'y'");
-  inModule(".global .b8 x[1073741824];\n.shared .b8 y;",
+  inModule(".global .b8 x[268435456];\n.shared .b8 y;",
            "line 5: '.shared .b8 y;': the variables of a module have at most "
-           "1073741824 bytes");
+           "268435456 bytes");
   inModule(".global .b32 x;\n.global .b32 x;",
            "line 5: '.global .b32 x;': 'x' is declared already");
   for (const char *other :

@@ -33,7 +33,7 @@ TEST(Parser, Header) {
   EXPECT_FALSE(module.archSpecific);
   EXPECT_TRUE(module.familySpecific);
 
-  module = parsed("// a comment\n/* another\n one */ .version 6.0\n"
+  module = parsed("// a comment\n/* another\n one */ .version 6.3\n"
                   ".target sm_75 // without .address_size\n");
   EXPECT_EQ(module.target, "sm_75");
   EXPECT_FALSE(module.archSpecific);
@@ -91,7 +91,7 @@ TEST(Parser, KernelDirectives) {
   Module module = parsedModule(
       ".entry a() .maxntid 128, 2 .minnctapersm 2 .maxnreg 64 { ret; }\n"
       ".entry b() .reqntid 32 .explicitcluster .reqnctapercluster 2,1,1\n"
-      ".maxclusterrank 4 .maxnctapersm 3 .blocksareclusters { ret; }\n");
+      ".maxclusterrank 4 .maxnctapersm 3 .explicitcluster { ret; }\n");
   const Function &a = module.functions[0], &b = module.functions[1];
   EXPECT_EQ(a.maxThreads[0], 128u);
   EXPECT_EQ(a.maxThreads[1], 2u);

@@ -34,7 +34,9 @@ std::string TestKernel::ptx() const {
              number + ";\ncvta.param.u64 %m" + number + ", %m" + number + ";\n";
   }
   return ".version 8.6\n.target " + target +
-         "\n.address_size 64\n.visible .entry kernel(" + parameters + ")\n" +
+         "\n.address_size 64\n.extern .shared .align 1024 .b8 shared[];\n"
+         ".visible .entry kernel(" +
+         parameters + ")\n" +
          (hasBounds ? ".maxntid " + std::to_string(threads) + ", 1, 1\n" : "") +
          "{\n"
          ".reg .pred %p<10>, %is0;\n"
@@ -42,9 +44,6 @@ std::string TestKernel::ptx() const {
          ".reg .b32 %r<400>, %thread, %warp, %lane;\n"
          ".reg .f32 %f<400>;\n"
          ".reg .b64 %d<40>;\n"
-         ".shared .align 1024 .b8 shared[" +
-         std::to_string(sharedBytes) +
-         "];\n"
          "mov.u32 %thread, %tid.x;\n"
          "shr.u32 %warp, %thread, 5;\n"
          "and.b32 %lane, %thread, 31;\n"
@@ -75,6 +74,7 @@ Result<LaunchResult> attn::test::run(TestKernel &kernel) {
   LaunchDimensions dimensions;
   dimensions.block.x = kernel.threads;
   dimensions.registersPerThread = kernel.registersPerThread;
+  dimensions.dynamicSharedBytes = kernel.sharedBytes;
   auto result =
       launch(*module, "kernel", dimensions, arguments, memory, kernel.options);
   for (size_t n = 0; n < addresses.size(); ++n)

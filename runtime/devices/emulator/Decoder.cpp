@@ -167,6 +167,8 @@ Ref Decoder::source(const Operand &operand, Type type) {
       fail("a negated register is not allowed here");
     return registerRef(operand, type, /*isWrite=*/false);
   case Kind::special:
+    if (type.rowBytes() == 8)
+      fail("'%" + operand.name + "' has 32 bits where 64 are expected");
     return specialRow(operand.name);
   case Kind::integer:
     if (type.isFloat() && type.width >= 32 && !type.packed)
@@ -175,8 +177,10 @@ Ref Decoder::source(const Operand &operand, Type type) {
     return constantRow(operand.bits, type);
   case Kind::single:
   case Kind::real: {
-    if (type.width < 32) {
-      fail("a floating-point number needs a type of 32 or 64 bits");
+    if (type.width < 32 || type.packed ||
+        (type.kind != Type::bits && !type.isFloat())) {
+      fail("a floating-point number needs a type of 32 or 64 bits that is not "
+           "an integer");
       return 0;
     }
     if ((operand.kind == Kind::single) == (type.width == 32))
@@ -357,10 +361,23 @@ int Decoder::address(const Operand &operand, std::string_view space, int slot) {
     return bits;
   }
   case Kind::symbol: {
-    bool generic = space.empty() || space == ".param";
-    if (auto address = addressOf(base.name, generic))
-      op.src[slot] =
-          constantRow(*address + static_cast<uint64_t>(base.offset), wide);
+    auto address = addressOf(base.name, /*generic=*/true);
+    if (!address)
+      return 64;
+    const uint64_t window = *address & windowMask;
+    const bool isInSpace =
+        space.empty()                     ? true
+        : space.substr(0, 7) == ".shared" ? window == sharedWindow
+        : space == ".local"               ? window == localWindow
+        : space.substr(0, 6) == ".param"  ? window >= localWindow
+                                          : window == 0;
+    if (!isInSpace)
+      fail("'" + base.name + "' is not in " + std::string(space.substr(1)) +
+           " memory");
+    const bool isGeneric = space.empty() || space == ".param";
+    op.src[slot] = constantRow((isGeneric ? *address : *address & ~windowMask) +
+                                   static_cast<uint64_t>(base.offset),
+                               wide);
     return 64;
   }
   case Kind::integer:
@@ -454,20 +471,33 @@ Status Decoder::run(const ptx::Function &kernel) {
     program.parameterOffsets.push_back(static_cast<uint32_t>(end));
     end += parameter.bytes;
   }
+  // CUDA's limits.
+  const bool isNew = 10 * module.versionMajor + module.versionMinor >= 81;
+  if (const uint64_t most = isNew ? 32764 : 4352; end > most)
+    return attn::failure("the parameters have " + std::to_string(end) +
+                         " bytes; at most " + std::to_string(most) +
+                         " are allowed");
   program.parameterBytes = static_cast<uint32_t>(end);
   placeShared();
   bodyOf(kernel);
   for (size_t n = 0; n < bodies.size(); ++n)
     if (Status status = decodeBody(n); !status)
       return status;
-  for (auto [caller, function] : calls)
-    program.ops[caller].target = bodyOf(*function).begin;
+  if (Status status = checkCalls(); !status)
+    return status;
+  for (const CallSite &call : calls)
+    program.ops[call.op].target = bodyOf(*call.callee).begin;
   // The function of a call is entered from many places.
   if (!calls.empty())
     for (auto &callee : bodies)
       for (Ref ref : callee->registers)
         apart.push_back(ref);
-  program.localBytes = static_cast<uint32_t>(alignUp(program.localBytes, 16));
+  localBytes = alignUp(localBytes, 16);
+  if (constexpr uint64_t most = 512 * 1024; localBytes > most)
+    return attn::failure("a thread needs " + std::to_string(localBytes) +
+                         " bytes of local memory; at most " +
+                         std::to_string(most) + " are allowed");
+  program.localBytes = static_cast<uint32_t>(localBytes);
   allocateRegisters(program, apart);
   if (program.usesWgmma)
     markAsyncRegisters(program);

@@ -129,6 +129,8 @@ public:
   uint64_t functionParameter(const std::string &name, size_t n, bool isResult);
   /// A .param or .local variable of the current function, as a generic address.
   std::optional<uint64_t> localAddress(const std::string &name) const;
+  /// A .param variable of the body of the current function, or null.
+  const ptx::Variable *localParameter(const std::string &name) const;
   const ptx::Function *findFunction(const std::string &name) const;
   /// False in a function that is called.
   bool isInKernel() const { return body->function->isKernel; }
@@ -148,6 +150,7 @@ private:
   };
   Body &bodyOf(const ptx::Function &function);
   Status decodeBody(size_t number);
+  Status checkCalls() const;
   void placeShared();
   Ref registerRef(const ptx::Operand &operand, Type type, bool isWrite);
   /// In its own window, or a generic one.
@@ -165,8 +168,14 @@ private:
   const ptx::Instruction *current = nullptr;
   std::optional<std::string> failure;
   std::unordered_map<std::string, uint64_t> sharedAddresses, parameterAddresses;
+  uint64_t localBytes = 0;
   std::vector<Ref> apart;
-  std::vector<std::pair<size_t, const ptx::Function *>> calls;
+  /// The Op, who calls, and whom.
+  struct CallSite {
+    size_t op;
+    const ptx::Function *caller, *callee;
+  };
+  std::vector<CallSite> calls;
   std::unordered_map<std::string, Ref> specialRefs;
   std::unordered_map<uint64_t, Ref> constantRefs[2];
 };

@@ -47,10 +47,10 @@ Decoder::Body &Decoder::bodyOf(const ptx::Function &function) {
   program.registerBytes =
       static_cast<uint32_t>(alignUp(program.registerBytes, 128));
   auto place = [&](const ptx::Variable &variable) {
-    program.localBytes = static_cast<uint32_t>(
-        alignUp(program.localBytes, std::max(1u, variable.alignment)));
-    uint64_t address = localWindow | program.localBytes;
-    program.localBytes += static_cast<uint32_t>(variable.bytes);
+    // Sizes are bounded by the parser, so that this cannot overflow.
+    localBytes = alignUp(localBytes, std::max(1u, variable.alignment));
+    uint64_t address = localWindow | localBytes;
+    localBytes += variable.bytes;
     added->locals[variable.name] = address;
     return address;
   };
@@ -74,7 +74,7 @@ void Decoder::callTarget(const std::string &name) {
     return fail("'" + name +
                 "' has no body in this module, and calls to the "
                 "system, such as vprintf, are not emulated");
-  calls.emplace_back(program.ops.size(), function);
+  calls.push_back({program.ops.size(), body->function, function});
   bodyOf(*function);
 }
 
@@ -97,6 +97,38 @@ std::optional<uint64_t> Decoder::localAddress(const std::string &name) const {
   if (found == body->locals.end())
     return std::nullopt;
   return found->second;
+}
+
+const ptx::Variable *Decoder::localParameter(const std::string &name) const {
+  for (const ptx::Variable &variable : body->function->variables)
+    if (variable.space == ptx::Space::param && variable.name == name)
+      return &variable;
+  return nullptr;
+}
+
+/// Functions have one place for their registers and variables, so none may call
+/// itself, not even through others.
+Status Decoder::checkCalls() const {
+  // Those that call only functions already found are no part of a cycle.
+  std::set<const ptx::Function *> finished;
+  for (bool isChanged = true; isChanged;) {
+    isChanged = false;
+    for (const auto &candidate : bodies) {
+      bool isFinished = true;
+      for (const CallSite &call : calls)
+        isFinished &=
+            call.caller != candidate->function || finished.count(call.callee);
+      isChanged |= isFinished && finished.insert(candidate->function).second;
+    }
+  }
+  for (const CallSite &call : calls)
+    if (!finished.count(call.caller) && !finished.count(call.callee))
+      return attn::failure(
+          "line " +
+          std::to_string(program.instructionOf(program.ops[call.op]).line) +
+          ": '" + call.caller->name + "' calls '" + call.callee->name +
+          "', which leads back to it; recursion is not emulated");
+  return Status::success();
 }
 
 void Decoder::branchTarget(size_t n) {

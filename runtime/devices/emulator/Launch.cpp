@@ -88,7 +88,8 @@ static Status checkDimensions(const Program &program,
       grid.z > 65535)
     return failure("the grid of '" + kernel.name + "' is " + text(grid) +
                    "; allowed are 1 to (2147483647, 65535, 65535)");
-  if (block.count() == 0 || block.count() > 1024 || block.z > 64)
+  if (block.count() == 0 || block.x > 1024 || block.y > 1024 || block.z > 64 ||
+      block.count() > 1024)
     return failure("the block of '" + kernel.name + "' is " + text(block) +
                    "; allowed are 1 to 1024 threads, at most 64 of them in z");
   const uint32_t given[3] = {block.x, block.y, block.z};
@@ -109,11 +110,19 @@ static Status checkDimensions(const Program &program,
     return failure("the block of '" + kernel.name + "' has " +
                    std::to_string(block.count()) +
                    " threads; .maxntid allows " + std::to_string(most));
-  if (kernel.requiredCluster[0] * std::max(1u, kernel.requiredCluster[1]) *
-          std::max(1u, kernel.requiredCluster[2]) >
-      1)
+  if (std::max({kernel.requiredCluster[0], kernel.requiredCluster[1],
+                kernel.requiredCluster[2]}) > 1)
     return failure("'" + kernel.name +
                    "' wants clusters of several CTAs, which are not emulated");
+  if (dimensions.registersPerThread > 255)
+    return failure("a thread of '" + kernel.name + "' is to have " +
+                   std::to_string(dimensions.registersPerThread) +
+                   " registers; at most 255 are allowed");
+  if (constexpr uint32_t most = 48 * 1024; program.staticSharedBytes > most)
+    return failure("'" + kernel.name + "' has " +
+                   std::to_string(program.staticSharedBytes) +
+                   " bytes of static shared memory; at most " +
+                   std::to_string(most) + " are allowed, more must be dynamic");
   uint64_t shared = program.staticSharedBytes;
   if (dimensions.dynamicSharedBytes)
     shared = alignUp(shared, program.sharedAlignment) +

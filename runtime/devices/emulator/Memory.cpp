@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <new>
 
 using namespace attn::emulator;
 
@@ -62,9 +64,14 @@ void *Memory::allocate(size_t bytes, std::string name, size_t alignment) {
   added->name = std::move(name);
   added->bytes = bytes;
   added->redZone = redZoneFor(bytes);
-  size_t all = bytes + 2 * added->redZone + alignment;
+  const size_t extra = 2 * added->redZone + alignment;
+  if (bytes > std::numeric_limits<ptrdiff_t>::max() - extra)
+    return nullptr;
+  const size_t all = bytes + extra;
   // Not value-initialised: it is filled below.
-  added->storage.reset(new uint8_t[all]);
+  added->storage.reset(new (std::nothrow) uint8_t[all]);
+  if (!added->storage)
+    return nullptr;
   uint64_t begin =
       reinterpret_cast<uint64_t>(added->storage.get()) + added->redZone;
   begin = (begin + alignment - 1) / alignment * alignment;

@@ -72,7 +72,8 @@ private:
 class Memory {
 public:
   /// Memory of which nothing is initialised, aligned to 256 bytes as
-  /// cudaMalloc's is (or more). Never null; a size of 0 is allowed.
+  /// cudaMalloc's is (or more). A size of 0 is allowed. Null if there is not
+  /// so much memory.
   void *allocate(size_t bytes, std::string name, size_t alignment = 256);
   void free(void *pointer);
   /// The host has written these bytes.

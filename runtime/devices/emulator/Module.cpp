@@ -35,6 +35,11 @@ static Result<VariableAddresses> placeVariables(const ptx::Module &module,
                      "' is extern, and no other module can define it");
     void *data =
         memory.allocate(variable.bytes, variable.name, variable.alignment);
+    if (!data)
+      return failure("line " + std::to_string(variable.line) +
+                     ": there is no memory for the " +
+                     std::to_string(variable.bytes) + " bytes of '" +
+                     variable.name + "'");
     std::memset(data, 0, variable.bytes);
     std::memcpy(data, variable.initial.data(), variable.initial.size());
     memory.markInitialized(data, variable.bytes);

@@ -98,6 +98,10 @@ public:
                  const uint32_t *addresses, uint32_t count, uint32_t dimension,
                  Clock clock);
 
+  /// False, with a report, unless all of it is in shared memory.
+  bool checkBounds(const Accessor &who, const char *verb, uint32_t address,
+                   uint32_t count);
+
   /// The async proxy reads, on behalf of the issuer; the reading is over when a
   /// view holds `clock` of `dimension`. With clock inFlight, endAsyncRead ends
   /// it.
@@ -120,8 +124,6 @@ public:
                           LaneMask lanes, uint32_t bytesPerLane);
 
 private:
-  bool checkBounds(const Accessor &who, const char *verb, uint32_t address,
-                   uint32_t count);
   /// The addresses of other lanes than these may be anything.
   bool checkBounds(Warp &warp, const Op &op, LaneMask lanes, const char *verb,
                    const uint32_t *addresses, uint32_t count);

@@ -235,7 +235,8 @@ bool Warpgroup::issue(Warp &warp, const Op &op) {
       warp.predicate(op.src[0]) ^ (kind.negatesScaleD ? allLanes : LaneMask(0));
   scale &= warp.alive;
   if (scale && scale != warp.alive &&
-      !cta.report(ReportKind::descriptor, &warp, &op, __builtin_ctz(~scale),
+      !cta.report(ReportKind::descriptor, &warp, &op,
+                  __builtin_ctz(warp.alive & ~scale),
                   "the lanes give different values for scale-d; all threads "
                   "of the warpgroup must give the same"))
     return false;
@@ -318,12 +319,12 @@ bool Warpgroup::commit(Warp &warp, const Op &op) {
   if (number == commits.size())
     commits.push_back(member.issued);
   else if (commits[number] != member.issued)
-    return cta.report(ReportKind::divergence, &warp, &op, -1,
-                      "the warps of a warpgroup must commit the same "
-                      "products; this one commits those up to number " +
-                          std::to_string(member.issued) +
-                          ", another those up to " +
-                          std::to_string(commits[number]));
+    return cta.complain(ReportKind::divergence, &warp, &op, -1,
+                        "the warps of a warpgroup must commit the same "
+                        "products; this one commits those up to number " +
+                            std::to_string(member.issued) +
+                            ", another those up to " +
+                            std::to_string(commits[number]));
   return true;
 }
 

@@ -41,10 +41,16 @@ static bool readLinear(const Accessor &who, const BulkOperands &operands,
     return false;
   global = operands.global(who);
   bytes = who.warp.row<uint32_t>(who.op.src[3])[who.lane];
-  // What the hardware makes of others is not known.
-  return isAligned(who, shared, 16, "the address in shared memory") &&
-         isAligned(who, global, 16, "the address in global memory") &&
-         isAligned(who, bytes, 16, "the number of bytes");
+  // Before anything is made of the size.
+  if (!who.warp.cta.shared.checkBounds(who, "copies", shared, bytes))
+    return false;
+  // What the hardware makes of others is not known; where alignment is not
+  // checked, they are copied.
+  const bool isPlain =
+      isAligned(who, shared, 16, "the address in shared memory") &&
+      isAligned(who, global, 16, "the address in global memory") &&
+      isAligned(who, bytes, 16, "the number of bytes");
+  return isPlain || !who.warp.cta.options.alignment;
 }
 
 static Flow runLoad(Warp &warp, const Op &op, LaneMask lanes) {

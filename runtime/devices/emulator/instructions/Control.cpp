@@ -121,12 +121,22 @@ static void decodeCall(Decoder &decoder, const Match &match) {
   const ptx::Function *function = decoder.findFunction(callee->name);
   decoder.callTarget(callee->name);
   std::vector<int32_t> copies;
-  auto offset = [&](const ptx::Operand &operand) -> int32_t {
-    if (operand.kind == Kind::symbol)
-      if (auto address = decoder.localAddress(operand.name))
-        return static_cast<int32_t>(*address & ~windowMask);
-    decoder.fail("arguments and results of calls must be .param variables");
-    return 0;
+  auto offset = [&](const ptx::Operand &operand,
+                    const ptx::Variable &wanted) -> int32_t {
+    const ptx::Variable *given = operand.kind == Kind::symbol
+                                     ? decoder.localParameter(operand.name)
+                                     : nullptr;
+    if (!given) {
+      decoder.fail("arguments and results of calls must be .param variables");
+      return 0;
+    }
+    if (given->bytes != wanted.bytes)
+      decoder.fail("passes '" + given->name + "' of " +
+                   std::to_string(given->bytes) + " bytes, where '" +
+                   wanted.name + "' of '" + callee->name + "' has " +
+                   std::to_string(wanted.bytes));
+    return static_cast<int32_t>(*decoder.localAddress(operand.name) &
+                                ~windowMask);
   };
   auto check = [&](const ptx::Operand *given, size_t wanted, const char *what) {
     size_t count = given ? given->elements.size() : 0;
@@ -142,7 +152,7 @@ static void decodeCall(Decoder &decoder, const Match &match) {
   for (size_t n = 0; n < function->parameters.size(); ++n) {
     uint64_t to = decoder.functionParameter(callee->name, n, false);
     copies.insert(copies.end(),
-                  {offset(arguments->elements[n]),
+                  {offset(arguments->elements[n], function->parameters[n]),
                    static_cast<int32_t>(to & ~windowMask),
                    static_cast<int32_t>(function->parameters[n].bytes)});
   }
@@ -151,7 +161,7 @@ static void decodeCall(Decoder &decoder, const Match &match) {
     uint64_t from = decoder.functionParameter(callee->name, n, true);
     copies.insert(copies.end(),
                   {static_cast<int32_t>(from & ~windowMask),
-                   offset(results->elements[n]),
+                   offset(results->elements[n], function->results[n]),
                    static_cast<int32_t>(function->results[n].bytes)});
   }
   decoder.op.detail = decoder.program.targets.size();
@@ -230,8 +240,23 @@ static void decodeTrap(Decoder &decoder, const Match &match) {
   decoder.op.handler = runTrap;
 }
 
-/// Hints and events of the profiler.
-static void decodeNothing(Decoder &decoder, const Match &match) {
+/// Without a debugger there is nobody who would go on.
+static Flow runBreakpoint(Warp &warp, const Op &op, LaneMask lanes) {
+  warp.cta.report(ReportKind::trap, &warp, &op, __builtin_ctz(lanes),
+                  "the kernel has a breakpoint, and there is no debugger");
+  return Flow::stop;
+}
+
+static void decodeBreakpoint(Decoder &decoder, const Match &match) {
+  decoder.expectOperands(0);
+  decoder.op.isEnd = true;
+  decoder.op.handler = runBreakpoint;
+}
+
+/// An event of the profiler.
+static void decodeEvent(Decoder &decoder, const Match &match) {
+  if (decoder.expectOperands(1))
+    decoder.constant(0);
   decoder.op.handler = [](Warp &, const Op &, LaneMask) { return Flow::next; };
 }
 
@@ -243,7 +268,7 @@ std::vector<Form> attn::emulator::controlForms() {
       {"ret[.uni]", "", decodeReturn},
       {"exit", "", decodeExit},
       {"trap", "", decodeTrap},
-      {"brkpt", "", decodeNothing},
-      {"pmevent", "0", decodeNothing},
+      {"brkpt", "", decodeBreakpoint},
+      {"pmevent", "0", decodeEvent},
   };
 }

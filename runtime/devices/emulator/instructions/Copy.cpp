@@ -146,10 +146,11 @@ bool sourceSizes(Warp &warp, const Op &op, LaneMask lanes, const Packed &packed,
     int lane = __builtin_ctz(rest);
     sizes[lane] = std::min<uint32_t>(row[lane], packed.bytes);
     if (row[lane] > packed.bytes &&
-        !warp.cta.report(ReportKind::bounds, &warp, &op, lane,
-                         "the source has " + std::to_string(row[lane]) +
-                             " bytes; it may have at most the " +
-                             std::to_string(packed.bytes) + " that are copied"))
+        !warp.cta.complain(ReportKind::bounds, &warp, &op, lane,
+                           "the source has " + std::to_string(row[lane]) +
+                               " bytes; it may have at most the " +
+                               std::to_string(packed.bytes) +
+                               " that are copied"))
       return false;
   }
   return true;

@@ -130,7 +130,10 @@ bool TensorCopy::read(const BulkOperands &operands) {
   if (repeat)
     isAligned(who, shared, repeat,
               "the address of the swizzled box in shared memory");
-  return true;
+  // Before anything is made of a size that a tensor map may give.
+  const uint64_t bytes = std::min<uint64_t>(map->boxBytes(), UINT32_MAX);
+  return who.warp.cta.shared.checkBounds(who, "copies", shared,
+                                         static_cast<uint32_t>(bytes));
 }
 
 std::vector<BulkRun> TensorCopy::runs() const {

@@ -125,6 +125,21 @@ void Parser::parseVersion() {
   module.versionMinor = text[2] - '0';
 }
 
+/// A target, and 10 * the version of PTX that brought it.
+struct Target {
+  int sm, version;
+};
+
+static const Target *findTarget(int sm) {
+  static constexpr Target targets[] = {
+      {75, 63}, {80, 70},  {86, 71},  {87, 74},  {88, 90},  {89, 78},
+      {90, 78}, {100, 86}, {103, 88}, {110, 90}, {120, 87}, {121, 88}};
+  for (const Target &target : targets)
+    if (target.sm == sm)
+      return &target;
+  return nullptr;
+}
+
 void Parser::parseTarget() {
   lexer.beginStatement();
   if (!acceptDirective(".target"))
@@ -147,9 +162,20 @@ void Parser::parseTarget() {
                                  describe(token));
   module.target = token.text;
   module.sm = static_cast<int>(parseNumber(number)->bits);
-  if (module.sm < 75)
-    return lexer.fail(token, "expected a target from sm_75 on, not " +
+  const Target *target = findTarget(module.sm);
+  if (!target || (module.archSpecific && module.sm < 90) ||
+      (module.familySpecific && module.sm < 100))
+    return lexer.fail(token, "expected a target from sm_75 to sm_121 that "
+                             "exists, not " +
                                  describe(token));
+  // sm_90a came later than sm_90.
+  const int version = module.archSpecific && module.sm == 90 ? 80
+                      : module.familySpecific                ? 88
+                                                             : target->version;
+  if (10 * module.versionMajor + module.versionMinor < version)
+    return lexer.fail(token, describe(token) + " needs .version " +
+                                 std::to_string(version / 10) + "." +
+                                 std::to_string(version % 10) + " or later");
   while (lexer.accept(',')) {
     if (!acceptIdentifier("debug") && !acceptIdentifier("texmode_unified") &&
         !acceptIdentifier("texmode_independent"))
@@ -382,8 +408,7 @@ void Parser::parseFunctionDirectives() {
     } else if (acceptDirective(".maxnctapersm") ||
                acceptDirective(".maxclusterrank")) {
       expectInteger("a number of CTAs", 1, most);
-    } else if (!acceptDirective(".explicitcluster") &&
-               !acceptDirective(".blocksareclusters")) {
+    } else if (!acceptDirective(".explicitcluster")) {
       return failExpected("a directive of a kernel such as '.maxntid', or '{'");
     }
   }

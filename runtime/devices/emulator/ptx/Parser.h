@@ -41,7 +41,7 @@ namespace attn::emulator::ptx {
 constexpr size_t maxTextBytes = size_t(1) << 26;
 constexpr uint64_t maxRegisters = 1 << 20;
 constexpr size_t maxRangeName = 64; ///< characters of "%r" in "%r<9>"
-constexpr uint64_t maxVariableBytes = uint64_t(1) << 30;
+constexpr uint64_t maxVariableBytes = uint64_t(1) << 28;
 constexpr uint64_t maxInitialBytes = uint64_t(1) << 26;
 constexpr uint64_t maxAlignment = 1 << 20; ///< of a variable
 constexpr size_t maxDimensions = 8;        ///< of a variable
