@@ -38,26 +38,34 @@ void TileDialect::initialize() {
 Type TileType::parse(AsmParser &parser) {
   SmallVector<int64_t> shape;
   Type element;
+  Attribute layout;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseLess() ||
       parser.parseDimensionList(shape, /*allowDynamic=*/false) ||
-      parser.parseType(element) || parser.parseGreater())
+      parser.parseType(element))
+    return {};
+  if (succeeded(parser.parseOptionalComma()) && parser.parseAttribute(layout))
+    return {};
+  if (parser.parseGreater())
     return {};
   if (shape.size() != 2) {
     parser.emitError(loc) << "a tile has two dimensions, got " << shape.size();
     return {};
   }
   return parser.getChecked<TileType>(loc, parser.getContext(), shape[0],
-                                     shape[1], element);
+                                     shape[1], element, layout);
 }
 
 void TileType::print(AsmPrinter &printer) const {
-  printer << '<' << getRows() << 'x' << getCols() << 'x' << getElementType()
-          << '>';
+  printer << '<' << getRows() << 'x' << getCols() << 'x' << getElementType();
+  if (getLayout())
+    printer << ", " << getLayout();
+  printer << '>';
 }
 
 LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
-                               int64_t rows, int64_t cols, Type element) {
+                               int64_t rows, int64_t cols, Type element,
+                               Attribute) {
   if (rows < 1 || cols < 1)
     return emitError() << "a tile has at least one row and one column, got "
                        << rows << "x" << cols;

@@ -165,6 +165,9 @@ LogicalResult MapOp::verify() {
         (type.getCols() != 1 && type.getCols() != result.getCols()))
       return emitOpError() << "an input of type " << type
                            << " cannot be repeated to " << result;
+    if (type.getLayout() != result.getLayout())
+      return emitOpError() << "the layouts of the input " << type
+                           << " and of the result " << result << " differ";
   }
   if (!getOrigin().empty() && getOrigin().size() != 2)
     return emitOpError() << "takes a row and a column as origin, got "
@@ -209,8 +212,8 @@ LogicalResult ReduceOp::verify() {
   TileType input = getInput().getType(), result = getResult().getType();
   int64_t rows = getAxis() == ReduceAxis::rows ? input.getRows() : 1;
   int64_t cols = getAxis() == ReduceAxis::cols ? input.getCols() : 1;
-  auto expected =
-      TileType::get(getContext(), rows, cols, input.getElementType());
+  auto expected = TileType::get(getContext(), rows, cols,
+                                input.getElementType(), input.getLayout());
   if (result != expected)
     return emitOpError() << "reduces " << input << " to " << expected
                          << ", but the result is " << result;

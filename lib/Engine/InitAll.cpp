@@ -16,18 +16,20 @@
 #include "attn/Target/Cpu/Pipeline.h"
 #include "attn/Transforms/Passes.h"
 #include "dialect/Attn/Attn.h"
+#include "dialect/Warp/Warp.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace attn {
 
 void registerAllAttnDialects(mlir::DialectRegistry &registry) {
-  registry.insert<mlir::attn::AttnDialect, mlir::tile::TileDialect,
-                  mlir::arith::ArithDialect, mlir::func::FuncDialect,
-                  mlir::LLVM::LLVMDialect, mlir::math::MathDialect,
-                  mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
-                  mlir::tensor::TensorDialect, mlir::vector::VectorDialect,
-                  mlir::x86vector::X86VectorDialect>();
+  registry
+      .insert<mlir::attn::AttnDialect, mlir::tile::TileDialect,
+              mlir::warp::WarpDialect, mlir::arith::ArithDialect,
+              mlir::func::FuncDialect, mlir::LLVM::LLVMDialect,
+              mlir::math::MathDialect, mlir::memref::MemRefDialect,
+              mlir::scf::SCFDialect, mlir::tensor::TensorDialect,
+              mlir::vector::VectorDialect, mlir::x86vector::X86VectorDialect>();
 }
 
 void registerAllAttnPasses() {

@@ -14,10 +14,14 @@
 #define ATTN_CONVERSION_PASSES_H
 
 #include "dialect/Tile/Tile.h"
+#include "dialect/Warp/Warp.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
@@ -31,6 +35,9 @@ namespace mlir::tile {
 
 /// Attribute of a kernel's function: bytes of scratch that a worker needs.
 inline constexpr llvm::StringLiteral kArenaBytesAttrName = "cpu.arena_bytes";
+
+/// Attribute of a kernel on a GPU: the warps of a thread block.
+inline constexpr llvm::StringLiteral kWarpsAttrName = "warp.warps";
 
 /// Bytes at the start of an arena that hold the worker's counters.
 inline constexpr int64_t kArenaHeaderBytes = 64;

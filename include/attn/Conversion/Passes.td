@@ -197,4 +197,111 @@ def CpuLowerLaunchPass : Pass<"cpu-lower-launch", "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
+//===----------------------------------------------------------------------===//
+// GPU
+//===----------------------------------------------------------------------===//
+
+def ConvertTileToWarpPass
+    : Pass<"convert-tile-to-warp", "::mlir::tile::KernelOp"> {
+  let summary = "Give the tiles of a kernel places on a GPU";
+  let description = [{
+    Every tile gets a layout. What a product reads from memory goes through a
+    channel; the second operand stays in shared memory, the first one is read
+    into registers. All other tiles are in registers, spread over the warps as
+    tensor cores accumulate them; probabilities are rounded to the type of the
+    values they are multiplied with.
+
+    Before:
+    ```mlir
+    %k = tile.load %K[%j, %c0] : !tile.view<bf16> -> !tile.tile<64x128xbf16>
+    %s = tile.dot %q, %k transpose_b
+    ```
+    After:
+    ```mlir
+    warp.put %K[%j, %c0], %channel[%n]
+    %k = warp.take %channel[%n]
+    %p = warp.dot %q, %k transpose_b
+    %s = warp.await %p
+    warp.release %channel[%n]
+    ```
+
+    Preconditions: bounded kernels; the tensors are bf16 or f16; query tiles
+    have a multiple of 16 rows for each warp. Numerics: products accumulate in
+    f32; probabilities are rounded.
+  }];
+  let options = [
+    Option<"warps", "warps", "int64_t", /*default=*/"4",
+           "warps of a thread block">,
+    Option<"stages", "stages", "int64_t", /*default=*/"2",
+           "tiles of keys, and of values, in shared memory">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::warp::WarpDialect"];
+}
+
+def WarpPipelinePass : Pass<"warp-pipeline", "::mlir::tile::KernelOp"> {
+  let summary = "Begin copies before their tiles are needed";
+  let description = [{
+    In loops, moves each `warp.put` ahead by one iteration less than its channel
+    has stages, with the first ones before the loop, so that copies and products
+    run at the same time.
+
+    Before:
+    ```mlir
+    scf.for %t = %c0 to %n step %c1 {
+      warp.put %K[%j, %c0], %channel[%t]
+      %k = warp.take %channel[%t]
+      ...
+    }
+    ```
+    After, with two stages:
+    ```mlir
+    warp.put %K[%j0, %c0], %channel[%c0] if %some
+    scf.for %t = %c0 to %n step %c1 {
+      %k = warp.take %channel[%t]
+      warp.put %K[%j1, %c0], %channel[%t1] if %more
+      ...
+    }
+    ```
+
+    Preconditions: what convert-tile-to-warp makes. Numerics: none.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def ConvertWarpToNvvmPass
+    : Pass<"convert-warp-to-nvvm", "::mlir::ModuleOp"> {
+  let summary = "Lower kernels to the code of one thread";
+  let description = [{
+    Every kernel becomes a `gpu.func` in a `gpu.module`. A tile in registers is
+    a private array, and loops over it are to be unrolled (`attn.unroll`); a
+    channel is a part of the dynamic shared memory (`attn.shared_bytes`). This is
+    the sm_80 family: copies are groups of `cp.async`, products `ldmatrix` and
+    `mma.sync`.
+
+    Before:
+    ```mlir
+    %p = warp.dot %q, %k transpose_b
+    %s = warp.await %p
+    ```
+    After:
+    ```mlir
+    scf.for %step = %c0 to %c8 step %c1 {
+      scf.for %columns = %c0 to %c4 step %c1 {
+        %b = nvgpu.ldmatrix %channel[%stage, %offset]
+        %sums = nvvm.mma.sync A[...] B[...] C[...]
+        ...
+      } {attn.unroll}
+    } {attn.unroll}
+    ```
+
+    Preconditions: what convert-tile-to-warp makes. Numerics: none.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::nvgpu::NVGPUDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
 #endif // ATTN_CONVERSION_PASSES_TD

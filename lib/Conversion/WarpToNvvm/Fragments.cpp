@@ -1,0 +1,268 @@
+//===- Fragments.cpp - Maps, reductions, loads and stores -----------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What happens to tiles in registers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelEmitter.h"
+
+using namespace mlir;
+using namespace mlir::warp;
+using tile::TileType;
+
+//===----------------------------------------------------------------------===//
+// Maps
+//===----------------------------------------------------------------------===//
+
+/// Emits the region of a map for one register. With `isUnrounded` the value
+/// before a rounding at the end.
+static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
+                         const KernelEmitter::Register &at, bool isUnrounded) {
+  OpBuilder &builder = kernel.builder;
+  Location loc = map.getLoc();
+  IRMapping mapping = kernel.mapping;
+  for (auto [input, argument] :
+       llvm::zip(map.getInputs(), map.getBlock()->getArguments())) {
+    auto type = cast<TileType>(input.getType());
+    mapping.map(argument,
+                memref::LoadOp::create(builder, loc, kernel.fragment(input),
+                                       kernel.indicesOf(type, at)));
+  }
+  if (map.hasIndices()) {
+    TileType type = map.getResult().getType();
+    Value row = kernel.add(loc, mapping.lookup(map.getOrigin()[0]),
+                           kernel.rowOf(loc, type, at));
+    Value col = kernel.add(loc, mapping.lookup(map.getOrigin()[1]),
+                           kernel.colOf(loc, type, at));
+    mapping.map(
+        map.getRowIndex(),
+        arith::IndexCastOp::create(builder, loc, builder.getI32Type(), row));
+    mapping.map(
+        map.getColIndex(),
+        arith::IndexCastOp::create(builder, loc, builder.getI32Type(), col));
+  }
+  Operation *rounding =
+      isUnrounded ? map.getYielded().getDefiningOp() : nullptr;
+  for (Operation &op : map.getBlock()->without_terminator())
+    if (&op != rounding)
+      builder.clone(op, mapping);
+  return mapping.lookupOrDefault(rounding ? rounding->getOperand(0)
+                                          : map.getYielded());
+}
+
+LogicalResult KernelEmitter::emitMap(tile::MapOp map) {
+  Location loc = map.getLoc();
+  TileType type = map.getResult().getType();
+  Value target = fragment(map.getResult());
+  auto rounding = map.getYielded().getDefiningOp<arith::TruncFOp>();
+  if (!rounding || rounding->getBlock() != map.getBlock() ||
+      !rounding->hasOneUse() || type.getCols() == 1) {
+    forEachRegister(loc, type, /*byPair=*/false, [&](const Register &at) {
+      Value value = emitElement(*this, map, at, /*isUnrounded=*/false);
+      memref::StoreOp::create(builder, loc, value, target, indicesOf(type, at));
+    });
+    return success();
+  }
+  // Two elements are rounded by one instruction.
+  forEachRegister(loc, type, /*byPair=*/true, [&](const Register &at) {
+    SmallVector<Value> elements;
+    for (int64_t n = 0; n < 2; ++n)
+      elements.push_back(emitElement(
+          *this, map, {at.rowBlock, at.half, at.colBlock, index(loc, n)},
+          /*isUnrounded=*/true));
+    auto wide = VectorType::get(2, elements[0].getType());
+    Value pair = vector::FromElementsOp::create(builder, loc, wide, elements);
+    pair = arith::TruncFOp::create(
+        builder, loc, VectorType::get(2, type.getElementType()), pair);
+    vector::StoreOp::create(builder, loc, pair, target, indicesOf(type, at));
+  });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions
+//===----------------------------------------------------------------------===//
+
+static Value combine(OpBuilder &builder, Location loc, tile::ReduceKind kind,
+                     Value a, Value b) {
+  switch (kind) {
+  case tile::ReduceKind::add:
+    return arith::AddFOp::create(builder, loc, a, b);
+  case tile::ReduceKind::max:
+    return arith::MaxNumFOp::create(builder, loc, a, b);
+  case tile::ReduceKind::min:
+    return arith::MinNumFOp::create(builder, loc, a, b);
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+LogicalResult KernelEmitter::emitReduce(tile::ReduceOp reduce) {
+  Location loc = reduce.getLoc();
+  if (reduce.getAxis() != tile::ReduceAxis::rows ||
+      !reduce.getResult().getType().getElementType().isF32())
+    return reduce.emitOpError()
+           << "is not a reduction of rows of f32, which is "
+              "what convert-warp-to-nvvm supports";
+  TileType inputType = reduce.getInput().getType(),
+           type = reduce.getResult().getType();
+  const tile::ReduceKind kind = reduce.getKind();
+  Value input = fragment(reduce.getInput());
+  Value target = fragment(reduce.getResult());
+  MmaLayout layout = layoutOf(inputType);
+  unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
+    unrolled(loc, 2, [&](Value half) {
+      SmallVector<Value> place = {rowBlock, half};
+      auto elementAt = [&](Value colBlock, int64_t pair) -> Value {
+        return memref::LoadOp::create(
+            builder, loc, input,
+            ValueRange{rowBlock, colBlock, half, index(loc, pair)});
+      };
+      // What this thread has of the row.
+      Value first = combine(builder, loc, kind, elementAt(index(loc, 0), 0),
+                            elementAt(index(loc, 0), 1));
+      memref::StoreOp::create(builder, loc, first, target, place);
+      if (layout.colBlocks() > 1)
+        unrolled(loc, layout.colBlocks() - 1, [&](Value turn) {
+          Value colBlock = (expr(turn) + expr(index(loc, 1))).value;
+          Value known = memref::LoadOp::create(builder, loc, target, place);
+          Value both = combine(builder, loc, kind, elementAt(colBlock, 0),
+                               elementAt(colBlock, 1));
+          memref::StoreOp::create(builder, loc,
+                                  combine(builder, loc, kind, known, both),
+                                  target, place);
+        });
+      // The four lanes of the row.
+      Value value = memref::LoadOp::create(builder, loc, target, place);
+      for (int32_t distance : {1, 2}) {
+        auto other = gpu::ShuffleOp::create(
+            builder, loc, value, distance, lanesPerWarp, gpu::ShuffleMode::XOR);
+        value = combine(builder, loc, kind, value, other.getShuffleResult());
+      }
+      if (reduce.getInit()) {
+        Value init = memref::LoadOp::create(
+            builder, loc, fragment(reduce.getInit()),
+            indicesOf(type, {rowBlock, half, Value(), Value()}));
+        value = combine(builder, loc, kind, init, value);
+      }
+      memref::StoreOp::create(builder, loc, value, target, place);
+    });
+  });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Loads and stores
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A view, and whether an element is inside.
+struct Window {
+  KernelEmitter &kernel;
+  tile::ViewOp view;
+  Value row0, col0, numRows, numCols;
+
+  Window(KernelEmitter &kernel, Location loc, Value given, Value row, Value col)
+      : kernel(kernel),
+        view(kernel.mapping.lookup(given).getDefiningOp<tile::ViewOp>()),
+        row0(kernel.mapping.lookup(row)), col0(kernel.mapping.lookup(col)) {
+    if (!view)
+      return;
+    numRows = view.getNumRows(kernel.builder, loc);
+    numCols = view.getNumCols(kernel.builder, loc);
+  }
+
+  Value isInside(Location loc, Value row, Value col) const {
+    OpBuilder &builder = kernel.builder;
+    Value isRow = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                        row, numRows);
+    Value isCol = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                        col, numCols);
+    return arith::AndIOp::create(builder, loc, isRow, isCol);
+  }
+};
+} // namespace
+
+LogicalResult KernelEmitter::emitLoad(tile::LoadOp load) {
+  Location loc = load.getLoc();
+  TileType type = load.getTile().getType();
+  Window window(*this, loc, load.getView(), load.getRow(), load.getCol());
+  if (!window.view)
+    return load.emitOpError() << "reads from a view that is not of tile.view";
+  Value target = fragment(load.getTile());
+  Type element = load.getView().getType().getElementType();
+  forEachRegister(loc, type, /*byPair=*/false, [&](const Register &at) {
+    Value row = add(loc, window.row0, rowOf(loc, type, at));
+    Value col = add(loc, window.col0, colOf(loc, type, at));
+    auto branch = scf::IfOp::create(builder, loc, type.getElementType(),
+                                    window.isInside(loc, row, col),
+                                    /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(branch.thenBlock());
+    Value value =
+        memref::LoadOp::create(builder, loc, window.view.getSource(),
+                               window.view.getIndices(builder, loc, row, col));
+    if (element != type.getElementType())
+      value = arith::ExtFOp::create(builder, loc, type.getElementType(), value);
+    scf::YieldOp::create(builder, loc, value);
+    builder.setInsertionPointToStart(branch.elseBlock());
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(type.getElementType()));
+    scf::YieldOp::create(builder, loc, zero);
+    builder.setInsertionPointAfter(branch);
+    memref::StoreOp::create(builder, loc, branch.getResult(0), target,
+                            indicesOf(type, at));
+  });
+  return success();
+}
+
+LogicalResult KernelEmitter::emitStore(tile::StoreOp store) {
+  Location loc = store.getLoc();
+  TileType type = store.getTile().getType();
+  Window window(*this, loc, store.getView(), store.getRow(), store.getCol());
+  if (!window.view)
+    return store.emitOpError() << "writes to a view that is not of tile.view";
+  if (store.getView().getType().getElementType() != type.getElementType())
+    return store.emitOpError() << "rounds " << type.getElementType() << " to "
+                               << store.getView().getType().getElementType()
+                               << " on its way to memory, which is not "
+                                  "supported on a GPU";
+  Value source = fragment(store.getTile());
+  // Pairs of columns are written together if the view ends after one.
+  auto cols = window.view.getStaticNumCols();
+  const bool hasPairs = type.getCols() != 1 && cols && *cols % 2 == 0;
+  forEachRegister(loc, type, hasPairs, [&](const Register &at) {
+    Value row = add(loc, window.row0, rowOf(loc, type, at));
+    Value col = add(loc, window.col0, colOf(loc, type, at));
+    Value isInside = window.isInside(loc, row, col);
+    if (type.getCols() == 1) {
+      // The four lanes of a row hold the same.
+      Value isFirst =
+          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                (expr(lane) % 4).value, index(loc, 0));
+      isInside = arith::AndIOp::create(builder, loc, isInside, isFirst);
+    }
+    auto branch = scf::IfOp::create(builder, loc, isInside);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(branch.thenBlock());
+    SmallVector<Value> indices = window.view.getIndices(builder, loc, row, col);
+    if (hasPairs) {
+      auto pair = VectorType::get(2, type.getElementType());
+      Value value = vector::LoadOp::create(builder, loc, pair, source,
+                                           indicesOf(type, at));
+      vector::StoreOp::create(builder, loc, value, window.view.getSource(),
+                              indices);
+    } else {
+      Value value =
+          memref::LoadOp::create(builder, loc, source, indicesOf(type, at));
+      memref::StoreOp::create(builder, loc, value, window.view.getSource(),
+                              indices);
+    }
+  });
+  return success();
+}

@@ -1,0 +1,126 @@
+//===- KernelEmitter.h - State of lowering one kernel -----------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the parts of convert-warp-to-nvvm share while they lower one kernel.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_WARPTONVVM_KERNELEMITTER_H
+#define ATTN_LIB_CONVERSION_WARPTONVVM_KERNELEMITTER_H
+
+#include "attn/Conversion/Passes.h"
+#include "dialect/Warp/Layout.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::warp {
+
+/// A value of type index with arithmetic, for the formulas of Layout.h.
+struct IndexExpr {
+  OpBuilder *builder;
+  Value value;
+
+  IndexExpr operator+(IndexExpr other) const;
+  IndexExpr operator*(int64_t factor) const;
+  IndexExpr operator/(int64_t divisor) const;
+  IndexExpr operator%(int64_t divisor) const;
+  IndexExpr operator^(IndexExpr other) const;
+};
+
+/// Lowers one kernel. Each emit function works at the insertion point of
+/// `builder` and reads operands through `mapping`. A tile in registers is a
+/// private memref: dimensions (row block, half) unless it has one row, then
+/// (column block, pair) unless it has one column, and pairs last.
+class KernelEmitter {
+public:
+  KernelEmitter(tile::KernelOp kernel, int64_t warps)
+      : kernel(kernel), warps(warps), builder(kernel.getContext()) {}
+
+  /// Creates the gpu.func at the end of `module`.
+  LogicalResult run(gpu::GPUModuleOp module);
+
+  // Fragments.cpp
+  LogicalResult emitMap(tile::MapOp map);
+  LogicalResult emitReduce(tile::ReduceOp reduce);
+  LogicalResult emitLoad(tile::LoadOp load);
+  LogicalResult emitStore(tile::StoreOp store);
+  // Channels.cpp
+  LogicalResult emitChannel(ChannelOp channel);
+  LogicalResult emitPut(PutOp put);
+  LogicalResult emitCopies(PutOp put, tile::ViewOp view, Value stage);
+  LogicalResult emitTake(TakeOp take);
+  // Products.cpp
+  LogicalResult emitRead(ReadOp read);
+  LogicalResult emitDot(DotOp dot);
+
+  /// The memref of a tile in registers.
+  Value fragment(Value tile);
+  MmaLayout layoutOf(tile::TileType type) const {
+    return {type.getRows(), type.getCols(), warps};
+  }
+  void copyFragment(Value from, Value to);
+
+  /// A register of a fragment: indices of its row and column block, its half
+  /// and its place in a pair.
+  struct Register {
+    Value rowBlock, half, colBlock, pair;
+  };
+  /// Calls body for the registers of a tile, in unrolled loops. With `byPair`
+  /// for the first of each pair only.
+  void forEachRegister(Location loc, tile::TileType type, bool byPair,
+                       function_ref<void(const Register &)> body);
+  /// The indices of a register in the fragment of a tile, which may repeat.
+  SmallVector<Value> indicesOf(tile::TileType type, const Register &at);
+  Value rowOf(Location loc, tile::TileType type, const Register &at);
+  Value colOf(Location loc, tile::TileType type, const Register &at);
+
+  IndexExpr expr(Value value) { return {&builder, value}; }
+  Value index(Location loc, int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  }
+  Value add(Location loc, Value a, Value b) {
+    return arith::AddIOp::create(builder, loc, a, b);
+  }
+  /// for i in 0 .. end, unrolled.
+  void unrolled(Location loc, int64_t end, function_ref<void(Value)> body);
+  /// Tells the printer what to write.
+  static void comment(Operation *op, StringRef text);
+  static void name(Operation *op, StringRef text);
+
+  /// A barrier if shared memory has been read since the last one.
+  void barrierAfterReads(Location loc);
+
+  tile::KernelOp kernel;
+  int64_t warps;
+  OpBuilder builder;
+  IRMapping mapping;
+  gpu::GPUFuncOp function;
+  Value thread, warp, lane, sharedMemory;
+  int64_t sharedBytes = 0;
+  /// Whether other warps may still read shared memory.
+  bool hasReaders = false;
+  llvm::DenseMap<Value, Value> fragments;
+  /// Of a channel, `[stage][element]`.
+  llvm::DenseMap<Value, Value> buffers;
+  /// Of a tile in shared memory: its buffer and stage.
+  llvm::DenseMap<Value, std::pair<Value, Value>> places;
+
+private:
+  LogicalResult emitBlock(Block &block);
+  LogicalResult emitLoop(scf::ForOp loop);
+};
+
+/// For #pragma unroll.
+inline constexpr llvm::StringLiteral kUnrollAttrName = "attn.unroll";
+inline constexpr llvm::StringLiteral kCommentAttrName = "attn.comment";
+inline constexpr llvm::StringLiteral kNameAttrName = "attn.name";
+inline constexpr llvm::StringLiteral kSharedBytesAttrName = "attn.shared_bytes";
+
+} // namespace mlir::warp
+
+#endif // ATTN_LIB_CONVERSION_WARPTONVVM_KERNELEMITTER_H
