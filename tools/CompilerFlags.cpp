@@ -20,10 +20,12 @@ void addCommonFlags(CLI::App &app, std::string &input) {
   addHelpAndVersion(app, compilerVersion());
 }
 
-void addCompileFlags(CLI::App &app, std::string &target,
-                     CompileOptions &options) {
-  app.add_option("--target", target, "What to compile for: cpu")
-      ->check(oneOf("target", {"cpu"}))
+void addCompileFlags(CLI::App &app, CompileOptions &options) {
+  app.add_option("--target", options.target,
+                 "What to compile for: cpu, sm_80, sm_86, sm_89, sm_90,\n"
+                 "sm_100 or sm_120")
+      ->check(oneOf("target", {"cpu", "sm_80", "sm_86", "sm_89", "sm_90",
+                               "sm_100", "sm_120"}))
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option(
@@ -39,11 +41,19 @@ void addCompileFlags(CLI::App &app, std::string &target,
                  "Changes to its features: +avx2,-avx512f")
       ->type_name("LIST");
   app.add_option("--tile-q", options.tileQ,
-                 "Rows of a query tile (chosen for the CPU)")
+                 "Rows of a query tile (chosen for the target)")
       ->check(integerFrom(1))
       ->type_name("N");
   app.add_option("--tile-kv", options.tileKv,
-                 "Rows of a key tile (chosen for the CPU)")
+                 "Rows of a key tile (chosen for the target)")
+      ->check(integerFrom(1))
+      ->type_name("N");
+  app.add_option("--warps", options.warps,
+                 "On a GPU, warps of a thread block (chosen)")
+      ->check(integerFrom(1))
+      ->type_name("N");
+  app.add_option("--stages", options.stages,
+                 "On a GPU, tiles of keys in shared memory (chosen)")
       ->check(integerFrom(1))
       ->type_name("N");
 }

@@ -10,26 +10,19 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "attn/Engine/Compiler.h"
+#include "Compilation.h"
 
-#include "attn/InitAll.h"
 #include "attn/Runtime/Hash.h"
 #include "attn/Runtime/Host.h"
 #include "attn/Runtime/Package.h"
-#include "attn/Target/Cpu/Codegen.h"
-#include "attn/Target/Cpu/Pipeline.h"
-#include "attn/c.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Target/TargetMachine.h"
 
 #include "BuildId.h"
@@ -43,49 +36,6 @@ std::string compilerVersion() {
   return "attn-mlir " ATTN_VERSION " (LLVM " LLVM_VERSION_STRING
          ", build " ATTN_BUILD_ID ")";
 }
-
-namespace {
-/// One compilation: an MLIR context, the module, and its diagnostics as text.
-class Compilation {
-public:
-  Compilation(std::string_view text, const std::string &name)
-      : context(makeRegistry(), mlir::MLIRContext::Threading::DISABLED),
-        name(name), stream(diagnostics) {
-    sources.AddNewSourceBuffer(
-        llvm::MemoryBuffer::getMemBufferCopy(
-            llvm::StringRef(text.data(), text.size()), name),
-        llvm::SMLoc());
-  }
-
-  Result<std::string> run(const CompileOptions &options, Emit emit);
-  Result<std::string> contentKey(const CompileOptions &options);
-
-private:
-  static mlir::DialectRegistry makeRegistry() {
-    mlir::DialectRegistry registry;
-    registerAllAttnDialects(registry);
-    return registry;
-  }
-  static Result<CpuTargetInfo> chooseTarget(const CompileOptions &options,
-                                            const llvm::TargetMachine &machine);
-  Result<std::string> contentKey(const CompileOptions &options,
-                                 const llvm::TargetMachine &machine);
-  Status parse();
-  Failure fail(attn_status kind, const char *what) const {
-    return failure(diagnostics.empty() ? std::string(what) : diagnostics, kind);
-  }
-  bool runStage(void (*build)(mlir::OpPassManager &,
-                              const CpuPipelineOptions &),
-                const CpuPipelineOptions &options);
-  std::string print();
-
-  mlir::MLIRContext context;
-  std::string name, diagnostics;
-  llvm::raw_string_ostream stream;
-  llvm::SourceMgr sources;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-};
-} // namespace
 
 Result<CpuTargetInfo>
 Compilation::chooseTarget(const CompileOptions &options,
@@ -108,14 +58,6 @@ Compilation::chooseTarget(const CompileOptions &options,
     return failure("a key tile of " + std::to_string(target.tileKv) +
                    " rows; allowed are 2 to 1024");
   return target;
-}
-
-bool Compilation::runStage(void (*build)(mlir::OpPassManager &,
-                                         const CpuPipelineOptions &),
-                           const CpuPipelineOptions &options) {
-  mlir::PassManager manager(&context);
-  build(manager, options);
-  return mlir::succeeded(manager.run(*module));
 }
 
 std::string Compilation::print() {
@@ -170,7 +112,24 @@ Result<std::string> Compilation::contentKey(const CompileOptions &options) {
   return contentKey(options, **machine);
 }
 
+Status Compilation::checkEntries() {
+  if (llvm::any_of(module->getOps<mlir::func::FuncOp>(),
+                   [](mlir::func::FuncOp function) {
+                     return function->hasAttr("attn.algorithm");
+                   }))
+    return Status::success();
+  return failure(name + ": the module has no function with attn.attention or "
+                        "attn.combine",
+                 ATTN_ERROR_UNSUPPORTED);
+}
+
 Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
+  return options.target == "cpu" ? runForCpu(options, emit)
+                                 : runForGpu(options, emit);
+}
+
+Result<std::string> Compilation::runForCpu(const CompileOptions &options,
+                                           Emit emit) {
   auto machine = createCpuTargetMachine(options.cpu, options.features);
   if (!machine)
     return classify(machine.takeFailure(), ATTN_ERROR_UNSUPPORTED);
@@ -189,17 +148,17 @@ Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
       return computed;
     key = *computed;
   }
-  if (!runStage(buildTileStage, pipeline))
+  if (!runStage<CpuPipelineOptions>(buildTileStage, pipeline))
     return fail(ATTN_ERROR_UNSUPPORTED, "lowering to tiles failed");
-  if (llvm::none_of(module->getOps<mlir::func::FuncOp>(),
-                    [](mlir::func::FuncOp function) {
-                      return function->hasAttr("attn.algorithm");
-                    }))
-    return failure(name + ": the module has no function with attn.attention or "
-                          "attn.combine",
-                   ATTN_ERROR_UNSUPPORTED);
+  if (Status checked = checkEntries(); !checked)
+    return checked.takeFailure();
   if (emit == Emit::tile)
     return print();
+  if (emit == Emit::warp || emit == Emit::cuda || emit == Emit::ptx ||
+      emit == Emit::cubin)
+    return failure("the warp dialect, CUDA C++, PTX and cubins are for GPUs, "
+                   "and the target is cpu",
+                   ATTN_ERROR_UNSUPPORTED);
   std::string manifest = buildManifest(*module, **machine);
   if (!runStage(buildThreadStage, pipeline))
     return fail(ATTN_ERROR_UNSUPPORTED, "lowering to vectors failed");
@@ -243,7 +202,8 @@ Result<LoadedModule> compileAndLoad(std::string_view text,
   std::string requestKey =
       hashHex({text, compilerVersion(), options.algorithm,
                std::to_string(options.tileQ), std::to_string(options.tileKv),
-               options.cpu, options.features, hostIdentity()});
+               options.cpu, options.features, hostIdentity(), options.target,
+               std::to_string(options.warps), std::to_string(options.stages)});
   CacheCompiler compiler;
   compiler.contentKey = [&] { return contentKey(text, name, options); };
   compiler.package = [&] {

@@ -22,7 +22,6 @@ namespace {
 struct Options {
   std::string input;
   std::string output = "-";
-  std::string target = "cpu";
   std::string emit = "object";
   CompileOptions compile;
   /// B:Sq:Skv, or kDefaultLengths; empty: do not explain.
@@ -33,11 +32,9 @@ struct Options {
 };
 } // namespace
 
-static const std::map<std::string, Emit> emits = {{"tile", Emit::tile},
-                                                  {"thread", Emit::thread},
-                                                  {"llvm", Emit::llvm},
-                                                  {"object", Emit::object},
-                                                  {"package", Emit::package}};
+static const std::map<std::string, Emit> emits = {
+    {"tile", Emit::tile}, {"warp", Emit::warp},     {"thread", Emit::thread},
+    {"llvm", Emit::llvm}, {"object", Emit::object}, {"package", Emit::package}};
 
 /// What --explain without lengths stands for.
 static constexpr const char *kDefaultLengths = "default";
@@ -77,7 +74,7 @@ static Status run(const Options &options) {
   if ((emit == Emit::object || emit == Emit::package) && options.output == "-")
     return failure("--emit=" + options.emit +
                    " writes a binary file: give its name with -o FILE, or "
-                   "choose --emit=tile, thread or llvm");
+                   "choose a kind that is text");
   Result<std::string> text = tool::readInput(options.input);
   if (!text)
     return text.takeFailure();
@@ -94,12 +91,13 @@ int main(int argc, char **argv) {
   tool::addCommonFlags(app, options.input);
   app.add_option("--emit", options.emit,
                  "tile: kernels over tiles\n"
-                 "thread: loops over vectors\n"
+                 "warp: on a GPU, the schedule of a thread block\n"
+                 "thread: the code of one thread\n"
                  "llvm: LLVM IR\n"
                  "object: an ELF shared object\n"
                  "package: a package (.attnpkg) with that object")
-      ->check(
-          tool::oneOf("kind", {"tile", "thread", "llvm", "object", "package"}))
+      ->check(tool::oneOf(
+          "kind", {"tile", "warp", "thread", "llvm", "object", "package"}))
       ->type_name("KIND")
       ->capture_default_str();
   app.add_option("-o", options.output, "Where to; - is standard output")
@@ -123,7 +121,7 @@ int main(int argc, char **argv) {
   app.add_flag("--report", options.report,
                "Instead of code, print its size, scratch memory,\n"
                "registers, spills and calls");
-  tool::addCompileFlags(app, options.target, options.compile);
+  tool::addCompileFlags(app, options.compile);
   app.footer("Example:\n"
              "  attn-compile examples/bert.mlir --target=cpu --emit=tile -o -");
   // An option of CLI11 that may go without a value would take the next

@@ -100,7 +100,7 @@ void addRunFlags(CLI::App &app, RunOptions &options) {
   app.add_flag("--json", options.json, "Print one JSON object");
   app.add_flag("--no-cache", options.noCache,
                "Compile even if the cache has the kernel");
-  addCompileFlags(app, options.target, options.compile);
+  addCompileFlags(app, options.compile);
   app.footer("Example:\n"
              "  attn-run examples/bert.mlir --check --inputs=random:1x12x512x64"
              ",random:1x12x512x64,random:1x12x512x64");

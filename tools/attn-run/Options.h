@@ -20,7 +20,6 @@ namespace attn::tool {
 struct RunOptions {
   std::string module;
   std::string device = "cpu";
-  std::string target = "cpu";
   /// Empty: the only function.
   std::string function;
   /// One for each argument of the function: see makeInput.

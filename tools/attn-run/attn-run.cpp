@@ -208,7 +208,7 @@ static Status run(const RunOptions &options) {
   Report report;
   report.function = entry.name;
   report.device = options.device;
-  report.target = options.target;
+  report.target = options.compile.target;
   report.cpu = module.manifest().cpu;
   report.algorithm = entry.algorithm;
   report.tileQ = entry.tileQ;

@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Compiles modules with attn.attention for a CPU, and keeps the results in the
-// cache.
+// Compiles modules with attn.attention, and keeps the results in the cache.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,6 +25,8 @@ namespace attn {
 
 /// How to compile.
 struct CompileOptions {
+  /// cpu, or a GPU: sm_80, sm_86, sm_89, sm_90, sm_100 or sm_120.
+  std::string target = "cpu";
   /// standard, memory-efficient, flash or flash-decoding.
   std::string algorithm = "flash";
   /// LLVM's name of a CPU; empty means the host.
@@ -34,12 +35,19 @@ struct CompileOptions {
   std::string features;
   /// Rows of a query tile and of a key tile; 0 means chosen for the target.
   int64_t tileQ = 0, tileKv = 0;
+  /// On a GPU, the warps of a thread block and the stages of its channels; 0
+  /// means chosen for the target.
+  int64_t warps = 0, stages = 0;
 };
 
 /// What to stop at.
 enum class Emit {
   tile,    ///< tile kernels, bounded
-  thread,  ///< loops over vectors and memrefs
+  warp,    ///< on a GPU: the schedule of a thread block
+  thread,  ///< the code of one thread: vectors and memrefs
+  cuda,    ///< on a GPU: CUDA C++
+  ptx,     ///< on a GPU: PTX
+  cubin,   ///< on a GPU: machine code
   llvm,    ///< LLVM IR
   object,  ///< an ELF shared object, as attn/Runtime/CpuAbi.h describes
   package, ///< a package with that object: attn/Runtime/Package.h

@@ -13,6 +13,7 @@
 #include "attn/Target/Cpu/Pipeline.h"
 
 #include "attn/Conversion/Passes.h"
+#include "attn/Target/TileStage.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -33,26 +34,11 @@ static constexpr attn::CpuTargetInfo kTargets[] = {
 
 llvm::ArrayRef<attn::CpuTargetInfo> attn::getCpuTargets() { return kTargets; }
 
-static void addCleanUp(OpPassManager &pm) {
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-}
-
 void attn::buildTileStage(OpPassManager &pm,
                           const CpuPipelineOptions &options) {
-  pm.addPass(createAttnExpandVariantPass());
-  bool splits = options.algorithm == "flash-decoding";
-  pm.addPass(createAttnTilePass({splits ? "flash" : options.algorithm,
-                                 options.target.tileQ, options.target.tileKv,
-                                 options.target.unmaskedTileKv}));
-  pm.addNestedPass<KernelOp>(createTileHoistScalePass());
-  addCleanUp(pm);
-  pm.addNestedPass<KernelOp>(createTileBoundPass());
-  addCleanUp(pm);
-  if (splits) {
-    pm.addPass(createTileSplitKvPass());
-    addCleanUp(pm);
-  }
+  const CpuTargetInfo &target = options.target;
+  buildTileStage(pm, TileStageOptions{options.algorithm, target.tileQ,
+                                      target.tileKv, target.unmaskedTileKv});
 }
 
 void attn::buildThreadStage(OpPassManager &pm,

@@ -1,0 +1,49 @@
+//===- Pipeline.h - From attention to the threads of a GPU ------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The passes between attention and the code of one thread, and what they are
+// told about a GPU.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TARGET_GPU_PIPELINE_H
+#define ATTN_TARGET_GPU_PIPELINE_H
+
+#include "attn/Support/Result.h"
+#include "attn/Target/TileStage.h"
+
+#include <string_view>
+
+namespace attn {
+
+/// What the schedule of a kernel depends on.
+struct GpuTargetInfo {
+  const char *name;
+  /// Shared memory of a thread block, in bytes.
+  int64_t sharedBytes;
+};
+
+/// The target of this name; the error lists those that exist.
+Result<GpuTargetInfo> findGpuTarget(std::string_view name);
+
+struct GpuPipelineOptions {
+  TileStageOptions tiles;
+  /// Warps of a thread block, and stages of its channels.
+  int64_t warps = 4, stages = 2;
+};
+
+/// Tile kernels -> the warp dialect.
+void buildWarpStage(mlir::OpPassManager &pm, const GpuPipelineOptions &options);
+/// -> a gpu.module with the code of one thread, as docs/thread-level.md
+/// describes it.
+void buildGpuThreadStage(mlir::OpPassManager &pm,
+                         const GpuPipelineOptions &options);
+
+} // namespace attn
+
+#endif // ATTN_TARGET_GPU_PIPELINE_H

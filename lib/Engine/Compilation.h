@@ -1,0 +1,82 @@
+//===- Compilation.h - One compilation --------------------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the ways to a CPU and to a GPU share while they compile one module.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_ENGINE_COMPILATION_H
+#define ATTN_LIB_ENGINE_COMPILATION_H
+
+#include "attn/Engine/Compiler.h"
+#include "attn/InitAll.h"
+#include "attn/Target/Cpu/Codegen.h"
+#include "attn/Target/Cpu/Pipeline.h"
+#include "attn/c.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace attn {
+
+/// One compilation: an MLIR context, the module, and its diagnostics as text.
+class Compilation {
+public:
+  Compilation(std::string_view text, const std::string &name)
+      : context(makeRegistry(), mlir::MLIRContext::Threading::DISABLED),
+        name(name), stream(diagnostics) {
+    sources.AddNewSourceBuffer(
+        llvm::MemoryBuffer::getMemBufferCopy(
+            llvm::StringRef(text.data(), text.size()), name),
+        llvm::SMLoc());
+  }
+
+  Result<std::string> run(const CompileOptions &options, Emit emit);
+  Result<std::string> contentKey(const CompileOptions &options);
+
+private:
+  Result<std::string> runForCpu(const CompileOptions &options, Emit emit);
+  Result<std::string> runForGpu(const CompileOptions &options, Emit emit);
+  static mlir::DialectRegistry makeRegistry() {
+    mlir::DialectRegistry registry;
+    registerAllAttnDialects(registry);
+    return registry;
+  }
+  static Result<CpuTargetInfo> chooseTarget(const CompileOptions &options,
+                                            const llvm::TargetMachine &machine);
+  Result<std::string> contentKey(const CompileOptions &options,
+                                 const llvm::TargetMachine &machine);
+  Status parse();
+  Failure fail(attn_status kind, const char *what) const {
+    return failure(diagnostics.empty() ? std::string(what) : diagnostics, kind);
+  }
+  /// Fails unless the module, as tiles, has an entry.
+  Status checkEntries();
+  /// Runs the passes that `build` adds to a manager.
+  template <typename Options>
+  bool runStage(void (*build)(mlir::OpPassManager &, const Options &),
+                const Options &options) {
+    mlir::PassManager manager(&context);
+    build(manager, options);
+    return mlir::succeeded(manager.run(*module));
+  }
+  std::string print();
+
+  mlir::MLIRContext context;
+  std::string name, diagnostics;
+  llvm::raw_string_ostream stream;
+  llvm::SourceMgr sources;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+} // namespace attn
+
+#endif // ATTN_LIB_ENGINE_COMPILATION_H
