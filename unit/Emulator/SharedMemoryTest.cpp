@@ -173,9 +173,9 @@ TEST(SharedMemory, WarpBarriersOfSomeLanes) {
   // Reads before a write likewise.
   expectSilent({text + first + reads("%lane0", 0) +
                 "@!%p0 bra c;\nbar.warp.sync 3;\nc:\n"
-                "@%lane1 st.shared.b32 [%shared], %r0;\n"});
+                "@%lane1 st.shared.b32 [%shared], %lane;\n"});
   expectReport({text + first + reads("%lane0", 0) +
-                "@%lane1 st.shared.b32 [%shared], %r0;\n"},
+                "@%lane1 st.shared.b32 [%shared], %lane;\n"},
                ReportKind::race, "has read: bar.warp.sync");
 }
 
