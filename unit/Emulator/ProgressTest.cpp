@@ -61,6 +61,21 @@ TEST(Progress, ASpinLockBetweenLanes) {
     }
 }
 
+// Lane 0 is away for so long that the others overtake it, to a barrier below.
+TEST(Progress, LanesThatWereOvertakenMeetAgain) {
+  for (int rounds : {100, 1000, 20000})
+    expectSilent(impatient("mov.b32 %r1, 0;\nagain:\nbar.sync 0;\n"
+                           "mov.b32 %r0, 0;\n@!%lane0 bra over;\n"
+                           "away:\nadd.u32 %r0, %r0, 1;\n"
+                           "setp.lt.u32 %p1, %r0, " +
+                               std::to_string(rounds) +
+                               ";\n@%p1 bra away;\nover:\n"
+                               "add.u32 %r1, %r1, 1;\n"
+                               "setp.lt.u32 %p2, %r1, 3;\n@%p2 bra again;\n"
+                               "bar.sync 0;\n",
+                           64));
+}
+
 TEST(Progress, LanesWaitForOneAtAHigherPlace) {
   const std::string text = "@%lane0 st.volatile.shared.b32 [%shared], 0;\n"
                            "bar.warp.sync -1;\n@%lane1 bra set;\n"

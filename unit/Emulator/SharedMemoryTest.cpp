@@ -179,6 +179,14 @@ TEST(SharedMemory, WarpBarriersOfSomeLanes) {
                ReportKind::race, "has read: bar.warp.sync");
 }
 
+TEST(SharedMemory, SeveralReadersThatHaveMetTheWriter) {
+  expectSilent({"@%lane0 st.shared.b32 [%shared], %lane;\n" + warpBarrier +
+                "setp.lt.u32 %p0, %lane, 2;\n"
+                "@%p0 ld.shared.b32 %r0, [%shared];\n"
+                "@!%p0 bra a;\nbar.warp.sync 3;\na:\n"
+                "@%lane0 st.shared.b32 [%shared], %lane;\n"});
+}
+
 TEST(SharedMemory, MatricesAreOfAllLanes) {
   const std::string load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16 "
                            "{%r2, %r3, %r4, %r5}, [%lshared];\n",

@@ -9,8 +9,8 @@
 // The context of execution is a warp: its registers are rows of 32 lanes, and
 // an instruction is executed for all lanes of a fragment at once. A warp whose
 // lanes have taken different branches consists of several fragments; the one
-// with the lowest program counter goes first, and fragments at the same place
-// are merged.
+// with the lowest program counter goes first (unless that leads to nothing),
+// and fragments at the same place are merged.
 //
 //===----------------------------------------------------------------------===//
 
