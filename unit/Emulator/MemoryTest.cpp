@@ -239,7 +239,7 @@ TEST(Memory, CtasAreNotOrdered) {
                "writes 4 bytes at offset 0 of 'out', which CTA (0, 0, 0) has "
                "written in this launch, and no release and acquire");
   expectReport(ctas(firsts + "@%p2 " + write + "@%p3 " + read),
-               ReportKind::race, "of warp 0 of CTA (0, 0, 0)");
+               ReportKind::race, "of warp 0, lane 0 of CTA (0, 0, 0)");
   expectReport(ctas(firsts + "@%p2 " + read + "@%p3 " + write),
                ReportKind::race, "has read");
   expectSilent(ctas(firsts + read + read));
@@ -265,6 +265,7 @@ TEST(Memory, NeighboursAreNoRace) {
     std::string type = ".b" + std::to_string(8 * bytes),
                 value = bytes == 8 ? "%in" : "%thread";
     // Two CTAs, in turns, read and write elements beside each other.
+    const std::string meet = "bar.warp.sync -1;\n";
     std::string text = "shl.b32 %r0, %thread, 1;\nadd.u32 %r0, %r0, %cta;\n"
                        "mul.wide.u32 %d0, %r0, " +
                        std::to_string(bytes) +
@@ -287,8 +288,16 @@ TEST(Memory, NeighboursAreNoRace) {
       warps.replace(at, 12, "%r0, %lane");
     expectSilent(ctas(warps + warps, 1, 64));
     expectReport(
-        ctas(warps + "ld.global.v4.b32 {%r4, %r5, %r6, %r7}, [%out];", 1, 64),
+        ctas(warps + meet + "ld.global.v4.b32 {%r4, %r5, %r6, %r7}, [%out];", 1,
+             64),
         ReportKind::race, "which another warp has written, and no barrier");
+    // And with lanes.
+    expectReport(
+        ctas(warps + "ld.global.v4.b32 {%r4, %r5, %r6, %r7}, [%out];", 1, 32),
+        ReportKind::race, "which another lane of the warp has written");
+    expectSilent(
+        ctas(warps + meet + "ld.global.v4.b32 {%r4, %r5, %r6, %r7}, [%out];", 1,
+             32));
   }
 }
 
@@ -297,7 +306,8 @@ TEST(Memory, ReadersOfParts) {
   // and CTA 1 all but the one.
   std::string text = firsts +
                      "@%p0 ld.global.b32 %r0, [%out];\n"
-                     "@%p1 ld.global.v4.b32 {%r0, %r1, %r2, %r3}, [%out];\n";
+                     "@%p1 ld.global.v4.b32 {%r0, %r1, %r2, %r3}, [%out];\n"
+                     "bar.warp.sync -1;\n";
   expectSilent(ctas(text + "@%p3 st.global.v2.b32 [%out+8], {%r0, %r0};\n"
                            "@%p3 st.global.b32 [%out+4], %r0;\n"));
   expectReport(ctas(text + "@%p3 st.global.b32 [%out], %r0;\n"),
@@ -305,14 +315,15 @@ TEST(Memory, ReadersOfParts) {
 }
 
 TEST(Memory, WarpsNeedABarrier) {
-  std::string text = "@%warp0 " + write;
-  expectReport(ctas(text + "@%warp1 " + read, 1, 64), ReportKind::race,
+  const std::string write = "@%p0 st.global.b32 [%out], %thread;\n",
+                    first = "setp.eq.u32 %p0, %thread, 0;\n";
+  expectReport(ctas(first + write + "@%warp1 " + read, 1, 64), ReportKind::race,
                "another warp");
-  expectSilent(ctas(text + "bar.sync 0;\n@%warp1 " + read, 1, 64));
-  expectReport(ctas("@%warp0 " + read + "@%warp1 " + write, 1, 64),
-               ReportKind::race, "another warp has");
+  expectSilent(ctas(first + write + "bar.sync 0;\n@%warp1 " + read, 1, 64));
+  expectReport(ctas(first + "@%warp1 " + read + write, 1, 64), ReportKind::race,
+               "another warp has");
   expectSilent(
-      ctas("@%warp0 " + read + "bar.sync 0;\n@%warp1 " + write, 1, 64));
+      ctas(first + "@%warp1 " + read + "bar.sync 0;\n" + write, 1, 64));
 }
 
 TEST(Memory, NonCoherentLoadsAreOfWhatNobodyWrites) {

@@ -173,10 +173,18 @@ TEST(SharedMemory, WarpBarriersOfSomeLanes) {
   // Reads before a write likewise.
   expectSilent({text + first + reads("%lane0", 0) +
                 "@!%p0 bra c;\nbar.warp.sync 3;\nc:\n"
-                "@%lane1 st.shared.b32 [%shared], %r0;\n"});
+                "@%lane1 st.shared.b32 [%shared], %lane;\n"});
   expectReport({text + first + reads("%lane0", 0) +
-                "@%lane1 st.shared.b32 [%shared], %r0;\n"},
+                "@%lane1 st.shared.b32 [%shared], %lane;\n"},
                ReportKind::race, "has read: bar.warp.sync");
+}
+
+TEST(SharedMemory, SeveralReadersThatHaveMetTheWriter) {
+  expectSilent({"@%lane0 st.shared.b32 [%shared], %lane;\n" + warpBarrier +
+                "setp.lt.u32 %p0, %lane, 2;\n"
+                "@%p0 ld.shared.b32 %r0, [%shared];\n"
+                "@!%p0 bra a;\nbar.warp.sync 3;\na:\n"
+                "@%lane0 st.shared.b32 [%shared], %lane;\n"});
 }
 
 TEST(SharedMemory, MatricesAreOfAllLanes) {

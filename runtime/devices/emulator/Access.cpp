@@ -11,8 +11,6 @@
 #include "GlobalShadow.h"
 #include "Releases.h"
 
-#include <cstdio>
-
 using namespace attn;
 using namespace attn::emulator;
 
@@ -40,20 +38,18 @@ Strength attn::emulator::strengthOf(std::string_view text) {
   return Strength::relaxed;
 }
 
-static const char *verbOf(Intent intent) {
-  switch (intent) {
-  case Intent::read:
-    return "reads";
-  case Intent::write:
-    return "writes";
-  case Intent::modify:
-    return "modifies";
-  }
-  return "touches";
-}
-
 static std::string bytesText(uint64_t bytes) {
   return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
+
+std::string attn::emulator::notSharedText(uint64_t address, bool isGeneric) {
+  const uint64_t window = address & windowMask;
+  std::string text = hex(address) + ", which is no address of shared memory";
+  if (!isGeneric && window == sharedWindow)
+    text += ", but a generic one: cvta.to.shared must come first";
+  else if (isGeneric && !window && !(address >> 32))
+    text += " among generic ones: cvta.shared must come first";
+  return text;
 }
 
 std::string attn::emulator::describe(const Accessor &who) {
@@ -73,12 +69,6 @@ static bool report(const Accessor &who, ReportKind kind, std::string what,
 //===----------------------------------------------------------------------===//
 // Global memory
 //===----------------------------------------------------------------------===//
-
-static Allocation *findGlobal(Launch &launch, uint64_t address) {
-  if (Allocation *found = launch.memory.find(address))
-    return found;
-  return launch.program.variables->find(address);
-}
 
 /// Where an address lies, by the nearest allocation.
 static std::string placeOf(Launch &launch, uint64_t address, uint64_t bytes) {
@@ -121,7 +111,9 @@ static bool outsideGlobal(const Accessor &who, uint64_t address, uint64_t bytes,
   report(who, ReportKind::bounds,
          std::string(verbOf(intent)) + " " + bytesText(bytes) +
              " of global memory at " + hex(address) +
-             ", in no allocation: " + placeOf(launch, address, bytes));
+             (address & windowMask
+                  ? ", which is a generic address of another memory"
+                  : ", in no allocation: " + placeOf(launch, address, bytes)));
   return false;
 }
 
@@ -142,7 +134,7 @@ static GlobalShadow::OfAllocation *shadowOf(Launch &launch,
 /// The checks of an access that lies within an allocation. False: given up.
 static bool checkGlobal(const Accessor &who, Allocation &allocation,
                         GlobalShadow::OfAllocation *shadow, uint64_t address,
-                        uint64_t bytes, Intent intent, Strength strength) {
+                        uint64_t bytes, Intent intent, const AccessOrder &how) {
   const size_t offset = offsetIn(allocation, address);
   const LaunchOptions &options = who.warp.cta.options;
   if (intent != Intent::write && options.uninitialized &&
@@ -164,30 +156,30 @@ static bool checkGlobal(const Accessor &who, Allocation &allocation,
     else
       allocation.isInitialized = true;
   }
-  return !shadow || shadow->access(who, offset, bytes, intent, strength);
+  return !shadow || shadow->access(who, offset, bytes, intent, how);
 }
 
 /// A strong access releases or acquires.
-static void order(std::shared_ptr<Releases> &releases, Warp &warp,
-                  uint64_t address, Intent intent, Strength strength,
-                  bool publishesFences) {
-  if (strength == Strength::weak || !warp.cta.options.race)
+static void order(std::shared_ptr<Releases> &releases, const Accessor &who,
+                  uint64_t address, const AccessKind &kind) {
+  if (kind.strength == Strength::weak || !who.warp.cta.options.race)
     return;
   if (!releases)
     releases = std::make_shared<Releases>();
-  releases->access(warp, address, intent, strength, publishesFences);
+  releases->access(who, address, kind.intent, {kind.strength, kind.isOfCta},
+                   kind.publishesFences);
 }
 
 uint8_t *attn::emulator::accessGlobal(const Accessor &who, uint64_t address,
                                       uint64_t bytes, Intent intent,
-                                      Strength strength) {
+                                      const AccessOrder &how) {
   Launch &launch = who.warp.cta.launch;
-  Allocation *allocation = findGlobal(launch, address);
+  Allocation *allocation = launch.findGlobal(address);
   if (!allocation || !allocation->contains(address, bytes)) {
     if (!outsideGlobal(who, address, bytes, intent))
       return nullptr;
   } else if (!checkGlobal(who, *allocation, shadowOf(launch, *allocation),
-                          address, bytes, intent, strength)) {
+                          address, bytes, intent, how)) {
     return nullptr;
   }
   return reinterpret_cast<uint8_t *>(address);
@@ -209,10 +201,11 @@ struct WarpAccess {
 
   bool global(LaneMask lanes);
   bool checkInside(Allocation &allocation, LaneMask lanes);
-  bool shared(LaneMask lanes);
+  /// `window`: that of generic addresses, or 0.
+  bool shared(LaneMask lanes, uint64_t window);
   bool local(LaneMask lanes);
   bool param(LaneMask lanes);
-  bool inSpace(StateSpace space, LaneMask lanes);
+  bool inSpace(StateSpace space, LaneMask lanes, bool isGeneric);
   bool checkAlignment(LaneMask lanes);
   bool outside(int lane, const std::string &where);
 };
@@ -254,7 +247,7 @@ bool WarpAccess::global(LaneMask lanes) {
   while (lanes) {
     // Mostly, all are in one allocation.
     const int first = __builtin_ctz(lanes);
-    Allocation *allocation = findGlobal(warp.cta.launch, addresses[first]);
+    Allocation *allocation = warp.cta.launch.findGlobal(addresses[first]);
     if (!allocation || !allocation->contains(addresses[first], kind.bytes)) {
       if (!outsideGlobal({warp, op, first}, addresses[first], kind.bytes,
                          kind.intent))
@@ -279,37 +272,37 @@ bool WarpAccess::global(LaneMask lanes) {
 bool WarpAccess::checkInside(Allocation &allocation, LaneMask lanes) {
   Launch &launch = warp.cta.launch;
   GlobalShadow::OfAllocation *shadow = shadowOf(launch, allocation);
+  const AccessOrder how{kind.strength, kind.isOfCta};
   return forLanes(lanes, [&](int lane) {
     if (!checkGlobal({warp, op, lane}, allocation, shadow, addresses[lane],
-                     kind.bytes, kind.intent, kind.strength))
+                     kind.bytes, kind.intent, how))
       return false;
     if (shadow && kind.isReadOnly &&
         !shadow->checkUnwritten({warp, op, lane},
                                 offsetIn(allocation, addresses[lane]),
                                 kind.bytes))
       return false;
-    order(launch.releases, warp, addresses[lane], kind.intent, kind.strength,
-          kind.publishesFences);
+    order(launch.releases, {warp, op, lane}, addresses[lane], kind);
     return true;
   });
 }
 
-bool WarpAccess::shared(LaneMask lanes) {
+bool WarpAccess::shared(LaneMask lanes, uint64_t window) {
   SharedMemory &memory = warp.cta.shared;
   uint32_t narrow[lanesPerWarp];
   uint64_t high = 0;
   uint8_t *origin = memory.at(sharedBase);
   for (int l = 0; l < lanesPerWarp; ++l) {
     uint64_t isThere = 0 - uint64_t(lanes >> l & 1);
-    high |= addresses[l] & isThere & ~windowMask;
+    high |= (addresses[l] ^ window) & isThere;
     narrow[l] = static_cast<uint32_t>(addresses[l] & isThere);
     places[l] = isThere ? origin + (narrow[l] - sharedBase) : places[l];
   }
   if (high >> 32)
     return forLanes(lanes, [&](int lane) {
-      return !((addresses[lane] & ~windowMask) >> 32) ||
-             outside(lane, "of shared memory at " + hex(addresses[lane]) +
-                               ", which is no address of shared memory");
+      return !((addresses[lane] ^ window) >> 32) ||
+             outside(lane, "of shared memory at " +
+                               notSharedText(addresses[lane], window != 0));
     });
   if (!memory.access(warp, op, lanes, /*isCollective=*/false, kind.intent,
                      kind.strength, narrow, kind.bytes))
@@ -318,8 +311,7 @@ bool WarpAccess::shared(LaneMask lanes) {
     memory.countBankConflicts(op, narrow, lanes, kind.bytes);
   if (kind.strength != Strength::weak)
     forLanes(lanes, [&](int lane) {
-      order(warp.cta.releases, warp, narrow[lane], kind.intent, kind.strength,
-            kind.publishesFences);
+      order(warp.cta.releases, {warp, op, lane}, narrow[lane], kind);
       return true;
     });
   return true;
@@ -328,7 +320,13 @@ bool WarpAccess::shared(LaneMask lanes) {
 bool WarpAccess::local(LaneMask lanes) {
   uint64_t bytes = warp.cta.program.localBytes;
   return forLanes(lanes, [&](int lane) {
-    uint64_t offset = addresses[lane] & ~windowMask;
+    // Variables have generic addresses where the decoder may choose.
+    const uint64_t window = addresses[lane] & windowMask,
+                   offset = addresses[lane] ^ window;
+    if (window && window != localWindow)
+      return outside(lane, "of local memory at " + hex(addresses[lane]) +
+                               ", which is a generic address of another "
+                               "memory");
     if (offset > bytes || kind.bytes > bytes - offset)
       return outside(lane, "at " + std::to_string(offset) +
                                " of local memory, of which the kernel has " +
@@ -353,12 +351,12 @@ bool WarpAccess::param(LaneMask lanes) {
   });
 }
 
-bool WarpAccess::inSpace(StateSpace space, LaneMask lanes) {
+bool WarpAccess::inSpace(StateSpace space, LaneMask lanes, bool isGeneric) {
   switch (space) {
   case StateSpace::global:
     return global(lanes);
   case StateSpace::shared:
-    return shared(lanes);
+    return shared(lanes, isGeneric ? sharedWindow : 0);
   case StateSpace::local:
     return local(lanes);
   case StateSpace::param:
@@ -395,7 +393,7 @@ bool attn::emulator::access(Warp &warp, const Op &op, LaneMask lanes,
       return false;
   }
   if (kind.space != StateSpace::generic && kind.space != StateSpace::param)
-    return all.inSpace(kind.space, lanes);
+    return all.inSpace(kind.space, lanes, /*isGeneric=*/false);
   // Lanes may differ in what they address. Parameters of functions are in
   // local memory.
   while (lanes) {
@@ -407,7 +405,7 @@ bool attn::emulator::access(Warp &warp, const Op &op, LaneMask lanes,
     StateSpace space = spaceOfGeneric(first);
     if (kind.space == StateSpace::param && space == StateSpace::global)
       space = StateSpace::param;
-    if (!all.inSpace(space, same))
+    if (!all.inSpace(space, same, /*isGeneric=*/true))
       return false;
     lanes &= ~same;
   }

@@ -35,6 +35,7 @@ struct AccessKind {
   Strength strength = Strength::weak;
   uint32_t bytes = 4;     ///< of a lane
   uint32_t alignment = 4; ///< required; a power of two
+  bool isOfCta = false;   ///< its scope
   /// As a relaxed write it is taken to release what is before the last fence:
   /// true of what may be a flag or a counter.
   bool publishesFences = true;
@@ -46,19 +47,26 @@ struct AccessKind {
 struct PackedAccess {
   StateSpace space = StateSpace::generic;
   Strength strength = Strength::weak;
-  bool isWide = true; ///< addresses of 64 bits
+  bool isOfCta = false; ///< the scope, which is that of the GPU otherwise
+  bool isWide = true;   ///< addresses of 64 bits
   bool isReadOnly = false;
 
   static PackedAccess of(uint8_t bits) {
+    const bool isReadOnly = (bits >> 3 & 7) == readOnly;
     return {static_cast<StateSpace>(bits & 7),
-            static_cast<Strength>(bits >> 3 & 7), (bits & 64) != 0,
-            (bits & 128) != 0};
+            isReadOnly ? Strength::weak : static_cast<Strength>(bits >> 3 & 7),
+            (bits & 128) != 0, (bits & 64) != 0, isReadOnly};
   }
   uint8_t bits() const {
-    return static_cast<uint8_t>(static_cast<uint8_t>(space) |
-                                static_cast<uint8_t>(strength) << 3 |
-                                (isWide ? 64 : 0) | (isReadOnly ? 128 : 0));
+    return static_cast<uint8_t>(
+        static_cast<uint8_t>(space) |
+        (isReadOnly ? readOnly : static_cast<uint8_t>(strength)) << 3 |
+        (isWide ? 64 : 0) | (isOfCta ? 128 : 0));
   }
+
+private:
+  /// In place of a strength, all of which are below: what is read only is weak.
+  static constexpr uint8_t readOnly = 7;
 };
 
 /// Finds the host bytes of the lanes' addresses and does all checks. `places`
@@ -76,7 +84,11 @@ void laneAddresses(Warp &warp, const Op &op, int slot, bool wide,
 /// global memory: the same checks, except for alignment. Null if the launch
 /// must be given up.
 uint8_t *accessGlobal(const Accessor &who, uint64_t address, uint64_t bytes,
-                      Intent intent, Strength strength = Strength::weak);
+                      Intent intent, const AccessOrder &how = {});
+
+/// "0x400, which ...": why this is no address of shared memory, where an
+/// instruction wants a generic address or one of the space.
+std::string notSharedText(uint64_t address, bool isGeneric);
 
 /// "warp 3, lane 5" or "warp 3".
 std::string describe(const Accessor &who);

@@ -8,6 +8,8 @@
 
 #include "Machine.h"
 
+#include <algorithm>
+
 using namespace attn::emulator;
 
 void AsyncQueue::issue(std::shared_ptr<AsyncTask> task) {
@@ -27,9 +29,6 @@ bool AsyncQueue::performOne() {
       cta.options.async == AsyncMode::random ? cta.random() % tasks.size() : 0;
   std::shared_ptr<AsyncTask> task = std::move(tasks[chosen]);
   tasks.erase(tasks.begin() + static_cast<std::ptrdiff_t>(chosen));
-  // A task that its wait has performed meanwhile counts for nothing.
-  if (task->done())
-    return performOne();
   task->perform(cta);
   return true;
 }
@@ -39,12 +38,8 @@ void AsyncQueue::tick() {
     ++cta.events;
 }
 
-bool AsyncQueue::empty() {
-  dropDone();
-  return tasks.empty();
-}
-
 void AsyncQueue::dropDone() {
-  while (!tasks.empty() && tasks.front()->done())
-    tasks.pop_front();
+  tasks.erase(std::remove_if(tasks.begin(), tasks.end(),
+                             [](const auto &task) { return task->done(); }),
+              tasks.end());
 }

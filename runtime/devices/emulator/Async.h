@@ -52,9 +52,9 @@ public:
   bool performOne();
   /// In random mode, now and then performs one.
   void tick();
-  bool empty();
 
 private:
+  /// Tasks that their waits have performed meanwhile count for nothing.
   void dropDone();
 
   Cta &cta;

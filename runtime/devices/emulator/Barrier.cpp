@@ -64,10 +64,6 @@ void Barriers::warpExited(Warp &) {
     complete(barrier);
 }
 
-static std::string lineOf(const Cta &cta, const Op *op) {
-  return "line " + std::to_string(cta.program.instructionOf(*op).line);
-}
-
 bool Barriers::finish() {
   for (uint32_t id = 0; id < count; ++id) {
     const Barrier &barrier = all[id];
@@ -113,7 +109,7 @@ std::string Barriers::describe() {
             std::to_string(id) + ": " + std::to_string(arrived(barrier)) +
             " of " + std::to_string(barrier.threads) +
             " threads have arrived (warps " + who + ", first in " +
-            lineOf(cta, barrier.firstOp) + ")";
+            cta.program.lineOf(*barrier.firstOp) + ")";
   }
   return text;
 }

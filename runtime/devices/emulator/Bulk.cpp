@@ -81,11 +81,11 @@ static bool forEachPiece(const std::vector<BulkRun> &runs, bool isWhole,
 }
 
 static bool accessRuns(const Accessor &who, const std::vector<BulkRun> &runs,
-                       Intent intent, Strength strength) {
+                       Intent intent, const AccessOrder &how) {
   for (const BulkRun &run : runs)
     if (run.begin != run.end &&
         !accessGlobal(who, reinterpret_cast<uint64_t>(run.global),
-                      run.end - run.begin, intent, strength))
+                      run.end - run.begin, intent, how))
       return false;
   return true;
 }
@@ -94,12 +94,9 @@ bool attn::emulator::isAligned(const Accessor &who, uint64_t address,
                                uint32_t unit, const char *what) {
   if (address % unit == 0)
     return true;
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx",
-                static_cast<unsigned long long>(address));
   if (who.warp.cta.options.alignment)
     who.warp.cta.report(ReportKind::alignment, &who.warp, &who.op, who.lane,
-                        std::string(what) + " is " + text +
+                        std::string(what) + " is " + hex(address) +
                             ", which is not a multiple of " +
                             std::to_string(unit));
   return false;
@@ -142,7 +139,9 @@ static void convert(uint8_t *bytes, uint32_t count, TensorMapType type) {
 }
 
 bool BulkLoad::announce() {
-  if (!accessRuns(who, runs, Intent::read, Strength::weak))
+  AccessOrder how;
+  how.isAsync = true;
+  if (!accessRuns(who, runs, Intent::read, how))
     return false;
   SharedMemory &shared = who.warp.cta.shared;
   if (!forEachPiece(runs, true, mask, [&](uint32_t address, uint32_t count) {
@@ -198,9 +197,13 @@ void BulkLoad::run(Cta &cta) {
 
 bool BulkStore::announce() {
   Cta &cta = who.warp.cta;
+  AccessOrder how;
+  how.isAsync = true;
+  how.ticket = ticket;
   // Reductions are relaxed atomics at the scope of the GPU.
-  if (!accessRuns(who, runs, reduction ? Intent::modify : Intent::write,
-                  reduction ? Strength::relaxed : Strength::weak))
+  if (reduction)
+    how.strength = Strength::relaxed;
+  if (!accessRuns(who, runs, reduction ? Intent::modify : Intent::write, how))
     return false;
   const uint32_t dimension = cta.dimensionOfBulkReads(who.warp.index);
   return forEachPiece(runs, false, mask, [&](uint32_t address, uint32_t count) {
@@ -369,36 +372,49 @@ void BulkGroups::add(std::shared_ptr<BulkStore> store) {
 void BulkGroups::commit(Warp &warp, LaneMask lanes) {
   for (; lanes; lanes &= lanes - 1) {
     OfLane &lane = warps[warp.index].lanes[__builtin_ctz(lanes)];
-    // An empty group counts, too.
-    lane.committed.push_back(std::move(lane.open));
+    Group group;
+    for (const auto &store : lane.open)
+      group.lastTicket = std::max(group.lastTicket, store->ticket);
+    group.stores = std::move(lane.open);
     lane.open.clear();
+    // An empty group counts, too.
+    lane.committed.push_back(std::move(group));
   }
 }
 
-void BulkGroups::wait(Warp &warp, LaneMask lanes, uint32_t left) {
+void BulkGroups::wait(Warp &warp, LaneMask lanes, uint32_t left, bool isRead) {
   Clock seen = 0;
   for (; lanes; lanes &= lanes - 1) {
     OfLane &lane = warps[warp.index].lanes[__builtin_ctz(lanes)];
-    while (lane.committed.size() > left) {
-      for (const auto &store : lane.committed.front()) {
+    // Both happen at once, but who waits for the reading knows of that only.
+    for (; lane.performed + left < lane.committed.size(); ++lane.performed) {
+      Group &group = lane.committed[lane.performed];
+      for (const auto &store : group.stores)
         store->perform(cta);
-        seen = std::max(seen, store->ticket);
-      }
+      group.stores.clear();
+      seen = std::max(seen, group.lastTicket);
+    }
+    for (; !isRead && lane.committed.size() > left; --lane.performed) {
+      seen = std::max(seen, lane.committed.front().lastTicket);
       lane.committed.pop_front();
     }
   }
-  const uint32_t dimension = cta.dimensionOfBulkReads(warp.index);
-  warp.view.generic[dimension] = std::max(warp.view.generic[dimension], seen);
-  warp.view.async[dimension] = std::max(warp.view.async[dimension], seen);
+  auto join = [&](uint32_t dimension) {
+    warp.view.generic[dimension] = std::max(warp.view.generic[dimension], seen);
+    warp.view.async[dimension] = std::max(warp.view.async[dimension], seen);
+  };
+  join(cta.dimensionOfBulkReads(warp.index));
+  if (!isRead)
+    join(cta.dimensionOfBulkWrites(warp.index));
 }
 
 void BulkGroups::warpExited(Warp &warp) {
   for (int n = 0; n < lanesPerWarp; ++n) {
     const OfLane &lane = warps[warp.index].lanes[n];
     for (const Group &group : lane.committed)
-      if (!group.empty()) {
+      if (!group.stores.empty()) {
         cta.complain(
-            ReportKind::pending, &warp, &group.front()->who.op, n,
+            ReportKind::pending, &warp, &group.stores.front()->who.op, n,
             "the thread ends without having waited for this copy out "
             "of shared memory: cp.async.bulk.wait_group.read is missing");
         break;

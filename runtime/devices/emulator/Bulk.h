@@ -20,6 +20,7 @@
 
 #include "Form.h"
 #include "Machine.h"
+#include "Swizzle.h"
 #include "TensorMap.h"
 
 #include <array>
@@ -31,11 +32,6 @@ namespace attn::emulator {
 
 struct Mbarrier;
 
-/// Chunks of 16 bytes change places: bits 4 and up of an address are XORed with
-/// bits 7 and up, in as many bits as `mask` has (0x70, 0x30, 0x10 or 0).
-inline uint32_t swizzled(uint32_t address, uint32_t mask) {
-  return address ^ ((address >> 3) & mask);
-}
 inline uint32_t swizzleMask(TensorMapSwizzle swizzle) {
   return bytesOf(swizzle) ? bytesOf(swizzle) - 16 : 0;
 }
@@ -96,7 +92,7 @@ public:
   bool announce();
 
   const Accessor who;
-  const Clock ticket; ///< of the reads of shared memory
+  const Clock ticket; ///< of the reads of shared memory, and of the writes
 
 protected:
   void run(Cta &cta) override;
@@ -112,8 +108,9 @@ public:
   /// Adds to the open group of the thread.
   void add(std::shared_ptr<BulkStore> store);
   void commit(Warp &warp, LaneMask lanes);
-  /// Waits for all but the last `left` groups of the threads.
-  void wait(Warp &warp, LaneMask lanes, uint32_t left);
+  /// Waits for all but the last `left` groups of the threads; `isRead`: until
+  /// they have read, not until others see what they have written.
+  void wait(Warp &warp, LaneMask lanes, uint32_t left, bool isRead);
 
   /// The tensor map at a generic address. Null, with a report, if there is
   /// none or it has another rank.
@@ -123,10 +120,15 @@ public:
   void warpExited(Warp &warp) override;
 
 private:
-  using Group = std::vector<std::shared_ptr<BulkStore>>;
+  struct Group {
+    std::vector<std::shared_ptr<BulkStore>> stores; ///< not waited for
+    Clock lastTicket = 0;
+  };
   struct OfLane {
-    Group open;
+    std::vector<std::shared_ptr<BulkStore>> open;
+    /// Until they are waited for without .read; the first ones have read.
     std::deque<Group> committed;
+    size_t performed = 0;
   };
   struct OfWarp {
     std::array<OfLane, lanesPerWarp> lanes;

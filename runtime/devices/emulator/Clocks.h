@@ -33,20 +33,44 @@ using Clock = uint32_t;
 constexpr Clock inFlight = 0xffffffffu;
 
 /// What has been seen of other CTAs, through a release there and an acquire
-/// here: the clocks of their warps. Never changed, but joined into a new one.
+/// here: their clocks by dimension. Never changed, but joined into a new one.
 struct ForeignView {
   std::map<uint32_t, std::vector<Clock>> byCta;
 
-  bool holds(uint32_t cta, unsigned warp, Clock clock) const {
+  Clock clockOf(uint32_t cta, uint32_t dimension) const {
     auto found = byCta.find(cta);
-    return found != byCta.end() && found->second[warp] >= clock;
+    return found != byCta.end() && dimension < found->second.size()
+               ? found->second[dimension]
+               : 0;
   }
 };
+using ForeignViewPointer = std::shared_ptr<const ForeignView>;
+
+/// Joins a view that is not null into another, which may be.
+inline void joinForeign(ForeignViewPointer &into,
+                        const ForeignViewPointer &other) {
+  if (!into || into == other) {
+    into = other;
+    return;
+  }
+  auto joined = std::make_shared<ForeignView>(*into);
+  for (const auto &[cta, clocks] : other->byCta) {
+    std::vector<Clock> &known = joined->byCta[cta];
+    known.resize(std::max(known.size(), clocks.size()), 0);
+    for (size_t d = 0; d < clocks.size(); ++d)
+      known[d] = std::max(known[d], clocks[d]);
+  }
+  into = std::move(joined);
+}
 
 /// The clocks up to which everything has been seen, by dimension.
 struct View {
   std::vector<Clock> generic, async;
-  std::shared_ptr<const ForeignView> foreign; ///< null: nothing
+  /// `async` is about shared memory. This is about global memory, by warp; it
+  /// is empty before the first proxy fence for that.
+  std::vector<Clock> asyncGlobal;
+  /// Of other CTAs, by the generic and by the async proxy; null: nothing.
+  ForeignViewPointer foreign, foreignAsync;
 
   explicit View(size_t dimensions = 0)
       : generic(dimensions, 0), async(dimensions, 0) {}
@@ -56,27 +80,21 @@ struct View {
       generic[d] = std::max(generic[d], other.generic[d]);
       async[d] = std::max(async[d], other.async[d]);
     }
-    if (other.foreign && other.foreign != foreign)
-      joinForeign(other.foreign);
-  }
-  void joinForeign(std::shared_ptr<const ForeignView> other) {
-    if (!foreign) {
-      foreign = std::move(other);
-      return;
-    }
-    auto joined = std::make_shared<ForeignView>(*foreign);
-    for (const auto &[cta, clocks] : other->byCta) {
-      std::vector<Clock> &known = joined->byCta[cta];
-      known.resize(clocks.size(), 0);
-      for (size_t w = 0; w < clocks.size(); ++w)
-        known[w] = std::max(known[w], clocks[w]);
-    }
-    foreign = std::move(joined);
+    if (asyncGlobal.size() < other.asyncGlobal.size())
+      asyncGlobal.resize(other.asyncGlobal.size(), 0);
+    for (size_t d = 0; d < other.asyncGlobal.size(); ++d)
+      asyncGlobal[d] = std::max(asyncGlobal[d], other.asyncGlobal[d]);
+    if (other.foreign)
+      joinForeign(foreign, other.foreign);
+    if (other.foreignAsync)
+      joinForeign(foreignAsync, other.foreignAsync);
   }
   void reset() {
     std::fill(generic.begin(), generic.end(), 0);
     std::fill(async.begin(), async.end(), 0);
+    asyncGlobal.clear();
     foreign.reset();
+    foreignAsync.reset();
   }
 };
 

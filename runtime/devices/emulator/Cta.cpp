@@ -126,10 +126,8 @@ bool Cta::reportDeadlock() {
       }
       other += (other.empty() ? "" : "; ") + std::string("warp ") +
                std::to_string(warp->index) + ", " +
-               std::to_string(__builtin_popcount(fragment.lanes)) +
-               " lanes, line " +
-               std::to_string(program.instructionOf(op).line) + ", waits for " +
-               fragment.waitsFor;
+               std::to_string(__builtin_popcount(fragment.lanes)) + " lanes, " +
+               program.lineOf(op) + ", waits for " + fragment.waitsFor;
     }
   for (const auto &component : components)
     if (std::string state = component->describe(); !state.empty())

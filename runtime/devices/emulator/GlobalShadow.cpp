@@ -13,6 +13,8 @@
 using namespace attn::emulator;
 
 static constexpr size_t granuleBytes = 16;
+/// A Label::laneShift: all bytes are of one lane.
+static constexpr uint32_t wholeShift = 4;
 
 GlobalShadow::OfAllocation &GlobalShadow::of(const Allocation &allocation) {
   if (lastAllocation != &allocation) {
@@ -37,46 +39,114 @@ GlobalShadow::OfAllocation::OfAllocation(const Allocation &allocation)
 // Labels
 //===----------------------------------------------------------------------===//
 
-/// True if the access of the label is before the viewer's, or cannot race with
-/// it.
-inline bool GlobalShadow::OfAllocation::isOrdered(const Viewer &viewer,
-                                                  const Label &label) {
+uint32_t GlobalShadow::OfAllocation::dimensionOf(const Viewer &viewer,
+                                                 const Label &label) {
+  return label.isBulkWrite
+             ? viewer.who.warp.cta.dimensionOfBulkWrites(label.warp)
+             : label.warp;
+}
+
+/// The same of lanes of one warp. Only these bytes count.
+bool GlobalShadow::OfAllocation::areLanesBefore(const Viewer &viewer,
+                                                const Label &label,
+                                                uint32_t mask) {
+  const int own = viewer.who.lane;
+  for (; mask; mask &= mask - 1) {
+    const int lane = label.laneAt(static_cast<uint32_t>(__builtin_ctz(mask)));
+    if (lane != own && lane != Accessor::collective &&
+        !viewer.who.warp.areOrdered(own, lane, label.clock))
+      return false;
+  }
+  return true;
+}
+
+/// True if the access of the label is before the viewer's.
+inline bool GlobalShadow::OfAllocation::isBefore(const Viewer &viewer,
+                                                 const Label &label,
+                                                 uint32_t mask) {
   const Label &own = viewer.label;
-  if (label.isStrong && own.isStrong)
+  const Warp &warp = viewer.who.warp;
+  if (label.cta != own.cta) {
+    if (!warp.view.foreign)
+      return false;
+    // Of several CTAs it is not known which have been acquired from.
+    return label.cta == severalCtas ||
+           warp.view.foreign->clockOf(
+               label.cta - 1, dimensionOf(viewer, label)) >= label.clock;
+  }
+  if (label.isSeveral)
     return true;
-  const View &view = viewer.who.warp.view;
-  if (label.cta == own.cta)
-    return label.warp == own.warp || label.isSeveral ||
-           label.clock <= view.generic[label.warp];
-  if (!view.foreign)
+  if (label.warp != own.warp || label.isBulkWrite)
+    return label.clock <= warp.view.generic[dimensionOf(viewer, label)];
+  return label.clock < warp.lastSyncClock ||
+         areLanesBefore(viewer, label, mask);
+}
+
+/// True if it is, or cannot race with it.
+inline bool GlobalShadow::OfAllocation::isOrdered(const Viewer &viewer,
+                                                  const Label &label,
+                                                  uint32_t mask) {
+  const Label &own = viewer.label;
+  if (label.isStrong && own.isStrong &&
+      (label.cta == own.cta || !(label.isOfCta | own.isOfCta)))
+    return true;
+  return isBefore(viewer, label, mask);
+}
+
+/// True if the viewer, who is of the async proxy, knows of a generic access
+/// that is before its own.
+bool GlobalShadow::OfAllocation::isFenced(const Viewer &viewer,
+                                          const Label &label, uint32_t mask) {
+  if (label.isBulkWrite || (label.isStrong && viewer.label.isStrong))
+    return true;
+  const Warp &warp = viewer.who.warp;
+  const View &view = warp.view;
+  if (label.cta != viewer.label.cta)
+    return view.foreignAsync && (label.cta == severalCtas ||
+                                 view.foreignAsync->clockOf(
+                                     label.cta - 1, label.warp) >= label.clock);
+  if (label.isSeveral || (label.warp < view.asyncGlobal.size() &&
+                          label.clock <= view.asyncGlobal[label.warp]))
+    return true;
+  if (label.warp != viewer.label.warp)
     return false;
-  // Of several CTAs it is not known which have been acquired from.
-  return label.cta == severalCtas ||
-         view.foreign->holds(label.cta - 1, label.warp, label.clock);
+  for (; mask; mask &= mask - 1)
+    if (!warp.fencedGlobal.covers(
+            label.laneAt(static_cast<uint32_t>(__builtin_ctz(mask))),
+            label.clock))
+      return false;
+  return true;
 }
 
 /// What is kept of two readers: the later, or that there are several.
 GlobalShadow::OfAllocation::Label
-GlobalShadow::OfAllocation::merged(const Viewer &viewer, const Label &before) {
+GlobalShadow::OfAllocation::merged(const Viewer &viewer, const Label &before,
+                                   uint32_t mask) {
   Label label = viewer.label;
   if (!before.cta)
     return label;
   label.isStrong &= before.isStrong;
+  label.isOfCta |= before.isOfCta;
   if (before.cta != label.cta) {
-    if (before.cta == severalCtas || !isOrdered(viewer, before))
+    if (before.cta == severalCtas || !isBefore(viewer, before, mask))
       label.cta = severalCtas;
-  } else if (before.warp != label.warp &&
-             (before.isSeveral || !isOrdered(viewer, before))) {
+  } else if (before.isSeveral) {
     label.isSeveral = 1;
-  } else {
-    label.isSeveral = before.isSeveral;
+  } else if (!isBefore(viewer, before, mask)) {
+    if (before.warp != label.warp) {
+      label.isSeveral = 1;
+    } else {
+      label.lane = Accessor::several;
+      label.laneShift = wholeShift;
+    }
   }
   return label;
 }
 
-void GlobalShadow::OfAllocation::noteInCell(const Viewer &viewer, Cell &cell) {
+void GlobalShadow::OfAllocation::noteInCell(const Viewer &viewer, Cell &cell,
+                                            uint32_t mask) {
   if (viewer.intent == Intent::read) {
-    cell.read = merged(viewer, cell.read);
+    cell.read = merged(viewer, cell.read, mask);
     return;
   }
   cell.write = viewer.label;
@@ -84,14 +154,23 @@ void GlobalShadow::OfAllocation::noteInCell(const Viewer &viewer, Cell &cell) {
   cell.read = Label{};
 }
 
-bool GlobalShadow::OfAllocation::checkCell(const Viewer &viewer,
-                                           const Cell &cell, bool isWritten,
-                                           bool isRead) {
-  if (isWritten && cell.write.cta && !isOrdered(viewer, cell.write))
-    return report(viewer, cell.write, "written");
-  if (viewer.intent != Intent::read && isRead && cell.read.cta &&
-      !isOrdered(viewer, cell.read))
-    return report(viewer, cell.read, "read");
+inline bool GlobalShadow::OfAllocation::checkCell(const Viewer &viewer,
+                                                  const Cell &cell,
+                                                  uint32_t written,
+                                                  uint32_t read) {
+  if (written && cell.write.cta) {
+    if (!isOrdered(viewer, cell.write, written))
+      return report(viewer, cell.write, written, "written");
+    if (viewer.isAsync && !isFenced(viewer, cell.write, written))
+      return reportProxy(viewer, cell.write, written, "written");
+  }
+  if (viewer.intent != Intent::read && read && cell.read.cta) {
+    if (!isOrdered(viewer, cell.read, read))
+      return report(viewer, cell.read, read, "read");
+    if (viewer.isAsync && viewer.who.warp.cta.options.warNeedsProxyFence &&
+        !isFenced(viewer, cell.read, read))
+      return reportProxy(viewer, cell.read, read, "read");
+  }
   return true;
 }
 
@@ -149,9 +228,10 @@ bool GlobalShadow::OfAllocation::accessParts(const Viewer &viewer,
   for (uint32_t n = 0; n < 16 / each; ++n) {
     if (!(mask >> n * each & 1))
       continue;
-    if (!checkCell(viewer, cells[n], true, true))
+    const uint32_t part = ((1u << each) - 1) << n * each;
+    if (!checkCell(viewer, cells[n], part, part))
       return false;
-    noteInCell(viewer, cells[n]);
+    noteInCell(viewer, cells[n], part);
   }
   return true;
 }
@@ -164,21 +244,38 @@ bool GlobalShadow::OfAllocation::accessWhole(const Viewer &viewer,
     return accessParts(viewer, granule, mask);
   }
   // One label will do if it is about the same bytes, or if a warp goes on where
-  // it was, or if the label is not needed any more.
+  // it was, lane by lane, or if the label is not needed any more.
   const Label &own = viewer.label;
   const uint32_t written = granule.written, read = granule.read;
-  auto isOwn = [&](const Label &label) {
-    return label.cta == own.cta && label.warp == own.warp &&
-           label.clock == own.clock && label.isStrong == own.isStrong &&
-           !label.isSeveral;
+  const uint32_t first = static_cast<uint32_t>(__builtin_ctz(mask)),
+                 last = 31 - static_cast<uint32_t>(__builtin_clz(mask));
+  auto continues = [&](const Label &label) {
+    return label.cta == own.cta && label.clock == own.clock &&
+           label.warp == own.warp && label.isStrong == own.isStrong &&
+           label.isOfCta == own.isOfCta &&
+           label.isBulkWrite == own.isBulkWrite && !label.isSeveral &&
+           label.laneAt(first) == own.laneAt(first) &&
+           label.laneAt(last) == own.laneAt(last);
+  };
+  auto continued = [&](const Label &label) {
+    Label result = label;
+    result.op = own.op;
+    return result;
   };
   const bool reads = viewer.intent == Intent::read;
+  const bool goesOn = continues(reads ? cell.read : cell.write);
+  auto isMergedOne = [&] {
+    if (read & ~mask)
+      return false;
+    const Label label = merged(viewer, cell.read, read);
+    return label.cta != severalCtas && label.lane != Accessor::several;
+  };
   const bool isOne =
-      reads ? !read || read == mask || isOwn(cell.read) ||
-                  (cell.read.cta == severalCtas && !(mask & ~read)) ||
-                  (!(read & ~mask) &&
-                   merged(viewer, cell.read).cta != severalCtas)
-            : !(written & ~mask) || isOwn(cell.write);
+      goesOn ||
+      (reads ? !read || read == mask ||
+                   (cell.read.cta == severalCtas && !(mask & ~read)) ||
+                   isMergedOne()
+             : !(written & ~mask));
   if (!isOne) {
     split(granule, !isOfWords(mask) || !isOfWords(written) || !isOfWords(read));
     return accessParts(viewer, granule, mask);
@@ -186,11 +283,13 @@ bool GlobalShadow::OfAllocation::accessWhole(const Viewer &viewer,
   if (!checkCell(viewer, cell, written & mask, read & mask))
     return false;
   if (reads) {
-    cell.read = read & mask ? merged(viewer, cell.read) : viewer.label;
+    cell.read = goesOn ? continued(cell.read)
+                : read ? merged(viewer, cell.read, read & mask)
+                       : own;
     granule.read |= static_cast<uint16_t>(mask);
     return true;
   }
-  cell.write = viewer.label;
+  cell.write = goesOn ? continued(cell.write) : own;
   granule.written |= static_cast<uint16_t>(mask);
   granule.read &= static_cast<uint16_t>(~mask);
   return true;
@@ -211,15 +310,26 @@ static bool forGranules(size_t offset, size_t count, Visit visit) {
 
 bool GlobalShadow::OfAllocation::access(const Accessor &who, size_t offset,
                                         size_t count, Intent intent,
-                                        Strength strength) {
+                                        const AccessOrder &how) {
   const Cta &cta = who.warp.cta;
+  const bool isBulkRead = how.isAsync && intent == Intent::read;
   Label label{};
   label.cta = cta.linearId + 1;
-  label.clock = who.warp.clock;
-  label.op = static_cast<uint32_t>(&who.op - cta.program.ops.data()) & 0xffffff;
+  label.op = static_cast<uint32_t>(&who.op - cta.program.ops.data());
   label.warp = who.warp.index & 31;
-  label.isStrong = strength != Strength::weak;
-  const Viewer viewer{who, label, intent, offset, count};
+  label.isStrong = how.strength != Strength::weak;
+  label.isOfCta = how.isOfCta;
+  label.isBulkWrite = how.isAsync && !isBulkRead;
+  label.clock = label.isBulkWrite ? how.ticket : who.warp.clock;
+  // All lanes may wait for what one of them loads.
+  label.lane = isBulkRead ? Accessor::collective : who.lane;
+  label.laneShift = wholeShift;
+  if (count < granuleBytes && !(count & (count - 1)) && offset % count == 0 &&
+      label.lane < lanesPerWarp) {
+    label.laneShift = static_cast<uint32_t>(__builtin_ctzll(count));
+    label.lane -= static_cast<int>(offset % granuleBytes / count);
+  }
+  const Viewer viewer{who, label, intent, offset, count, how.isAsync};
   return forGranules(offset, count, [&](size_t number, uint32_t mask) {
     return accessWhole(viewer, granules[number], mask);
   });
@@ -238,6 +348,13 @@ uint32_t GlobalShadow::OfAllocation::writtenBytes(const Granule &granule) {
   return mask;
 }
 
+static std::string accessText(Intent intent, size_t count, size_t offset,
+                              const Allocation &allocation) {
+  return std::string(verbOf(intent)) + " " + std::to_string(count) +
+         (count == 1 ? " byte" : " bytes") + " at offset " +
+         std::to_string(offset) + " of '" + allocation.name + "'";
+}
+
 bool GlobalShadow::OfAllocation::checkUnwritten(const Accessor &who,
                                                 size_t offset, size_t count) {
   bool isWritten = false;
@@ -248,9 +365,8 @@ bool GlobalShadow::OfAllocation::checkUnwritten(const Accessor &who,
   return !isWritten ||
          who.warp.cta.report(
              ReportKind::race, &who.warp, &who.op, who.lane,
-             "reads " + std::to_string(count) + " bytes at offset " +
-                 std::to_string(offset) + " of '" + allocation.name +
-                 "', which this launch has written: .nc is for memory that "
+             accessText(Intent::read, count, offset, allocation) +
+                 ", which this launch has written: .nc is for memory that "
                  "nothing writes while the kernel runs");
 }
 
@@ -266,34 +382,68 @@ static std::string nameOfCta(const Cta &cta, uint32_t number) {
 }
 
 bool GlobalShadow::OfAllocation::report(const Viewer &viewer,
-                                        const Label &label, const char *did) {
+                                        const Label &label, uint32_t mask,
+                                        const char *did) {
   const Accessor &who = viewer.who;
   const Cta &cta = who.warp.cta;
-  const bool isOwn = label.cta == viewer.label.cta;
-  std::string by = isOwn ? label.isSeveral ? "other warps" : "another warp"
-                   : label.cta == severalCtas ? "other CTAs"
-                                              : nameOfCta(cta, label.cta - 1);
-  std::string what =
-      std::string(viewer.intent == Intent::read    ? "reads "
-                  : viewer.intent == Intent::write ? "writes "
-                                                   : "modifies ") +
-      std::to_string(viewer.count) + " bytes at offset " +
-      std::to_string(viewer.offset) + " of '" + allocation.name + "', which " +
-      by + (label.cta == severalCtas || label.isSeveral ? " have " : " has ") +
-      did +
-      (isOwn ? ", and no barrier orders the two"
-             : " in this launch, and no release and acquire order the two");
-  const ptx::Instruction &instruction =
-      cta.program.instructionOf(cta.program.ops[label.op]);
-  std::string other = "line " + std::to_string(instruction.line) + ": " +
-                      instruction.opcode + " of ";
-  if (label.isSeveral || label.cta == severalCtas)
+  const bool isOwn = label.cta == viewer.label.cta,
+             isSeveral = label.isSeveral || label.cta == severalCtas;
+  std::string by, missing;
+  if (!isOwn) {
+    by =
+        label.cta == severalCtas ? "other CTAs" : nameOfCta(cta, label.cta - 1);
+    missing = " in this launch, and no release and acquire order the two";
+    if (label.isStrong && viewer.label.isStrong)
+      missing += "; the scope .cta does not reach that far";
+  } else if (label.isBulkWrite) {
+    by = "a bulk copy";
+    missing = ", and nobody has waited for its end: "
+              "cp.async.bulk.wait_group, without .read, is missing";
+  } else if (label.isSeveral || label.warp != viewer.label.warp) {
+    by = label.isSeveral ? "other warps" : "another warp";
+    missing = ", and no barrier orders the two";
+  } else {
+    by = "another lane of the warp";
+    missing = ": bar.warp.sync (__syncwarp) is missing between";
+  }
+  return tell(viewer, ReportKind::race,
+              ", which " + by + (isSeveral ? " have " : " has ") + did +
+                  missing,
+              label, mask);
+}
+
+bool GlobalShadow::OfAllocation::reportProxy(const Viewer &viewer,
+                                             const Label &label, uint32_t mask,
+                                             const char *did) {
+  return tell(viewer, ReportKind::proxyRace,
+              std::string(" through the async proxy, which has been ") + did +
+                  " through the generic proxy: fence.proxy.async is missing "
+                  "after the " +
+                  (did[0] == 'w' ? "write" : "read"),
+              label, mask);
+}
+
+bool GlobalShadow::OfAllocation::tell(const Viewer &viewer, ReportKind kind,
+                                      const std::string &what,
+                                      const Label &label, uint32_t mask) {
+  const Accessor &who = viewer.who;
+  const Cta &cta = who.warp.cta;
+  std::string other = cta.program.describe(cta.program.ops[label.op]) + " of ";
+  if (label.isSeveral || label.cta == severalCtas) {
     other += "several";
-  else
+  } else {
     other += "warp " + std::to_string(label.warp);
-  if (!isOwn && label.cta != severalCtas)
+    const int lane = label.laneAt(static_cast<uint32_t>(__builtin_ctz(mask)));
+    if (lane < lanesPerWarp)
+      other += ", lane " + std::to_string(lane);
+    else if (lane == Accessor::several)
+      other += ", several lanes";
+  }
+  if (label.cta != viewer.label.cta && label.cta != severalCtas)
     other += " of " + nameOfCta(cta, label.cta - 1);
   int lane = who.lane == Accessor::collective ? -1 : who.lane;
-  return who.warp.cta.report(ReportKind::race, &who.warp, &who.op, lane,
-                             std::move(what), std::move(other));
+  return who.warp.cta.report(
+      kind, &who.warp, &who.op, lane,
+      accessText(viewer.intent, viewer.count, viewer.offset, allocation) + what,
+      std::move(other));
 }

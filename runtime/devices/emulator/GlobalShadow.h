@@ -8,10 +8,11 @@
 //
 // The race check of a launch in global memory. Nothing orders the CTAs of a
 // launch but releases and acquires, whatever the order in which the emulator
-// runs them; the warps of a CTA are ordered as in shared memory. For each 16
-// bytes it holds the last write and the last read, and the bytes that they
-// touched; where these cannot be told by one label, there are labels for each 4
-// bytes or each byte.
+// runs them; the warps and lanes of a CTA are ordered as in shared memory. For
+// each 16 bytes it holds the last write and the last read, and the bytes that
+// they touched; where these cannot be told by one label, there are labels for
+// each 4 bytes or each byte. One label will do for lanes that touch elements
+// side by side, as they mostly do.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,7 +47,7 @@ public:
 
   /// Checks and remembers an access. False if the launch must be given up.
   bool access(const Accessor &who, size_t offset, size_t count, Intent intent,
-              Strength strength);
+              const AccessOrder &how);
   /// ld.global.nc: nothing in this launch may have written the bytes.
   bool checkUnwritten(const Accessor &who, size_t offset, size_t count);
 
@@ -54,11 +55,22 @@ private:
   /// An access; none if cta is 0.
   struct Label {
     uint32_t cta; ///< its number + 1, or severalCtas
-    Clock clock;  ///< of the warp
-    uint32_t op : 24;
+    Clock clock;  ///< of the warp; of its bulk writes for one of those
+    uint32_t op;
     uint32_t warp : 5;
+    /// The lane of byte b of the 16 is lane + (b >> laneShift). It may be
+    /// Accessor::collective, which is in order with all lanes of the warp, or
+    /// Accessor::several.
+    int32_t lane : 8;
+    uint32_t laneShift : 3;
     uint32_t isStrong : 1;
+    uint32_t isOfCta : 1; ///< its scope
+    uint32_t isBulkWrite : 1;
     uint32_t isSeveral : 1; ///< warps of one CTA
+
+    int laneAt(uint32_t byte) const {
+      return lane + static_cast<int>(byte >> laneShift);
+    }
   };
   static constexpr uint32_t severalCtas = 0xffffffffu;
   struct Cell {
@@ -77,21 +89,34 @@ private:
   /// Who makes the access, what it does, and where.
   struct Viewer {
     const Accessor &who;
-    Label label;
+    Label label; ///< what it leaves behind
     Intent intent;
     size_t offset, count;
+    bool isAsync;
   };
 
   bool accessWhole(const Viewer &viewer, Granule &granule, uint32_t mask);
   bool accessParts(const Viewer &viewer, Granule &granule, uint32_t mask);
-  bool checkCell(const Viewer &viewer, const Cell &cell, bool isWritten,
-                 bool isRead);
-  static Label merged(const Viewer &viewer, const Label &before);
-  static void noteInCell(const Viewer &viewer, Cell &cell);
+  /// `written` and `read`: the bytes of the access that the labels are about.
+  bool checkCell(const Viewer &viewer, const Cell &cell, uint32_t written,
+                 uint32_t read);
+  static Label merged(const Viewer &viewer, const Label &before, uint32_t mask);
+  static void noteInCell(const Viewer &viewer, Cell &cell, uint32_t mask);
   void split(Granule &granule, bool intoBytes);
   uint32_t writtenBytes(const Granule &granule);
-  static bool isOrdered(const Viewer &viewer, const Label &label);
-  bool report(const Viewer &viewer, const Label &label, const char *did);
+  static uint32_t dimensionOf(const Viewer &viewer, const Label &label);
+  static bool isBefore(const Viewer &viewer, const Label &label, uint32_t mask);
+  static bool areLanesBefore(const Viewer &viewer, const Label &label,
+                             uint32_t mask);
+  static bool isOrdered(const Viewer &viewer, const Label &label,
+                        uint32_t mask);
+  static bool isFenced(const Viewer &viewer, const Label &label, uint32_t mask);
+  bool report(const Viewer &viewer, const Label &label, uint32_t mask,
+              const char *did);
+  bool reportProxy(const Viewer &viewer, const Label &label, uint32_t mask,
+                   const char *did);
+  bool tell(const Viewer &viewer, ReportKind kind, const std::string &what,
+            const Label &label, uint32_t mask);
 
   const Allocation &allocation;
   struct Free {

@@ -9,8 +9,8 @@
 // The context of execution is a warp: its registers are rows of 32 lanes, and
 // an instruction is executed for all lanes of a fragment at once. A warp whose
 // lanes have taken different branches consists of several fragments; the one
-// with the lowest program counter goes first, and fragments at the same place
-// are merged.
+// with the lowest program counter goes first (unless that leads to nothing),
+// and fragments at the same place are merged.
 //
 //===----------------------------------------------------------------------===//
 
@@ -124,8 +124,15 @@ public:
   };
   std::unique_ptr<LaneOrder> laneOrder;
   /// A fence.proxy.async of some lanes only: what it covers of the own warp.
-  LaneMask fencedLanes = 0;
-  Clock fencedClock = 0;
+  struct LaneFence {
+    LaneMask lanes = 0;
+    Clock clock = 0;
+
+    bool covers(int lane, Clock at) const {
+      return lane < lanesPerWarp && (lanes >> lane & 1) && at <= clock;
+    }
+  };
+  LaneFence fencedShared, fencedGlobal;
   /// Joins its view into another and begins a new clock.
   void release(View &into);
   void acquire(const View &from);
@@ -134,17 +141,27 @@ public:
   void synchronizeLanes(LaneMask lanes = allLanes);
   /// Whether what lane `other` did at a clock of the warp is ordered before
   /// what `lane` does now.
-  bool areOrdered(int lane, int other, Clock since) const {
-    return since < lastSyncClock ||
-           (laneOrder && lane < lanesPerWarp && other < lanesPerWarp &&
-            laneOrder->seen[lane][other] >= since);
-  }
-  /// fence.proxy.async.
-  void fenceProxy(LaneMask lanes);
+  bool areOrdered(int lane, int other, Clock since) const;
+  /// These lanes have seen what all others did until then. (Who released it is
+  /// known by warp, not by lane.)
+  void orderLanes(LaneMask lanes, Clock until);
+  /// fence.proxy.async, for shared memory, global memory or both.
+  void fenceProxy(LaneMask lanes, bool isOfShared, bool isOfGlobal);
   /// fence and membar: what the relaxed reads before it observed is seen, and
   /// relaxed writes after it release what the warp has done before it.
-  void fence();
-  View observed, fenced;
+  /// `isOfCta`: between threads of the CTA only.
+  void fence(LaneMask lanes, bool isOfCta);
+  struct Fences {
+    /// What relaxed reads have observed: what other CTAs have released, and
+    /// what the own one has.
+    View observed, observedOfCta;
+    Clock observedOwn = 0; ///< of the warp itself
+    /// What fences have passed on, to all and within the CTA.
+    View fenced, fencedOfCta;
+  };
+  /// Null before the first fence or strong access.
+  std::unique_ptr<Fences> fences;
+  Fences &getFences();
 
   // wgmma.
   /// Rows (by offset / 128) that a wgmma in flight reads (1) or writes (2).
@@ -178,8 +195,14 @@ public:
 
 private:
   friend class Cta;
+  /// Turns that other fragments than the lowest have had because nothing
+  /// happened that lanes may wait for; since when, in events and instructions.
+  uint64_t vainTurns = 0, vainEvents = 0, vainSince = 0;
+  /// In such a turn, lanes went on that would have met others before.
+  bool hasOvertaken = false;
   bool selectFragment();
   bool checkRegisters(const Op &op, LaneMask lanes);
+  bool checkWritten(const Op &op, LaneMask lanes);
   bool checkAligned(const Op &op, LaneMask lanes, bool &waits);
   void fillSpecials();
 
@@ -228,9 +251,12 @@ public:
   uint32_t dimensionOfMbarrier(unsigned number) const {
     return 2 * warpCount + warpgroupCount + number;
   }
-  /// Dimensions in which memory is read, and all.
+  uint32_t dimensionOfBulkWrites(unsigned warp) const {
+    return dimensionOfMbarrier(maxMbarriers) + warp;
+  }
+  /// Dimensions in which shared memory is read, and all.
   uint32_t readDimensions() const { return dimensionOfMbarrier(0); }
-  uint32_t dimensions() const { return dimensionOfMbarrier(maxMbarriers); }
+  uint32_t dimensions() const { return dimensionOfBulkWrites(warpCount); }
   static constexpr uint32_t maxMbarriers = 64;
 
   template <typename T>
@@ -300,6 +326,12 @@ public:
 
   void run();
   bool report(Report report);
+  /// The allocation, or the variable of the module, at an address; or null.
+  Allocation *findGlobal(uint64_t address) {
+    if (Allocation *found = memory.find(address))
+      return found;
+    return program.variables->find(address);
+  }
 
 private:
   void collectStatistics();

@@ -78,7 +78,8 @@ struct Op {
   bool ownsAsyncRegisters = false;
   /// Another instruction that touches a register of a wgmma.
   bool touchesAsync = false;
-  /// It touches a register of Program::watched.
+  /// It touches a register of Program::watched, or calls a function that has
+  /// some.
   bool isWatched = false;
   // Where lanes can go from here.
   bool isBranch = false;   ///< to `target`
@@ -157,7 +158,11 @@ struct Program {
   /// Rows that are filled when a warp starts.
   std::vector<std::pair<Special, Ref>> specials;
   /// Registers that may be read before they were written.
-  std::vector<Ref> watched;
+  struct Watched {
+    Ref ref;
+    int32_t entry; ///< of its function: a call begins without its value
+  };
+  std::vector<Watched> watched;
   /// Global and constant variables of the module; never null.
   Memory *variables = nullptr;
 
@@ -169,13 +174,21 @@ struct Program {
   uint32_t sharedAlignment = 16;  ///< of `extern .shared`
   uint32_t localBytes = 0;        ///< of a lane
 
-  bool usesWgmma = false, usesBulk = false;
+  bool usesWgmma = false;
 
   /// The lines of the PTX text.
   const std::vector<std::string> *lines = nullptr;
 
   const ptx::Instruction &instructionOf(const Op &op) const {
     return *instructions[op.instruction];
+  }
+  /// "line 12".
+  std::string lineOf(const Op &op) const {
+    return "line " + std::to_string(instructionOf(op).line);
+  }
+  /// "line 12: st.shared.b32".
+  std::string describe(const Op &op) const {
+    return lineOf(op) + ": " + instructionOf(op).opcode;
   }
 };
 

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <map>
 #include <queue>
+#include <set>
 
 using namespace attn::emulator;
 
@@ -205,20 +206,26 @@ void Allocator::findIntervals() {
   };
   for (Ref ref : apart)
     whole(ref);
-  // What the entry needs may be read before it is written.
+  // What the entry of a function needs may be read before it is written.
+  std::set<int32_t> entries;
   if (!blocks.empty())
+    entries.insert(0);
+  for (const Op &op : program.ops)
+    if (op.isCall)
+      entries.insert(op.target);
+  std::set<Ref> specials;
+  for (auto [special, ref] : program.specials)
+    specials.insert(ref);
+  for (int32_t entry : entries) {
+    const Block &block =
+        blocks[static_cast<size_t>(blockAt[static_cast<size_t>(entry)])];
     for (size_t id = 0; id < intervals.size(); ++id)
-      if (test(blocks[0].liveIn, id)) {
-        bool isSpecial =
-            std::any_of(program.specials.begin(), program.specials.end(),
-                        [&](const auto &entry) {
-                          return entry.second == intervals[id].ref;
-                        });
-        if (isSpecial)
-          continue;
-        whole(intervals[id].ref);
-        program.watched.push_back(intervals[id].ref);
+      if (Ref ref = intervals[id].ref;
+          test(block.liveIn, id) && !specials.count(ref)) {
+        whole(ref);
+        program.watched.push_back({ref, entry});
       }
+  }
 }
 
 void Allocator::assign() {
@@ -273,12 +280,18 @@ void Allocator::rewrite() {
     map(use.ref);
   for (auto &special : program.specials)
     map(special.second);
-  for (Ref &ref : program.watched)
-    map(ref);
-  for (Op &op : program.ops)
+  std::set<Ref> watched;
+  std::set<int32_t> entries;
+  for (Program::Watched &each : program.watched) {
+    map(each.ref);
+    watched.insert(each.ref);
+    entries.insert(each.entry);
+  }
+  for (Op &op : program.ops) {
+    op.isWatched = op.isCall && entries.count(op.target);
     for (unsigned k = 0; k < op.useCount; ++k)
-      op.isWatched |= std::count(program.watched.begin(), program.watched.end(),
-                                 program.uses[op.useBegin + k].ref) > 0;
+      op.isWatched |= watched.count(program.uses[op.useBegin + k].ref) > 0;
+  }
 }
 
 } // namespace

@@ -10,63 +10,91 @@
 
 using namespace attn::emulator;
 
-/// Joins what a warp of the CTA saw into a view of the own CTA.
-static void join(View &view, uint32_t own, uint32_t cta, const View &released,
-                 uint32_t warps) {
-  if (cta == own) {
-    view.join(released);
+/// Joins what another CTA has released.
+static void joinReleased(View &view, uint32_t cta, const View &released) {
+  auto join = [&](ForeignViewPointer &into, const std::vector<Clock> &clocks,
+                  const ForeignViewPointer &foreign) {
+    auto seen = std::make_shared<ForeignView>();
+    seen->byCta[cta] = clocks;
+    joinForeign(into, seen);
+    if (foreign)
+      joinForeign(into, foreign);
+  };
+  join(view.foreign, released.generic, released.foreign);
+  join(view.foreignAsync, released.asyncGlobal, released.foreignAsync);
+}
+
+void Releases::acquire(const Accessor &who, const Entry &entry,
+                       const AccessOrder &how) {
+  Warp &warp = who.warp;
+  const uint32_t own = warp.cta.linearId;
+  const bool isOwn = entry.cta == own;
+  if (!isOwn && (entry.isOfCta || how.isOfCta))
     return;
+  const View &released = *entry.view;
+  Clock ownClock = 0;
+  if (isOwn)
+    ownClock = released.generic[warp.index];
+  else if (released.foreign)
+    ownClock = released.foreign->clockOf(own, warp.index);
+  const bool acquires = how.strength == Strength::acquire ||
+                        how.strength == Strength::acquireRelease;
+  View *into = &warp.view;
+  if (acquires) {
+    warp.orderLanes(LaneMask(1) << who.lane, ownClock);
+  } else {
+    // A fence may follow a relaxed read.
+    Warp::Fences &fences = warp.getFences();
+    fences.observedOwn = std::max(fences.observedOwn, ownClock);
+    into = isOwn ? &fences.observedOfCta : &fences.observed;
   }
-  auto foreign = std::make_shared<ForeignView>();
-  foreign->byCta[cta].assign(released.generic.begin(),
-                             released.generic.begin() + warps);
-  view.joinForeign(std::move(foreign));
-  if (released.foreign)
-    view.joinForeign(released.foreign);
+  if (isOwn)
+    into->join(released);
+  else
+    joinReleased(*into, entry.cta, released);
 }
 
-void Releases::acquire(Warp &warp, const Entry &entry, Strength strength) {
-  const bool acquires =
-      strength == Strength::acquire || strength == Strength::acquireRelease;
-  // A fence may follow a relaxed read.
-  join(acquires ? warp.view : warp.observed, warp.cta.linearId, entry.cta,
-       *entry.view, warp.cta.warpCount);
-}
-
-std::shared_ptr<const View> Releases::published(Warp &warp, Strength strength,
-                                                bool publishesFences) {
-  if (strength == Strength::release || strength == Strength::acquireRelease) {
-    auto view = std::make_shared<View>(warp.view);
-    warp.tick();
-    return view;
-  }
-  // Without a fence there is nothing.
-  if (!publishesFences || !warp.fenced.generic[warp.index])
-    return nullptr;
-  return std::make_shared<View>(warp.fenced);
-}
-
-void Releases::access(Warp &warp, uint64_t address, Intent intent,
-                      Strength strength, bool publishesFences) {
-  auto place = all.find(address);
-  if (intent != Intent::write && place != all.end())
-    for (const Entry &entry : place->second)
-      acquire(warp, entry, strength);
-  if (intent == Intent::read)
-    return;
-  auto view = published(warp, strength, publishesFences);
-  const uint32_t cta = warp.cta.linearId;
-  if (intent == Intent::write && place != all.end())
-    place->second.clear();
-  if (!view)
-    return;
-  std::vector<Entry> &entries = all[address];
+void Releases::add(std::vector<Entry> &entries, Entry added) {
   for (Entry &entry : entries)
-    if (entry.cta == cta) {
+    if (entry.cta == added.cta && entry.isOfCta == added.isOfCta) {
       auto joined = std::make_shared<View>(*entry.view);
-      joined->join(*view);
+      joined->join(*added.view);
       entry.view = std::move(joined);
       return;
     }
-  entries.push_back({cta, std::move(view)});
+  entries.push_back(std::move(added));
+}
+
+void Releases::access(const Accessor &who, uint64_t address, Intent intent,
+                      const AccessOrder &how, bool publishesFences) {
+  Warp &warp = who.warp;
+  auto place = all.find(address);
+  if (intent != Intent::write && place != all.end())
+    for (const Entry &entry : place->second)
+      acquire(who, entry, how);
+  if (intent == Intent::read)
+    return;
+  if (intent == Intent::write && place != all.end())
+    place->second.clear();
+  const uint32_t cta = warp.cta.linearId;
+  auto publish = [&](const View &view, bool isOfCta) {
+    add(all[address], {cta, isOfCta, std::make_shared<View>(view)});
+  };
+  if (how.strength == Strength::release ||
+      how.strength == Strength::acquireRelease) {
+    publish(warp.view, how.isOfCta);
+    warp.tick();
+    return;
+  }
+  // Without a fence there is nothing.
+  if (!publishesFences || !warp.fences)
+    return;
+  const View &toAll = warp.fences->fenced, &toCta = warp.fences->fencedOfCta;
+  Clock passedOn = 0;
+  if (!how.isOfCta && toAll.generic[warp.index]) {
+    publish(toAll, false);
+    passedOn = toAll.generic[warp.index];
+  }
+  if (toCta.generic[warp.index] > passedOn)
+    publish(toCta, true);
 }

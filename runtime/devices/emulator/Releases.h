@@ -26,22 +26,22 @@ namespace attn::emulator {
 /// The releases at the addresses of one memory.
 class Releases {
 public:
-  /// A strong access of the warp, which is about to happen.
-  /// `publishesFences`: as a relaxed write it releases what is before the last
-  /// fence.
-  void access(Warp &warp, uint64_t address, Intent intent, Strength strength,
-              bool publishesFences);
+  /// A strong access, which is about to happen. `publishesFences`: as a relaxed
+  /// write it releases what is before the last fence.
+  void access(const Accessor &who, uint64_t address, Intent intent,
+              const AccessOrder &how, bool publishesFences);
 
 private:
-  /// What a warp of a CTA has released.
+  /// What warps of a CTA have released, to all or (`isOfCta`) within the CTA.
   struct Entry {
     uint32_t cta;
+    bool isOfCta;
     std::shared_ptr<const View> view;
   };
 
-  void acquire(Warp &warp, const Entry &entry, Strength strength);
-  std::shared_ptr<const View> published(Warp &warp, Strength strength,
-                                        bool publishesFences);
+  static void acquire(const Accessor &who, const Entry &entry,
+                      const AccessOrder &how);
+  static void add(std::vector<Entry> &entries, Entry added);
 
   std::unordered_map<uint64_t, std::vector<Entry>> all;
 };

@@ -62,12 +62,6 @@ bool SharedMemory::checkBounds(const Accessor &who, const char *verb,
 // The generic proxy
 //===----------------------------------------------------------------------===//
 
-static const char *verbOf(Intent intent) {
-  return intent == Intent::read    ? "reads"
-         : intent == Intent::write ? "writes"
-                                   : "modifies";
-}
-
 bool SharedMemory::access(const Accessor &who, Intent intent, Strength strength,
                           uint32_t address, uint32_t count) {
   if (!checkBounds(who, verbOf(intent), address, count))
@@ -146,12 +140,6 @@ bool SharedMemory::asyncRead(const Accessor &who, uint32_t address,
     return false;
   return !shadow || shadow->read(Viewer(who, Strength::weak, true),
                                  address - sharedBase, count, dimension, clock);
-}
-
-void SharedMemory::endAsyncRead(const Accessor &, uint32_t address,
-                                uint32_t count, uint32_t dimension) {
-  if (shadow && cta.options.race)
-    shadow->endRead(address - sharedBase, count, dimension);
 }
 
 bool SharedMemory::beginAsyncWrite(const Accessor &who, uint32_t address,

@@ -28,6 +28,11 @@ class SharedShadow; // SharedShadow.h
 
 /// What an access does with memory.
 enum class Intent : uint8_t { read, write, modify };
+inline const char *verbOf(Intent intent) {
+  return intent == Intent::read    ? "reads"
+         : intent == Intent::write ? "writes"
+                                   : "modifies";
+}
 
 /// How an access takes part in the memory model (PTX ISA, "Memory consistency
 /// model"). Two accesses that both are not weak never race.
@@ -39,10 +44,23 @@ enum class Strength : uint8_t {
   acquireRelease
 };
 
+/// How an access of global memory is ordered with others.
+struct AccessOrder {
+  Strength strength = Strength::weak;
+  /// Its scope: for threads of other CTAs it is weak.
+  bool isOfCta = false;
+  bool isAsync = false; ///< of the async proxy
+  /// A write of the async proxy is seen by those who hold this clock of the
+  /// bulk writes of its warp.
+  Clock ticket = 0;
+};
+
 /// Who touches memory.
 struct Accessor {
   /// For instructions of a whole warp, such as ldmatrix and wgmma.
   static constexpr int collective = 32;
+  /// In what is remembered of reads: several lanes, one by one.
+  static constexpr int several = 33;
 
   Warp &warp;
   const Op &op;
@@ -103,12 +121,9 @@ public:
                    uint32_t count);
 
   /// The async proxy reads, on behalf of the issuer; the reading is over when a
-  /// view holds `clock` of `dimension`. With clock inFlight, endAsyncRead ends
-  /// it.
+  /// view holds `clock` of `dimension`.
   bool asyncRead(const Accessor &who, uint32_t address, uint32_t count,
                  uint32_t dimension, Clock clock);
-  void endAsyncRead(const Accessor &who, uint32_t address, uint32_t count,
-                    uint32_t dimension);
   /// The async proxy is going to write; seen by those who hold (dimension,
   /// clock), which endAsyncWrite gives.
   bool beginAsyncWrite(const Accessor &who, uint32_t address, uint32_t count);

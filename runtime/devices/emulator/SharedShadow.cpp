@@ -17,9 +17,6 @@ using namespace attn::emulator;
 // Cells
 //===----------------------------------------------------------------------===//
 
-// Lanes of a reader beside 0 to 31 and `collective`.
-static constexpr uint32_t severalLanes = 33;
-
 /// What is kept of a reader.
 static uint32_t packReader(uint32_t op, bool isStrong, uint32_t lane) {
   return op << 8 | uint32_t(isStrong) << 7 | lane;
@@ -180,7 +177,8 @@ inline void SharedShadow::note(const Viewer &viewer, const Place &place,
     // after what single lanes have read before.
     uint32_t reader = laneOf(last.reader);
     if (reader != lane && reader != Accessor::collective)
-      lane = lane == Accessor::collective ? reader : severalLanes;
+      lane =
+          lane == Accessor::collective ? reader : uint32_t(Accessor::several);
   }
   last = {std::max(last.clock, clock),
           packReader(viewer.opIndex, viewer.isStrong, lane)};
@@ -279,19 +277,6 @@ bool SharedShadow::read(const Viewer &viewer, uint32_t offset, uint32_t count,
       });
 }
 
-void SharedShadow::endRead(uint32_t offset, uint32_t count,
-                           uint32_t dimension) {
-  forGranules(offset, count,
-              [&](uint32_t granule, uint32_t begin, uint32_t end) {
-                return forCells(granule, begin, end, [&](const Place &place) {
-                  if (place.cell.flags & hasReads &&
-                      place.reads[dimension].clock == inFlight)
-                    place.reads[dimension].clock = 0;
-                  return true;
-                });
-              });
-}
-
 bool SharedShadow::write(const Viewer &viewer, uint32_t offset, uint32_t count,
                          Kind kind, Clock clock, bool modifies) {
   const char *verb = modifies ? "modifies" : "writes";
@@ -365,10 +350,7 @@ static std::string bytesAt(uint32_t offset, uint32_t count) {
 /// reports about the same two instructions are counted, not repeated.
 static std::string describe(const Cta &cta, uint32_t op, uint32_t dimension,
                             uint32_t lane) {
-  const ptx::Instruction &instruction =
-      cta.program.instructionOf(cta.program.ops[op]);
-  std::string text = "line " + std::to_string(instruction.line) + ": " +
-                     instruction.opcode + " of ";
+  std::string text = cta.program.describe(cta.program.ops[op]) + " of ";
   if (dimension < cta.warpCount)
     text += "warp " + std::to_string(dimension);
   else if (dimension < cta.dimensionOfBulkReads(0))
@@ -379,7 +361,7 @@ static std::string describe(const Cta &cta, uint32_t op, uint32_t dimension,
     text += "the async proxy";
   if (lane < lanesPerWarp)
     text += ", lane " + std::to_string(lane);
-  else if (lane == severalLanes)
+  else if (lane == uint32_t(Accessor::several))
     text += ", several lanes";
   return text;
 }
@@ -396,8 +378,7 @@ static bool isFenced(const SharedShadow::Viewer &viewer, Clock clock,
                      uint32_t lane) {
   const Warp &warp = viewer.warp;
   return clock <= viewer.seen[viewer.own] ||
-         (lane < lanesPerWarp && (warp.fencedLanes >> lane & 1) &&
-          clock <= warp.fencedClock);
+         warp.fencedShared.covers(int(lane), clock);
 }
 
 /// The access is not obviously ordered after the last write.

@@ -45,8 +45,6 @@ public:
     uint8_t lane; ///< `collective` for the whole warp
     bool isAsync, isStrong;
     bool checksRaces, checksInit, checksMbarriers;
-
-    Accessor accessor() const { return {warp, op, lane}; }
   };
 
   // Offsets count from the beginning of shared memory. Each returns false if
@@ -59,7 +57,6 @@ public:
   /// The reading is over when a view holds `clock` of `dimension`.
   bool read(const Viewer &viewer, uint32_t offset, uint32_t count,
             uint32_t dimension, Clock clock);
-  void endRead(uint32_t offset, uint32_t count, uint32_t dimension);
 
   enum class Kind : uint8_t {
     plain = 0,

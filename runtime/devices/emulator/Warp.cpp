@@ -27,7 +27,7 @@ Warp::Warp(Cta &cta, unsigned index, LaneMask lanes)
   constants = reinterpret_cast<uint8_t *>(cta.launch.constants.data());
   watchedInitialized.assign(program.watched.size(), 0);
   asyncRows.assign(bytes / 128 + 1, 0);
-  view = observed = fenced = View(cta.dimensions());
+  view = View(cta.dimensions());
   view.generic[index] = clock;
   Fragment start;
   start.lanes = lanes;
@@ -190,14 +190,37 @@ bool Warp::isRunnable() {
   return false;
 }
 
+/// Instructions without an event after which other lanes have their turn. Where
+/// lanes do not wait for each other, they should meet again before.
+static constexpr uint64_t patience = 1024;
+
+/// The lowest place goes first, so that lanes meet again after a branch; but
+/// where that leads to nothing, those at higher places have their turns.
 bool Warp::selectFragment() {
   bool found = false;
-  for (size_t n = 0; n < fragments.size(); ++n)
-    if (canRun(fragments[n], cta.events) &&
-        (!found || fragments[n].pc < fragments[currentFragment].pc)) {
+  size_t runnable = 0;
+  for (size_t n = 0; n < fragments.size(); ++n) {
+    if (!canRun(fragments[n], cta.events))
+      continue;
+    ++runnable;
+    if (!found || fragments[n].pc < fragments[currentFragment].pc)
       currentFragment = n;
-      found = true;
-    }
+    found = true;
+  }
+  // In the order of their places, the next after the one chosen last.
+  for (uint64_t steps = runnable ? vainTurns % runnable : 0; steps; --steps) {
+    const uint32_t last = fragments[currentFragment].pc;
+    found = false;
+    for (size_t n = 0; n < fragments.size(); ++n)
+      if (fragments[n].pc > last && canRun(fragments[n], cta.events) &&
+          (!found || fragments[n].pc < fragments[currentFragment].pc)) {
+        currentFragment = n;
+        found = true;
+      }
+    found = true;
+    hasOvertaken = true;
+  }
+  hasOvertaken &= fragments.size() > 1;
   return found;
 }
 
@@ -237,22 +260,70 @@ void Warp::synchronizeLanes(LaneMask lanes) {
       std::copy(joined, joined + lanesPerWarp, laneOrder->seen[l]);
 }
 
-void Warp::fenceProxy(LaneMask lanes) {
-  Clock own = view.async[index];
-  for (size_t d = 0; d < view.generic.size(); ++d)
-    view.async[d] = std::max(view.async[d], view.generic[d]);
-  if (lanes != alive) {
+bool Warp::areOrdered(int lane, int other, Clock since) const {
+  if (since < lastSyncClock)
+    return true;
+  if (!laneOrder || lane >= lanesPerWarp)
+    return false;
+  const Clock *seen = laneOrder->seen[lane];
+  if (other < lanesPerWarp)
+    return seen[other] >= since;
+  // Which lanes these were is not known: any that the lane has met will do.
+  return other == Accessor::several &&
+         std::any_of(seen, seen + lanesPerWarp,
+                     [=](Clock clock) { return clock >= since; });
+}
+
+void Warp::orderLanes(LaneMask lanes, Clock until) {
+  if (until < lastSyncClock)
+    return;
+  if (!laneOrder)
+    laneOrder = std::make_unique<LaneOrder>(LaneOrder{});
+  for (; lanes; lanes &= lanes - 1)
+    for (Clock &seen : laneOrder->seen[__builtin_ctz(lanes)])
+      seen = std::max(seen, until);
+}
+
+void Warp::fenceProxy(LaneMask lanes, bool isOfShared, bool isOfGlobal) {
+  auto cover = [&](std::vector<Clock> &async, LaneFence &fence) {
+    Clock own = async[index];
+    for (size_t d = 0; d < async.size(); ++d)
+      async[d] = std::max(async[d], view.generic[d]);
+    if (lanes == alive)
+      return;
     // What other lanes have written since they last met is not covered.
-    view.async[index] = std::max(own, lastSyncClock - 1);
-    fencedLanes = lanes;
-    fencedClock = clock;
+    async[index] = std::max(own, lastSyncClock - 1);
+    fence = {lanes, clock};
+  };
+  if (isOfShared)
+    cover(view.async, fencedShared);
+  if (isOfGlobal) {
+    view.asyncGlobal.resize(cta.warpCount, 0);
+    cover(view.asyncGlobal, fencedGlobal);
+    if (view.foreign)
+      joinForeign(view.foreignAsync, view.foreign);
   }
   tick();
 }
 
-void Warp::fence() {
-  acquire(observed);
-  fenced = view;
+Warp::Fences &Warp::getFences() {
+  if (!fences) {
+    fences = std::make_unique<Fences>();
+    fences->observed = fences->observedOfCta = fences->fenced =
+        fences->fencedOfCta = View(cta.dimensions());
+  }
+  return *fences;
+}
+
+void Warp::fence(LaneMask lanes, bool isOfCta) {
+  Fences &known = getFences();
+  acquire(known.observedOfCta);
+  if (!isOfCta)
+    acquire(known.observed);
+  orderLanes(lanes, known.observedOwn);
+  known.fencedOfCta = view;
+  if (!isOfCta)
+    known.fenced = view;
   tick();
 }
 
@@ -260,17 +331,16 @@ void Warp::fence() {
 // Execution
 //===----------------------------------------------------------------------===//
 
-/// Operands that a product in flight reads or writes, and registers that were
-/// never written.
+/// Operands that a product in flight reads or writes.
 bool Warp::checkRegisters(const Op &op, LaneMask lanes) {
   const RegisterUse *uses = cta.program.uses.data() + op.useBegin;
-  if (lanes && op.touchesAsync)
+  if (lanes)
     for (unsigned k = 0; k < op.useCount; ++k)
       if (uses[k].bits != 1 && uses[k].ref > 0)
         asyncRows[static_cast<size_t>(uses[k].ref) / 128] |=
             uses[k].isWrite ? touchedSinceFence | everWritten
                             : touchedSinceFence;
-  if (lanes && asyncRowCount && op.touchesAsync && cta.options.asyncRegisters)
+  if (lanes && asyncRowCount && cta.options.asyncRegisters)
     for (unsigned k = 0; k < op.useCount; ++k) {
       if (uses[k].bits == 1 || uses[k].ref < 0)
         continue;
@@ -286,30 +356,38 @@ bool Warp::checkRegisters(const Op &op, LaneMask lanes) {
         return false;
       break;
     }
-  if (!op.isWatched)
-    return true;
+  return true;
+}
+
+/// Registers that were never written, in lanes that read them.
+bool Warp::checkWritten(const Op &op, LaneMask lanes) {
   const auto &watched = cta.program.watched;
-  for (unsigned k = 0; k < op.useCount; ++k) {
-    auto found = std::find(watched.begin(), watched.end(), uses[k].ref);
-    if (found == watched.end() || uses[k].isWrite)
-      continue;
-    LaneMask missing =
-        lanes &
-        ~watchedInitialized[static_cast<size_t>(found - watched.begin())];
-    // Lanes of which the guard itself is not known do not count for others.
-    if (!missing || !cta.options.uninitialized)
-      continue;
-    if (!cta.report(ReportKind::uninitialized, this, &op,
-                    __builtin_ctz(missing),
-                    "the instruction reads a register that no instruction has "
-                    "written"))
-      return false;
-  }
-  for (unsigned k = 0; k < op.useCount; ++k) {
-    auto found = std::find(watched.begin(), watched.end(), uses[k].ref);
-    if (found != watched.end() && uses[k].isWrite)
-      watchedInitialized[static_cast<size_t>(found - watched.begin())] |= lanes;
-  }
+  const RegisterUse *uses = cta.program.uses.data() + op.useBegin;
+  for (bool isWrite : {false, true})
+    for (unsigned k = 0; k < op.useCount; ++k)
+      for (size_t n = 0; n < watched.size(); ++n) {
+        if (watched[n].ref != uses[k].ref || uses[k].isWrite != isWrite)
+          continue;
+        LaneMask &initialized = watchedInitialized[n];
+        if (isWrite) {
+          initialized |= lanes;
+          continue;
+        }
+        // All lanes read the guard, whatever it says.
+        const bool isGuard = op.hasGuard && uses[k].ref == op.guard;
+        const LaneMask missing =
+            (isGuard ? fragment().lanes : lanes) & ~initialized;
+        if (missing && cta.options.uninitialized &&
+            !cta.report(ReportKind::uninitialized, this, &op,
+                        __builtin_ctz(missing),
+                        "the instruction reads a register that no instruction "
+                        "has written"))
+          return false;
+      }
+  // A function begins without the values of its last call.
+  for (size_t n = 0; op.isCall && n < watched.size(); ++n)
+    if (watched[n].entry == op.target)
+      watchedInitialized[n] &= ~lanes;
   return true;
 }
 
@@ -317,10 +395,12 @@ bool Warp::checkRegisters(const Op &op, LaneMask lanes) {
 bool Warp::checkAligned(const Op &op, LaneMask lanes, bool &waits) {
   waits = false;
   const Fragment &here = fragment();
-  // Lanes that are held up at an earlier place may still come.
+  // Lanes that are held up at an earlier place may still come, and any that
+  // these have overtaken.
   if (lanes == here.lanes)
     for (const Fragment &other : fragments)
-      waits |= other.pc < here.pc;
+      waits |= other.pc < here.pc || (hasOvertaken && other.pc != here.pc &&
+                                      canRun(other, cta.events));
   if (waits)
     return true;
   LaneMask missing = alive & ~lanes;
@@ -333,6 +413,14 @@ bool Warp::checkAligned(const Op &op, LaneMask lanes, bool &waits) {
 }
 
 bool Warp::run(uint64_t quantum) {
+  if (fragments.size() == 1 || cta.events != vainEvents) {
+    vainEvents = cta.events;
+    vainSince = instructions;
+    vainTurns = 0;
+  } else if (instructions - vainSince >= patience) {
+    vainSince = instructions;
+    ++vainTurns;
+  }
   if (!selectFragment())
     return true;
   const Op *ops = cta.program.ops.data();
@@ -349,7 +437,8 @@ bool Warp::run(uint64_t quantum) {
     }
     Flow flow = Flow::next;
     if (op.touchesAsync | op.isWatched)
-      if (!checkRegisters(op, op.hasGuard && op.isWatched ? here.lanes : lanes))
+      if ((op.touchesAsync && !checkRegisters(op, lanes)) ||
+          (op.isWatched && !checkWritten(op, lanes)))
         return false;
     if (lanes) {
       bool waits = false;

@@ -16,10 +16,6 @@ using namespace attn::emulator;
 
 static size_t rowOf(Ref ref) { return static_cast<size_t>(ref) / 128; }
 
-static std::string lineOf(const Cta &cta, const Op &op) {
-  return "line " + std::to_string(cta.program.instructionOf(op).line);
-}
-
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
@@ -220,7 +216,7 @@ bool Warpgroup::issue(Warp &warp, const Op &op) {
   } else if (&task->op != &op) {
     cta.report(ReportKind::divergence, &warp, &op, -1,
                "the warps of a warpgroup must execute the same wgmma",
-               "others are at the one of " + lineOf(cta, task->op));
+               "others are at the one of " + cta.program.lineOf(task->op));
     return false;
   }
 
@@ -388,7 +384,7 @@ std::string Warpgroups::describe() {
         missing += (missing.empty() ? "" : ", ") +
                    std::to_string(group->firstWarp + w);
     text += (text.empty() ? "" : "; ") + std::string("the wgmma of ") +
-            lineOf(group->cta, open->op) + " lacks warps " + missing;
+            group->cta.program.lineOf(open->op) + " lacks warps " + missing;
   }
   return text;
 }

@@ -15,6 +15,8 @@
 #ifndef ATTN_RUNTIME_DEVICES_EMULATOR_WGMMAPRODUCT_H
 #define ATTN_RUNTIME_DEVICES_EMULATOR_WGMMAPRODUCT_H
 
+#include "Swizzle.h"
+
 #include <cstdint>
 #include <string>
 
@@ -73,11 +75,6 @@ struct MatrixDescriptor {
   template <typename Function>
   bool forEachPiece(uint32_t extent, bool isTransposed,
                     Function function) const;
-
-private:
-  uint32_t swizzled(uint32_t at) const {
-    return rowBytes ? at ^ ((at >> 3) & (rowBytes - 16)) : at;
-  }
 };
 
 /// Operands as the product wants them, for each k: a row of A four times, since
@@ -109,8 +106,9 @@ void multiply(const WgmmaKind &kind, const WgmmaOperands &operands,
 
 inline uint32_t MatrixDescriptor::kMajor(uint32_t mn, uint32_t chunk) const {
   uint32_t group = address + mn / 8 * strideBytes;
-  return rowBytes ? swizzled(group + mn % 8 * rowBytes + chunk * 16)
-                  : group + mn % 8 * 16 + chunk * leadingBytes;
+  return rowBytes
+             ? swizzled(group + mn % 8 * rowBytes + chunk * 16, rowBytes - 16)
+             : group + mn % 8 * 16 + chunk * leadingBytes;
 }
 
 inline uint32_t MatrixDescriptor::mnMajor(uint32_t k, uint32_t chunk) const {
@@ -118,7 +116,9 @@ inline uint32_t MatrixDescriptor::mnMajor(uint32_t k, uint32_t chunk) const {
     return address + chunk * strideBytes + k / 8 * leadingBytes + k % 8 * 16;
   const uint32_t perRow = rowBytes / 16;
   return swizzled(address + chunk / perRow * leadingBytes +
-                  chunk % perRow * 16 + k / 8 * strideBytes + k % 8 * rowBytes);
+                      chunk % perRow * 16 + k / 8 * strideBytes +
+                      k % 8 * rowBytes,
+                  rowBytes - 16);
 }
 
 template <typename Function>

@@ -161,6 +161,7 @@ Flow atomic(Warp &warp, const Op &op, LaneMask lanes) {
   AccessKind kind;
   kind.space = packed.space;
   kind.strength = packed.strength;
+  kind.isOfCta = packed.isOfCta;
   kind.intent = Intent::modify;
   kind.bytes = kind.alignment = sizeof(T) * layout.count;
   kind.publishesFences = std::is_integral_v<T>;
@@ -268,8 +269,9 @@ private:
       count = static_cast<unsigned>(modifier[2] - '0');
     else if (modifier == ".L2::cache_hint")
       hasPolicy = true;
+    else if (modifier == ".cta" || modifier == ".cluster")
+      packed.isOfCta = true; // a CTA is its whole cluster
     else if (modifier == ".noftz" || modifier == ".relaxed" ||
-             modifier == ".cta" || modifier == ".cluster" ||
              modifier == ".gpu" || modifier == ".sys")
       return;
     else

@@ -103,7 +103,6 @@ static void decodeLoad(Decoder &decoder, const Match &) {
   BulkOperands::decodeGlobal(decoder, decoder.operand(1), ".global");
   decoder.op.src[3] = decoder.source(2, typeOf("u32"));
   BulkOperands::decodeMbarrier(decoder, decoder.operand(3));
-  decoder.program.usesBulk = true;
   decoder.op.handler = runLoad;
 }
 
@@ -113,7 +112,6 @@ static void decodeStore(Decoder &decoder, const Match &) {
   BulkOperands::decodeGlobal(decoder, decoder.operand(0), ".global");
   BulkOperands::decodeShared(decoder, decoder.operand(1));
   decoder.op.src[3] = decoder.source(2, typeOf("u32"));
-  decoder.program.usesBulk = true;
   decoder.op.handler = runStore;
 }
 
@@ -160,14 +158,14 @@ static void decodeCommit(Decoder &decoder, const Match &) {
     decoder.op.handler = runCommit;
 }
 
-/// Reading and writing end together here: `.read` makes no difference.
+template <bool isRead>
 static Flow runWait(Warp &warp, const Op &op, LaneMask lanes) {
   warp.cta.get(warp.cta.bulkGroups)
-      .wait(warp, lanes, static_cast<uint32_t>(op.immediate));
+      .wait(warp, lanes, static_cast<uint32_t>(op.immediate), isRead);
   return Flow::next;
 }
 
-static void decodeWait(Decoder &decoder, const Match &) {
+static void decodeWait(Decoder &decoder, const Match &match) {
   if (!decoder.expectOperands(1))
     return;
   int64_t left = decoder.constant(0);
@@ -175,7 +173,7 @@ static void decodeWait(Decoder &decoder, const Match &) {
     decoder.fail("the number of groups is " + std::to_string(left) +
                  "; it must not be negative");
   decoder.op.immediate = left;
-  decoder.op.handler = runWait;
+  decoder.op.handler = match.has(0) ? runWait<true> : runWait<false>;
 }
 
 std::vector<Form> attn::emulator::bulkForms() {

@@ -182,13 +182,21 @@ Flow copy(Warp &warp, const Op &op, LaneMask lanes) {
     left &= ~same;
   }
 
+  // One of them is the row of the addresses.
   const uint32_t *narrow = warp.row<uint32_t>(op.src[0]);
   const uint64_t *wide = warp.row<uint64_t>(op.src[0]);
   auto task = std::make_shared<CopyTask>(warp, op, packed.bytes);
   for (LaneMask rest = lanes; rest; rest &= rest - 1) {
     int lane = __builtin_ctz(rest);
-    uint32_t address =
-        packed.isWide ? static_cast<uint32_t>(wide[lane]) : narrow[lane];
+    uint32_t address = narrow[lane];
+    if (packed.isWide) {
+      address = static_cast<uint32_t>(wide[lane]);
+      if (address != wide[lane]) {
+        cta.report(ReportKind::bounds, &warp, &op, lane,
+                   "copies to " + notSharedText(wide[lane], false));
+        return Flow::stop;
+      }
+    }
     address += static_cast<uint32_t>(packed.displacement);
     if (address % packed.bytes && cta.options.alignment &&
         !cta.report(ReportKind::alignment, &warp, &op, lane,

@@ -16,17 +16,19 @@ using namespace attn::emulator;
 
 /// Orders what the warp did before relaxed writes after it, and relaxed reads
 /// before it before what the warp does next.
-static Flow runFence(Warp &warp, const Op &, LaneMask) {
-  warp.fence();
+template <bool isOfCta>
+static Flow runFence(Warp &warp, const Op &, LaneMask lanes) {
+  warp.fence(lanes, isOfCta);
   return Flow::next;
 }
 
 /// All addresses of one place are the same here.
 static Flow runNothing(Warp &, const Op &, LaneMask) { return Flow::next; }
 
+template <bool isOfShared, bool isOfGlobal>
 static Flow runProxyFence(Warp &warp, const Op &, LaneMask lanes) {
-  warp.fenceProxy(lanes);
-  if (warp.cta.mbarriers)
+  warp.fenceProxy(lanes, isOfShared, isOfGlobal);
+  if (isOfShared && warp.cta.mbarriers)
     warp.cta.mbarriers->fenceInit(warp, lanes);
   return Flow::next;
 }
@@ -43,18 +45,24 @@ static void decodeFence(Decoder &decoder, const Match &) {
 }
 
 std::vector<Form> attn::emulator::fenceForms() {
-  // A fence of the async proxy for one state space is taken as one for all: a
-  // kernel that names the wrong one is not found out.
+  // A CTA is its whole cluster.
   return {
-      {"membar<.cta|.gl|.sys>", "", decodeFence<runFence>},
-      {"fence[.sc|.acq_rel|.acquire|.release]<.cta|.gpu|.sys>", "",
-       decodeFence<runFence>, 70, false, 60},
+      {"membar<.cta>", "", decodeFence<runFence<true>>},
+      {"membar<.gl|.sys>", "", decodeFence<runFence<false>>},
+      {"fence[.sc|.acq_rel|.acquire|.release]<.cta>", "",
+       decodeFence<runFence<true>>, 70, false, 60},
+      {"fence[.sc|.acq_rel|.acquire|.release]<.gpu|.sys>", "",
+       decodeFence<runFence<false>>, 70, false, 60},
       {"fence[.sc|.acq_rel|.acquire|.release].cluster", "",
-       decodeFence<runFence>, 90, false, 78},
+       decodeFence<runFence<true>>, 90, false, 78},
       {"fence.proxy.alias", "", decodeFence<runNothing>, 70, false, 75},
       {"membar.proxy.alias", "", decodeFence<runNothing>, 70, false, 75},
-      {"fence.proxy.async[.global|.shared::cta|.shared::cluster]", "",
-       decodeFence<runProxyFence>, 90, false, 80},
+      {"fence.proxy.async", "", decodeFence<runProxyFence<true, true>>, 90,
+       false, 80},
+      {"fence.proxy.async.global", "", decodeFence<runProxyFence<false, true>>,
+       90, false, 80},
+      {"fence.proxy.async<.shared::cta|.shared::cluster>", "",
+       decodeFence<runProxyFence<true, false>>, 90, false, 80},
       {"fence.mbarrier_init.release.cluster", "", decodeFence<runMbarrierFence>,
        90, false, 80},
   };

@@ -49,6 +49,7 @@ bool locate(Warp &warp, const Op &op, LaneMask lanes, Intent intent,
   kind.space = packed.space;
   kind.strength = packed.strength;
   kind.intent = intent;
+  kind.isOfCta = packed.isOfCta;
   kind.isReadOnly = packed.isReadOnly;
   kind.bytes = kind.alignment = sizeof(T) * op.listCount;
   uint64_t addresses[lanesPerWarp];
@@ -139,6 +140,8 @@ private:
     else if (modifier == ".volatile" || modifier == ".relaxed" ||
              modifier == ".acquire" || modifier == ".release")
       packed.strength = strengthOf(modifier);
+    else if (modifier == ".cta" || modifier == ".cluster")
+      packed.isOfCta = true; // a CTA is its whole cluster
     else if (modifier == ".global" || modifier == ".local" ||
              modifier == ".const" || modifier.substr(0, 7) == ".shared" ||
              modifier.substr(0, 6) == ".param")

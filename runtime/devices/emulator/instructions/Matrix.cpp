@@ -33,7 +33,7 @@ void transpose(uint16_t *matrix) {
 }
 
 /// Bits of op.bits.
-constexpr uint8_t isTransposed = 1, isWide = 2;
+constexpr uint8_t isTransposed = 1, isWide = 2, isGeneric = 4;
 
 /// The addresses of the rows, which the first lanes give; those of lanes that
 /// take no part are left out of `given`. False: given up.
@@ -44,20 +44,21 @@ bool rowAddresses(Warp &warp, const Op &op, LaneMask lanes, Intent intent,
   unsigned count = op.listCount * rowsOfMatrix;
   given = lanes & (count == 32 ? allLanes : (LaneMask(1) << count) - 1);
   SharedMemory &shared = warp.cta.shared;
+  const uint64_t window = op.bits & isGeneric ? sharedWindow : 0;
   uint64_t wrong = 0, low = 0;
   for (int l = 0; l < lanesPerWarp; ++l) {
-    uint64_t address = addresses[l] & (0 - uint64_t(given >> l & 1));
-    // Generic addresses of shared memory, or those of its own window.
-    uint64_t offset = (address & windowMask) == sharedWindow
-                          ? address ^ sharedWindow
-                          : address;
+    uint64_t offset = (addresses[l] ^ window) & (0 - uint64_t(given >> l & 1));
     wrong |= offset >> 32;
     low |= offset;
     rows[l] = static_cast<uint32_t>(offset);
   }
   if (wrong) {
-    warp.cta.report(ReportKind::bounds, &warp, &op, -1,
-                    "the address of a row is not in shared memory");
+    while ((addresses[__builtin_ctz(given)] ^ window) >> 32 == 0)
+      given &= given - 1;
+    const int lane = __builtin_ctz(given);
+    warp.cta.report(ReportKind::bounds, &warp, &op, lane,
+                    "the row is at " +
+                        notSharedText(addresses[lane], window != 0));
     return false;
   }
   if (low % rowBytes && warp.cta.options.alignment)
@@ -151,7 +152,8 @@ void decodeMatrix(Decoder &decoder, bool isLoad) {
   int bits =
       decoder.address(isLoad ? 1 : 0, has(".shared") ? ".shared" : "", 0);
   decoder.op.bits = static_cast<uint8_t>((has(".trans") ? isTransposed : 0) |
-                                         (bits == 64 ? isWide : 0));
+                                         (bits == 64 ? isWide : 0) |
+                                         (has(".shared") ? 0 : isGeneric));
   decoder.op.isAligned = true;
   decoder.op.handler = isLoad ? loadMatrix : storeMatrix;
 }

@@ -298,12 +298,21 @@ uint64_t windowOf(std::string_view space) {
   return space == ".local" ? localWindow : 0;
 }
 
-/// (address & ~windowMask) | window, or without a window as it is.
-Flow convertAddress(Warp &warp, const Op &op, LaneMask lanes) {
-  const uint64_t *address = warp.row<uint64_t>(op.src[0]);
-  uint64_t keep = ~static_cast<uint64_t>(op.immediate), window = op.detail;
-  writeLanes(warp.row<uint64_t>(op.dst), lanes,
-             [=](int l) { return (address[l] & keep) | window; });
+/// Into the window op.detail.
+Flow intoWindow(Warp &warp, const Op &op, LaneMask lanes) {
+  const uint64_t *address = warp.row<uint64_t>(op.src[0]), window = op.detail;
+  writeLanes(warp.row<uint64_t>(op.dst), lanes, [=](int l) {
+    return window ? (address[l] & ~windowMask) | window : address[l];
+  });
+  return Flow::next;
+}
+/// Out of it. An address of another window keeps it: whoever uses it is found.
+Flow outOfWindow(Warp &warp, const Op &op, LaneMask lanes) {
+  const uint64_t *address = warp.row<uint64_t>(op.src[0]), window = op.detail;
+  writeLanes(warp.row<uint64_t>(op.dst), lanes, [=](int l) {
+    return (address[l] & windowMask) == window ? address[l] ^ window
+                                               : address[l];
+  });
   return Flow::next;
 }
 
@@ -312,24 +321,23 @@ void decodeCvta(Decoder &decoder, const Match &match) {
   if (!decoder.expectOperands(2))
     return;
   Type type = typeOf(".u64");
-  uint64_t window = windowOf(match[0]);
   decoder.op.src[0] = decoder.source(1, type);
   decoder.op.dst = decoder.destination(0, type);
-  decoder.op.immediate = window ? static_cast<int64_t>(windowMask) : 0;
-  decoder.op.detail = isGeneric ? window : 0;
-  decoder.op.handler = convertAddress;
+  decoder.op.detail = windowOf(match[0]);
+  decoder.op.handler = isGeneric ? intoWindow : outOfWindow;
 }
 
 /// Op::detail is the window; immediate 1 asks for constants, which lie among
 /// the global variables.
 Flow runIsspacep(Warp &warp, const Op &op, LaneMask lanes) {
   const uint64_t *address = warp.row<uint64_t>(op.src[0]);
-  Memory &memory = warp.cta.launch.memory;
+  Launch &launch = warp.cta.launch;
   LaneMask inside = 0;
   for (int l = 0; l < lanesPerWarp; ++l) {
     if (!(lanes >> l & 1) || (address[l] & windowMask) != op.detail)
       continue;
-    const Allocation *found = op.detail ? nullptr : memory.find(address[l]);
+    const Allocation *found =
+        op.detail ? nullptr : launch.findGlobal(address[l]);
     bool isConstant = found && found->isConstant;
     inside |= LaneMask(op.detail || isConstant == (op.immediate == 1)) << l;
   }

@@ -7,9 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "SharedOperand.h"
+#include "../Access.h"
 #include "BulkOperands.h"
-
-#include <cstdio>
 
 using namespace attn::emulator;
 
@@ -41,7 +40,7 @@ bool SharedOperand::address(const Accessor &who, Ref row, uint8_t bits,
   warp.cta.report(ReportKind::bounds, &warp, &who.op, who.lane,
                   "the instruction needs an address of shared memory; given "
                   "is " +
-                      hex(given));
+                      notSharedText(given, bits & isGeneric));
   return false;
 }
 

@@ -291,7 +291,6 @@ static void decodeTensor(Decoder &decoder, size_t n, std::string_view rank) {
                         std::to_string(dimensions) + " dimensions");
   for (const ptx::Operand &coordinate : coordinates)
     decoder.list(decoder.source(coordinate, typeOf("s32")));
-  decoder.program.usesBulk = true;
 }
 
 static void decodeTensorLoad(Decoder &decoder, const Match &match) {
