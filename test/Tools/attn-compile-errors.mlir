@@ -4,7 +4,7 @@
 // RUN: rm -rf %t && split-file %s %t
 
 // RUN: %{fails} %t/good.mlir --target=tpu --emit=llvm | FileCheck %s --check-prefix=TARGET
-// TARGET: --target: unknown target 'tpu'; allowed is cpu
+// TARGET: --target: unknown target 'tpu'; allowed are cpu, sm_80
 // RUN: %{fails} %t/good.mlir --emit=ptx | FileCheck %s --check-prefix=EMIT
 // EMIT: --emit: unknown kind 'ptx'; allowed are tile, thread, llvm, object and package
 // RUN: %{fails} %t/good.mlir --emit=llvm --algorithm=fast | FileCheck %s --check-prefix=ALGORITHM

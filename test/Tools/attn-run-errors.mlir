@@ -14,7 +14,7 @@
 // RUN: %{fails} %t/good.mlir --device=cuda | FileCheck %s --check-prefix=DEVICE
 // DEVICE: --device: unknown device 'cuda'; allowed is cpu
 // RUN: %{fails} %t/good.mlir --target=sm_90a | FileCheck %s --check-prefix=TARGET
-// TARGET: --target: unknown target 'sm_90a'; allowed is cpu
+// TARGET: --target: unknown target 'sm_90a'; allowed are cpu, sm_80
 // RUN: %{fails} %t/good.mlir --algorithm=fast | FileCheck %s --check-prefix=ALGORITHM
 // ALGORITHM: --algorithm: unknown algorithm 'fast'; allowed are standard, memory-efficient, flash and flash-decoding
 // RUN: %{fails} %t/good.mlir --fast | FileCheck %s --check-prefix=FLAG
