@@ -194,6 +194,34 @@ def TileHoistScalePass : Pass<"tile-hoist-scale", "::mlir::tile::KernelOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def TileDeferScalePass : Pass<"tile-defer-scale", "::mlir::tile::KernelOp"> {
+  let summary = "Scale the maximum and the exponent instead of the scores";
+  let description = [{
+    If scores end with a multiplication by a positive constant and their row
+    maximum is taken, the maximum is taken of what is not yet multiplied. The
+    multiplication goes to where scores are used, beside a subtraction that it
+    is fused with.
+
+    Before:
+    ```mlir
+    %s = tile.map(%a = %dot) { a * scale, mask }
+    %m1 = tile.reduce max rows %s, %m
+    %p = tile.map(%a = %s, %b = %m1) { exp2(a - b) }
+    ```
+    After:
+    ```mlir
+    %s = tile.map(%a = %dot) { mask }
+    %r = tile.reduce max rows %s
+    %m1 = tile.map(%a = %r, %b = %m) { max(b, a * scale) }
+    %p = tile.map(%a = %s, %b = %m1) { exp2(a * scale - b) }
+    ```
+
+    Preconditions: none; other scores are left alone. Numerics: the maximum is
+    the same to the bit; the exponent is rounded once instead of twice.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def TileBoundPass : Pass<"tile-bound", "::mlir::tile::KernelOp"> {
   let summary = "Visit only the key tiles that the mask leaves, and split them";
   let description = [{

@@ -9,6 +9,7 @@
 #include "attn/Target/Gpu/Pipeline.h"
 
 #include "attn/Conversion/Passes.h"
+#include "attn/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -33,6 +34,7 @@ attn::Result<attn::GpuTargetInfo> attn::findGpuTarget(std::string_view name) {
 
 void attn::buildWarpStage(OpPassManager &pm,
                           const GpuPipelineOptions &options) {
+  pm.addNestedPass<KernelOp>(createTileDeferScalePass());
   pm.addNestedPass<KernelOp>(
       createConvertTileToWarpPass({options.warps, options.stages}));
   pm.addNestedPass<KernelOp>(createWarpPipelinePass());
