@@ -80,6 +80,7 @@ llvm_config.add_tool_substitutions(
         ToolSubst("attn-cubin-info", unresolved="fatal"),
         ToolSubst("attn-emulate", unresolved="fatal"),
         ToolSubst("attn-run", unresolved="fatal"),
+        ToolSubst("attn-translate", unresolved="fatal"),
         ToolSubst("mlir-opt", unresolved="fatal"),
         ToolSubst("split-file", unresolved="fatal"),
     ],

@@ -1,0 +1,265 @@
+//===- InlinePlan.cpp - Which values need no variable ---------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Decides from the end of a block to its beginning, so that it is known where
+// the user of a value is evaluated.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelPrinter.h"
+
+#include "attn/Target/ThreadLevel.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cuda;
+
+/// Operations in one statement: longer ones are hard to read.
+static constexpr int kMaxOperations = 8;
+
+bool cuda::isFree(Operation *op) {
+  // A part of a vector, or another type for the same register.
+  if (auto extract = dyn_cast<vector::ExtractOp>(op))
+    return !extract.hasDynamicPosition() &&
+           countParts(extract.getType()) == 0 &&
+           !is16BitFloat(extract.getType());
+  if (auto broadcast = dyn_cast<vector::BroadcastOp>(op))
+    return !isa<VectorType>(broadcast.getSourceType());
+  if (isa<LLVM::BitcastOp>(op))
+    return countParts(op->getResult(0).getType()) == 0;
+  return isa<arith::ConstantOp, memref::DimOp, gpu::DynamicSharedMemoryOp,
+             LLVM::ExtractValueOp, arith::IndexCastOp, vector::ShapeCastOp>(
+      op);
+}
+
+bool cuda::isVectorLoop(Operation *op) {
+  if (op->getNumResults() != 1 || !OpTrait::hasElementwiseMappableTraits(op))
+    return false;
+  return isa<VectorType>(op->getResult(0).getType()) &&
+         !isa<arith::SelectOp, arith::BitcastOp>(op) &&
+         countParts(op->getResult(0).getType()) > 2;
+}
+
+bool cuda::isExpression(Operation *op) {
+  if (isa<memref::LoadOp, vector::LoadOp, memref::DimOp,
+          LLVM::ExtractValueOp, LLVM::BitcastOp,
+          memref::ExtractAlignedPointerAsIndexOp>(op))
+    return true;
+  if (isa<vector::InsertOp, vector::ToElementsOp>(op))
+    return false;
+  return op->getNumResults() == 1 && isPure(op) && !isVectorLoop(op) &&
+         isa<arith::ArithDialect, math::MathDialect, vector::VectorDialect>(
+             op->getDialect());
+}
+
+bool cuda::repeatsOperands(Operation *op) {
+  if (isVectorLoop(op) ||
+      isa<vector::BroadcastOp, vector::InsertOp, vector::ToElementsOp,
+          memref::SubViewOp, memref::ReinterpretCastOp>(op))
+    return true;
+  if (auto extract = dyn_cast<vector::ExtractOp>(op))
+    return isa<VectorType>(extract.getType()) &&
+           countParts(extract.getType()) > 0;
+  // By element or by word of it.
+  return op->getNumResults() == 1 &&
+         countParts(op->getResult(0).getType()) > 0 &&
+         !isa<vector::FromElementsOp, vector::LoadOp, nvgpu::LdMatrixOp,
+              NVVM::MmaOp, scf::ForOp, scf::IfOp, scf::WhileOp>(op);
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+static Value findBase(Value memref) {
+  while (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
+    memref = view.getViewSource();
+  return memref;
+}
+
+static bool isPrivate(Value base) {
+  return isa_and_present<memref::AllocaOp>(base.getDefiningOp());
+}
+
+static bool mayAlias(Value a, Value b) {
+  if (a == b)
+    return true;
+  if (isPrivate(a) || isPrivate(b))
+    return false;
+  return gpu::GPUDialect::hasWorkgroupMemoryAddressSpace(
+             cast<MemRefType>(a.getType())) ==
+         gpu::GPUDialect::hasWorkgroupMemoryAddressSpace(
+             cast<MemRefType>(b.getType()));
+}
+
+/// Whether `op`, or something in it, may change (or, if asked for, read) what
+/// lies at `base`.
+static bool mayTouch(Operation *op, Value base, bool orRead) {
+  if (op->getNumRegions() > 0)
+    return op
+        ->walk([&](Operation *inner) {
+          return inner != op && inner->getNumRegions() == 0 &&
+                         mayTouch(inner, base, orRead)
+                     ? WalkResult::interrupt()
+                     : WalkResult::advance();
+        })
+        .wasInterrupted();
+  if (isPure(op) || isa<gpu::ShuffleOp, NVVM::MmaOp>(op))
+    return false;
+  Value touched;
+  if (auto store = dyn_cast<memref::StoreOp>(op))
+    touched = store.getMemRef();
+  else if (auto store = dyn_cast<vector::StoreOp>(op))
+    touched = store.getBase();
+  else if (auto load = dyn_cast<memref::LoadOp>(op))
+    touched = orRead ? load.getMemRef() : Value();
+  else if (auto load = dyn_cast<vector::LoadOp>(op))
+    touched = orRead ? load.getBase() : Value();
+  else if (isa<nvgpu::LdMatrixOp, memref::AllocaOp>(op))
+    return false;
+  else
+    return !isPrivate(base); // what other threads do
+  return touched && mayAlias(findBase(touched), base);
+}
+
+static bool isTouchedBetween(Operation *first, Operation *last, Value base,
+                             bool orRead = false) {
+  for (Operation *op = first->getNextNode(); op && op != last;
+       op = op->getNextNode())
+    if (mayTouch(op, base, orRead))
+      return true;
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// The plan
+//===----------------------------------------------------------------------===//
+
+void KernelPrinter::plan(Block &block) {
+  /// The statement in which an inlined op is evaluated, if there is one.
+  llvm::DenseMap<Operation *, Operation *> statements;
+  llvm::DenseMap<Operation *, int> sizes;
+  for (Operation &op : llvm::reverse(block)) {
+    if (skipped.contains(&op))
+      continue;
+    // The one statement of this block that uses it.
+    Operation *statement = nullptr;
+    Operation *user = nullptr;
+    if (op.getNumResults() == 1 && op.getResult(0).hasOneUse()) {
+      user = *op.getResult(0).user_begin();
+      if (user->getBlock() == &block && !repeatsOperands(user))
+        statement = inlined.contains(user) ? statements.lookup(user) : user;
+    }
+    if (isFree(&op)) {
+      inlined.insert(&op);
+      statements[&op] = statement;
+      continue;
+    }
+    if (!isExpression(&op) || !statement || op.hasAttr(kNameAttrName) ||
+        op.hasAttr(kCommentAttrName) || sizes[statement] >= kMaxOperations)
+      continue;
+    Value memref;
+    if (auto load = dyn_cast<memref::LoadOp>(op))
+      memref = load.getMemRef();
+    else if (auto load = dyn_cast<vector::LoadOp>(op))
+      memref = load.getBase();
+    // A loop may evaluate its bound again in each turn.
+    if (memref && (isa<LoopLikeOpInterface>(statement) ||
+                   isTouchedBetween(&op, statement, findBase(memref))))
+      continue;
+    inlined.insert(&op);
+    statements[&op] = statement;
+    ++sizes[statement];
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Products in place
+//===----------------------------------------------------------------------===//
+
+/// Element `index` of a row of a memref, given by the other indices.
+static bool isElementOf(Value memref, ValueRange indices, int64_t index,
+                        InPlaceProduct &row) {
+  if (indices.empty() || getConstantIntValue(indices.back()) != index)
+    return false;
+  if (!row.memref) {
+    row.memref = memref;
+    row.indices = llvm::to_vector(indices.drop_back());
+  }
+  // The same constant may be several ops.
+  return memref == row.memref &&
+         llvm::all_of(llvm::zip_equal(row.indices, indices.drop_back()),
+                      [](auto pair) {
+                        auto [a, b] = pair;
+                        std::optional<int64_t> known = getConstantIntValue(a);
+                        return a == b ||
+                               (known && known == getConstantIntValue(b));
+                      });
+}
+
+/// A product whose accumulators are loaded from four neighbouring floats of a
+/// private array and whose results go back there, and nobody looks meanwhile:
+/// one call that takes the four by reference.
+void KernelPrinter::findInPlaceProducts(Block &block) {
+  for (auto product : block.getOps<NVVM::MmaOp>()) {
+    InPlaceProduct row;
+    llvm::SmallVector<Operation *> parts, loads, stores;
+    bool matches = product.getOperandC().size() == 4;
+    for (auto [index, value] : llvm::enumerate(product.getOperandC())) {
+      auto load = value.getDefiningOp<memref::LoadOp>();
+      if (!matches || !load || !value.hasOneUse() ||
+          load->getBlock() != &block ||
+          !isElementOf(load.getMemRef(), load.getIndices(), index, row)) {
+        matches = false;
+        break;
+      }
+      loads.push_back(load);
+    }
+    matches &= llvm::range_size(product->getUsers()) == 4;
+    if (!matches || !row.memref.getDefiningOp<memref::AllocaOp>() ||
+        cast<MemRefType>(row.memref.getType()).getShape().back() != 4)
+      continue;
+    unsigned written = 0;
+    for (Operation *user : product->getUsers()) {
+      auto extract = dyn_cast<LLVM::ExtractValueOp>(user);
+      auto store = extract && extract->hasOneUse()
+                       ? dyn_cast<memref::StoreOp>(*extract->user_begin())
+                       : memref::StoreOp();
+      if (!store || store->getBlock() != &block ||
+          store.getValue() != extract.getResult() ||
+          !isElementOf(store.getMemRef(), store.getIndices(),
+                       extract.getPosition()[0], row)) {
+        matches = false;
+        break;
+      }
+      written |= 1u << extract.getPosition()[0];
+      parts.push_back(extract);
+      stores.push_back(store);
+    }
+    matches &= written == 0xf;
+    Value base = findBase(row.memref);
+    for (Operation *load : loads)
+      matches = matches && !isTouchedBetween(load, product, base);
+    if (!matches)
+      continue;
+    // Between the product and a store there may only be the other stores.
+    for (Operation *store : stores)
+      for (Operation *op = product->getNextNode(); op != store;
+           op = op->getNextNode())
+        matches = matches && (llvm::is_contained(stores, op) ||
+                              !mayTouch(op, base, /*orRead=*/true));
+    if (!matches)
+      continue;
+    inPlaceProducts[product] = row;
+    for (auto *list : {&parts, &loads, &stores})
+      skipped.insert(list->begin(), list->end());
+  }
+}
