@@ -42,6 +42,12 @@ Result<GpuTarget> GpuTarget::parse(std::string_view name) {
   return target;
 }
 
+GpuTarget attn::suggestedTarget(int capability) {
+  // wgmma and TMA need the features of 9.0 alone.
+  return {capability, capability == 90 ? GpuTarget::Scope::architecture
+                                       : GpuTarget::Scope::portable};
+}
+
 static const char *suffixOf(GpuTarget::Scope scope) {
   return scope == GpuTarget::Scope::architecture ? "a"
          : scope == GpuTarget::Scope::family     ? "f"

@@ -117,6 +117,9 @@ TEST(LaunchProgram, ComputesAllOperations) {
   EXPECT_EQ(binary("floordivs", -7, 2), "-4");
   EXPECT_EQ(binary("floordivs", 7, -2), "-4");
   EXPECT_EQ(binary("floordivs", -8, 2), "-4");
+  EXPECT_EQ(binary("floordivs", 7, 2), "3");
+  EXPECT_EQ(binary("floordivs", -7, -2), "3");
+  EXPECT_EQ(binary("ceildivs", 7, -2), "-3");
   EXPECT_EQ(binary("ceildivs", -7, 2), "-3");
   EXPECT_EQ(binary("ceildivs", 7, 2), "4");
   EXPECT_EQ(binary("ceildivs", -7, -2), "4");
@@ -180,9 +183,11 @@ TEST(LaunchProgram, FindsWhatDoesNotFit) {
 // As the host code does, which the compiler has put behind a condition.
 TEST(LaunchProgram, MindsOnlyWhatIsUsed) {
   const std::string values =
-      R"(["const", 0], ["const", 5], ["divs", 1, 0], ["add", 2, 1],)"
+      R"(["const", 0], ["const", 5], ["divs", 1, 0], ["add", 1, 2],)"
       R"(["select", 0, 3, 1])";
   EXPECT_EQ(evaluate(values), "5");
+  EXPECT_NE(evaluate(values + R"(, ["sub", 2, 1])").find("value 2"),
+            std::string::npos);
   EXPECT_NE(evaluate(values + R"(, ["select", 3, 0, 1])").find("value 2"),
             std::string::npos);
   Call call;

@@ -46,6 +46,9 @@ struct GpuTarget {
   Status runsPtxOn(int capability) const;
 };
 
+/// What to compile for where such a GPU is.
+GpuTarget suggestedTarget(int capability);
+
 /// "8.0" for 80.
 std::string capabilityText(int capability);
 
