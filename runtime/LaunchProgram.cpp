@@ -192,10 +192,8 @@ std::string LaunchProgram::launchName(size_t launch) const {
          allLaunches[launch].kernel + "')";
 }
 
-Status LaunchProgram::check(size_t value, const LaunchValues &values,
-                            const std::string &role) const {
-  if (!values.isInvalid[value])
-    return Status::success();
+Failure LaunchProgram::explain(size_t value, const LaunchValues &values,
+                               const std::string &role) const {
   auto blamed = static_cast<size_t>(values.numbers[value]);
   const Value &operation = allValues[blamed];
   int64_t a = values.numbers[operation.operands[0]],
@@ -225,9 +223,8 @@ Status LaunchProgram::check(size_t value, const LaunchValues &values,
 
 Result<int64_t>
 LaunchProgram::workspaceBytes(const LaunchValues &values) const {
-  if (Status status = check(workspace, values, "the size of the workspace");
-      !status)
-    return status.takeFailure();
+  if (values.isInvalid[workspace])
+    return explain(workspace, values, "the size of the workspace");
   int64_t bytes = values.numbers[workspace];
   if (bytes < 0)
     return fail("the launch program asks for " + std::to_string(bytes) +
@@ -240,15 +237,13 @@ Result<int64_t> LaunchProgram::gridOf(size_t number,
   const Launch &launch = allLaunches[number];
   if (launch.condition != Launch::always) {
     if (values.isInvalid[launch.condition])
-      return check(launch.condition, values,
-                   "the condition of " + launchName(number))
-          .takeFailure();
+      return explain(launch.condition, values,
+                     "the condition of " + launchName(number));
     if (!values.numbers[launch.condition])
       return 0;
   }
   if (values.isInvalid[launch.grid])
-    return check(launch.grid, values, "the grid of " + launchName(number))
-        .takeFailure();
+    return explain(launch.grid, values, "the grid of " + launchName(number));
   int64_t grid = values.numbers[launch.grid];
   if (grid < 0 || grid > INT32_MAX)
     return fail(launchName(number) + " has " + std::to_string(grid) +
@@ -275,9 +270,9 @@ Status LaunchProgram::writeParameters(size_t number, ArgumentWords arguments,
     auto role = [&] {
       return "parameter " + std::to_string(i) + " of " + launchName(number);
     };
-    auto get = [&](size_t value, int64_t &to) {
+    auto get = [&](size_t value, int64_t &to) -> Status {
       if (values.isInvalid[value])
-        return check(value, values, role());
+        return explain(value, values, role());
       to = values.numbers[value];
       return Status::success();
     };

@@ -153,9 +153,9 @@ public:
 private:
   friend class LaunchProgramParser;
   LaunchProgram() = default;
-  /// An error that calls the value by `role` if it could not be computed.
-  Status check(size_t value, const LaunchValues &values,
-               const std::string &role) const;
+  /// Why a value could not be computed; calls it by `role`.
+  Failure explain(size_t value, const LaunchValues &values,
+                  const std::string &role) const;
   Failure fail(const std::string &what) const;
   std::string launchName(size_t launch) const;
 
