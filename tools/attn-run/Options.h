@@ -13,6 +13,7 @@
 #ifndef ATTN_TOOLS_RUN_OPTIONS_H
 #define ATTN_TOOLS_RUN_OPTIONS_H
 
+#include "attn/Runtime/GpuDevice.h"
 #include "tools/Variant.h"
 
 namespace attn::tool {
@@ -20,7 +21,9 @@ namespace attn::tool {
 struct RunOptions {
   std::string module;
   std::string device = "cpu";
+  /// "cpu", or a GPU: what the emulator emulates.
   std::string target = "cpu";
+  EmulatorOptions emulator;
   /// Empty: the only function.
   std::string function;
   /// One for each argument of the function: see makeInput.
