@@ -95,6 +95,44 @@ TEST_P(GpuApi, CallsKernelsOfPackages) {
             "args");
 }
 
+TEST_P(GpuApi, LaunchesWithAPlan) {
+  auto kernel = engine->load(test::testPackage(), "attend");
+  ASSERT_TRUE(kernel) << kernel.error().message();
+  Limits limits;
+  limits.queries = 100;
+  limits.keys = 7;
+  auto plan = kernel->plan(limits);
+  ASSERT_TRUE(plan) << plan.error().message();
+  EXPECT_EQ(plan->workspaceBytes(), 400u);
+  EXPECT_EQ(plan->tasks(), 4);
+  auto workspace = Workspace::allocate(*engine, plan->workspaceBytes());
+  ASSERT_TRUE(workspace) << workspace.error().message();
+  Tensor query = make({1, 2, 3, 4, 5}), key = make({10, 20}),
+         y = make({0, 0, 0, 0, 0});
+  auto rank4 = [](const Tensor &tensor, int64_t size) {
+    return Tensor(tensor.data, Type::i32, {1, 1, size, 1});
+  };
+  Args args = kernel->args();
+  args.set("query", rank4(query, 5)).set("key", rank4(key, 2));
+  args.set("y", rank4(y, 5));
+  auto ran = (*kernel)(args, *plan, *workspace);
+  ASSERT_TRUE(ran) << ran.error().message();
+  EXPECT_EQ(read(y), (std::vector<int32_t>{11, 12, 13, 14, 15}));
+  // Another length, in a stream.
+  args.set("query", rank4(query, 2)).set("key", rank4(query, 1));
+  args.set("y", rank4(y, 2));
+  ran = (*kernel)(args, *plan, *workspace, Stream());
+  ASSERT_TRUE(ran) << ran.error().message();
+  EXPECT_EQ(read(y), (std::vector<int32_t>{2, 3, 13, 14, 15}));
+
+  Workspace odd(static_cast<char *>(workspace->data()) + 64, 400);
+  EXPECT_EQ((*kernel)(args, *plan, odd).error().message(),
+            "the workspace of 'attend' is not aligned to 256 bytes");
+  Workspace small(workspace->data(), 399);
+  EXPECT_EQ((*kernel)(args, *plan, small).error().message(),
+            "the workspace of 'attend' has 399 bytes, the plan needs 400");
+}
+
 TEST_P(GpuApi, SaysWhatIsMissing) {
   auto kernel = engine->compile("module {}");
   ASSERT_FALSE(kernel);

@@ -122,6 +122,41 @@ std::string test::testPtx(const std::string &version,
   ld.shared.u32 %r8, [%r7+65532];
   st.global.u32 [%rd2], %r8;
 )");
+  text += R"(
+.visible .entry attend(
+  .param .align 8 .b8 attend_query[88],
+  .param .align 8 .b8 attend_key[88],
+  .param .align 8 .b8 attend_y[88],
+  .param .align 8 .b8 attend_w[40])
+{
+  .reg .pred %p<4>;
+  .reg .b32 %r<10>;
+  .reg .b64 %rd<10>;
+  mov.u32 %r3, %ctaid.x;
+  mov.u32 %r4, %ntid.x;
+  mov.u32 %r5, %tid.x;
+  mad.lo.s32 %r1, %r3, %r4, %r5;
+  ld.param.u64 %rd1, [attend_query+40];
+  cvt.u32.u64 %r2, %rd1;
+  setp.ge.u32 %p1, %r1, %r2;
+  @%p1 ret;
+  ld.param.u64 %rd1, [attend_query+8];
+  ld.param.u64 %rd2, [attend_key+8];
+  ld.param.u64 %rd3, [attend_y+8];
+  ld.param.u64 %rd4, [attend_w+8];
+  mul.wide.u32 %rd5, %r1, 4;
+  add.s64 %rd1, %rd1, %rd5;
+  add.s64 %rd3, %rd3, %rd5;
+  add.s64 %rd4, %rd4, %rd5;
+  ld.global.u32 %r6, [%rd1];
+  ld.global.u32 %r7, [%rd2];
+  st.global.u32 [%rd4], %r6;
+  ld.global.u32 %r8, [%rd4];
+  add.s32 %r8, %r8, %r7;
+  st.global.u32 [%rd3], %r8;
+  ret;
+}
+)";
   text += kernel("wild", "", R"(
   ld.global.u32 %r6, [%rd1];
   st.global.u32 [%rd2+64], %r6;
@@ -188,6 +223,17 @@ std::string test::testManifest(const std::string &target) {
       "," +
       entry("shared", x + "," + y,
             program("4", launch("shared_copy", both, 65536))) +
+      "," +
+      entry("attend",
+            argument("query", "input", "1, 1, -1, 1") + "," +
+                argument("key", "input", "1, 1, -1, 1") + "," +
+                argument("y", "output", "1, 1, \"query[2]\", 1"),
+            R"("values": [["dim", 0, 2], ["const", 32], ["ceildivs", 0, 1],
+              ["const", 4], ["mul", 0, 3], ["const", 0], ["const", 1]],
+              "workspace": 4, "launches": [{"kernel": "attend", "grid": 2,
+              "block": 32, "shared": 0, "arguments": [{"argument": 0},
+              {"argument": 1}, {"argument": 2},
+              {"workspace": 5, "sizes": [0], "strides": [6]}]}])") +
       "," + entry("wild", x + "," + y, program("4", launch("wild", both)));
   // Four bytes for each element.
   std::string from = R"(["mul", 0, 7])", to = R"(["mul", 0, 1])";

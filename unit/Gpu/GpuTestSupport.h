@@ -27,6 +27,8 @@ namespace attn::test {
 ///                                       w = weight x in the workspace
 ///   shared(x) -> y                      y[0] = x[0] by way of 64 KiB of shared
 ///                                       memory
+///   attend(query, key) -> y             y[i] = query[i] + key[0] by way of the
+///                                       workspace; of rank 4, as in a plan
 ///   wild(x) -> y                        writes behind the end of y
 ///
 /// Tensors are i32 of rank 1.  `version` and `target` go into the PTX.

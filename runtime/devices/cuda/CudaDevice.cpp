@@ -308,20 +308,22 @@ Status CudaCode::loadFunction(const GpuModule::Kernel &kernel) {
     return driver.check(error, module().description() + " has no kernel '" +
                                    kernel.name + "'");
   functions.push_back(function);
-  int threads = 0;
-  if (Status status = driver.check(
-          driver.funcGetAttribute(&threads, maxThreadsPerBlock, function),
-          "cuFuncGetAttribute");
-      !status)
-    return status;
+  int threads = 0, staticBytes = 0;
+  for (auto [value, attribute] : {std::pair{&threads, maxThreadsPerBlock},
+                                  std::pair{&staticBytes, staticSharedBytes}})
+    if (Status status =
+            driver.check(driver.funcGetAttribute(value, attribute, function),
+                         "cuFuncGetAttribute");
+        !status)
+      return status;
   if (kernel.threads > threads)
     return failure("'" + kernel.name + "' in " + module().description() +
                    " is launched with " + std::to_string(kernel.threads) +
                    " threads, but can have " + std::to_string(threads) +
                    " with the registers that it uses");
-  // Without asking for it, a launch may have 48 KiB.
+  // Without asking for it, a launch may have 48 KiB, of both kinds together.
   constexpr int64_t granted = 48 * 1024;
-  if (kernel.sharedBytes <= granted)
+  if (staticBytes + kernel.sharedBytes <= granted)
     return Status::success();
   return driver.check(
       driver.funcSetAttribute(function, maxDynamicSharedBytes,

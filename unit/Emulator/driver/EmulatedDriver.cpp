@@ -240,9 +240,10 @@ int cuFuncSetAttribute(void *function, int attribute, int value) {
         static_cast<unsigned>(value);
   return ok;
 }
-int cuFuncGetAttribute(int *value, int, void *) {
+int cuFuncGetAttribute(int *value, int attribute, void *) {
   Call call("cuFuncGetAttribute");
-  *value = 1024; // CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK
+  // CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK
+  *value = attribute == 0 ? 1024 : 0;
   return state().sticky;
 }
 
