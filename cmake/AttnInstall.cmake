@@ -13,7 +13,7 @@ install(TARGETS attn_runtime_shared EXPORT AttnTargets
 
 # The compiler finds MLIR where it was built against it.
 set_target_properties(attn_compiler PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
-install(TARGETS attn_compiler attn_tbb
+install(TARGETS attn_compiler attn_emulator_plugin attn_tbb
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime)
 
 install(FILES include/attn/attn.h include/attn/c.h

@@ -6,9 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Runtime/Manifest.h"
 #include "Guard.h"
 #include "Json.h"
-#include "attn/Runtime/Module.h"
+#include "LaunchProgramParser.h"
+#include "attn/Runtime/GpuTarget.h"
 
 using namespace attn;
 using nlohmann::json;
@@ -18,7 +20,8 @@ namespace {
 /// "entries[0].arguments[2]".
 class ManifestParser {
 public:
-  explicit ManifestParser(const std::string &origin) : origin(origin) {}
+  ManifestParser(const std::string &origin, bool isGpu)
+      : origin(origin), isGpu(isGpu) {}
   Result<Manifest> parse(std::string_view text);
 
 private:
@@ -44,7 +47,12 @@ private:
   Result<std::string> string(const json &object, const char *name,
                              const std::string &where);
 
+  /// "target" of a manifest for CPUs.
+  Status parseCpuTarget(const json &root, Manifest &manifest);
+  Status parseGpuTarget(const json &root, Manifest &manifest);
+
   const std::string &origin;
+  const bool isGpu;
 };
 } // namespace
 
@@ -250,28 +258,19 @@ Result<ManifestEntry> ManifestParser::parseEntry(const json &object,
     }
     entry.equalDims.push_back(std::move(refs));
   }
+  if (!isGpu)
+    return entry;
+  auto program = member(object, "program", json::value_t::object, where);
+  if (!program)
+    return program.takeFailure();
+  auto parsed = parseLaunchProgram(**program, entry);
+  if (!parsed)
+    return fail(where + ".program", parsed.error());
+  entry.program = std::make_shared<const LaunchProgram>(*std::move(parsed));
   return entry;
 }
 
-Result<Manifest> ManifestParser::parse(std::string_view text) {
-  auto parsed = parseJson(text);
-  if (!parsed)
-    return fail("", parsed.error());
-  const json &root = *parsed;
-  auto format = member(root, "format", json::value_t::number_integer, "");
-  if (!format)
-    return format.takeFailure();
-  if ((*format)->get<int64_t>() != manifestFormat)
-    return fail("", "has format " + (*format)->dump() +
-                        ", but this runtime reads format " +
-                        std::to_string(manifestFormat) +
-                        "; compile the payload again");
-
-  Manifest manifest;
-  auto compiler = string(root, "compiler", "");
-  if (!compiler)
-    return compiler.takeFailure();
-  manifest.compiler = *compiler;
+Status ManifestParser::parseCpuTarget(const json &root, Manifest &manifest) {
   auto target = member(root, "target", json::value_t::object, "");
   if (!target)
     return target.takeFailure();
@@ -297,6 +296,43 @@ Result<Manifest> ManifestParser::parse(std::string_view text) {
       manifest.requiredFeatures.push_back(feature.get<std::string>());
     }
   }
+  return Status::success();
+}
+
+Status ManifestParser::parseGpuTarget(const json &root, Manifest &manifest) {
+  auto name = string(root, "target", "");
+  if (!name)
+    return name.takeFailure();
+  auto target = GpuTarget::parse(*name);
+  if (!target)
+    return fail("target", target.error());
+  manifest.target = *name;
+  return Status::success();
+}
+
+Result<Manifest> ManifestParser::parse(std::string_view text) {
+  auto parsed = parseJson(text);
+  if (!parsed)
+    return fail("", parsed.error());
+  const json &root = *parsed;
+  auto format = member(root, "format", json::value_t::number_integer, "");
+  if (!format)
+    return format.takeFailure();
+  if ((*format)->get<int64_t>() != manifestFormat)
+    return fail("", "has format " + (*format)->dump() +
+                        ", but this runtime reads format " +
+                        std::to_string(manifestFormat) +
+                        "; compile the payload again");
+
+  Manifest manifest;
+  auto compiler = string(root, "compiler", "");
+  if (!compiler)
+    return compiler.takeFailure();
+  manifest.compiler = *compiler;
+  if (Status status = isGpu ? parseGpuTarget(root, manifest)
+                            : parseCpuTarget(root, manifest);
+      !status)
+    return status.takeFailure();
   auto entries = member(root, "entries", json::value_t::array, "");
   if (!entries)
     return entries.takeFailure();
@@ -336,7 +372,22 @@ const ManifestEntry *Manifest::find(std::string_view name) const {
   return nullptr;
 }
 
+Result<const ManifestEntry *> Manifest::get(std::string_view name) const {
+  if (const ManifestEntry *found = find(name))
+    return found;
+  std::string names;
+  for (const ManifestEntry &other : entries)
+    names += (names.empty() ? "'" : ", '") + other.name + "'";
+  return failure("there is no entry '" + std::string(name) +
+                 "'; the module has " + (names.empty() ? "none" : names));
+}
+
 Result<Manifest> attn::parseManifest(std::string_view text,
                                      const std::string &origin) {
-  return guarded([&] { return ManifestParser(origin).parse(text); });
+  return guarded([&] { return ManifestParser(origin, false).parse(text); });
+}
+
+Result<Manifest> attn::parseGpuManifest(std::string_view text,
+                                        const std::string &origin) {
+  return guarded([&] { return ManifestParser(origin, true).parse(text); });
 }

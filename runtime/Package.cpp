@@ -22,6 +22,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <tuple>
 
 using namespace attn;
 using nlohmann::json;
@@ -183,9 +184,12 @@ Status Package::parse(Contents &contents) {
     payload.bytes = bytes.substr(offset, size);
     offset += size;
     payload.manifestJson = described["manifest"].dump();
-    if (payload.kind == "object") {
-      auto manifest =
-          parseManifest(payload.manifestJson, name + " of " + origin);
+    bool isGpu = payload.kind == "cubin" || payload.kind == "ptx" ||
+                 payload.kind == "cuda";
+    if (isGpu || payload.kind == "object") {
+      std::string what = name + " of " + origin;
+      auto manifest = isGpu ? parseGpuManifest(payload.manifestJson, what)
+                            : parseManifest(payload.manifestJson, what);
       if (!manifest)
         return manifest.takeFailure();
       payload.manifest = *std::move(manifest);
@@ -229,6 +233,14 @@ Result<Package> Package::open(const std::string &path) {
   });
 }
 
+/// "payloads of kind 'cubin', 'ptx'".
+static std::string listKinds(const std::vector<Package::Payload> &payloads) {
+  std::string kinds;
+  for (const Package::Payload &payload : payloads)
+    kinds += (kinds.empty() ? "'" : ", '") + payload.kind + "'";
+  return kinds.empty() ? "nothing" : "payloads of kind " + kinds;
+}
+
 Result<std::shared_ptr<const Module>> Package::loadForHost() const {
   return guarded([&]() -> Result<std::shared_ptr<const Module>> {
     const std::string &origin = contents->origin;
@@ -249,11 +261,50 @@ Result<std::shared_ptr<const Module>> Package::loadForHost() const {
     }
     if (!reasons.empty())
       return failure(origin + ": " + reasons);
-    std::string kinds;
-    for (const Payload &payload : contents->payloads)
-      kinds += (kinds.empty() ? "'" : ", '") + payload.kind + "'";
     return failure(origin + " has no code for CPUs: it holds " +
-                   (kinds.empty() ? "nothing" : "payloads of kind " + kinds) +
+                   listKinds(contents->payloads) +
                    "; compile it with --target=cpu");
+  });
+}
+
+Result<std::shared_ptr<const GpuModule>>
+Package::loadFor(const GpuCapability &capability) const {
+  return guarded([&]() -> Result<std::shared_ptr<const GpuModule>> {
+    const std::string &origin = contents->origin;
+    const Payload *best = nullptr;
+    std::tuple<bool, int, GpuTarget::Scope> bestRank;
+    std::string reasons;
+    for (const Payload &payload : contents->payloads) {
+      bool isCubin = payload.kind == "cubin";
+      if (!isCubin && payload.kind != "ptx")
+        continue;
+      // Package::parse has checked it.
+      GpuTarget target = *GpuTarget::parse(payload.manifest.target);
+      Status runs = isCubin ? target.runsBinaryOn(capability.number)
+                            : target.runsPtxOn(capability.number);
+      if (runs && isCubin && !capability.runsCubins)
+        runs = failure("its cubin for " + target.name() +
+                       " is machine code, and the emulator runs PTX");
+      if (!runs) {
+        reasons += (reasons.empty() ? "" : "; ") + runs.error();
+        continue;
+      }
+      std::tuple rank(isCubin, target.number, target.scope);
+      if (!best || rank > bestRank) {
+        best = &payload;
+        bestRank = rank;
+      }
+    }
+    if (best)
+      return GpuModule::create(best->kind == "cubin" ? GpuModule::Kind::cubin
+                                                     : GpuModule::Kind::ptx,
+                               best->manifestJson, best->bytes, origin);
+    std::string fix = "; compile it with --target=" +
+                      suggestedTarget(capability.number).name();
+    if (!reasons.empty())
+      return failure(origin + " has no code for compute capability " +
+                     capabilityText(capability.number) + ": " + reasons + fix);
+    return failure(origin + " has no code for GPUs: it holds " +
+                   listKinds(contents->payloads) + fix);
   });
 }

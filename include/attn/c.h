@@ -63,14 +63,14 @@ ATTN_API const char *attn_version(void);
 /* What kind of thing went wrong. */
 typedef enum attn_status {
   ATTN_OK = 0,
-  ATTN_ERROR_PARSE = 1,        /* the text is not MLIR */
-  ATTN_ERROR_VERIFY = 2,       /* it is, but breaks a rule of an operation */
-  ATTN_ERROR_UNSUPPORTED = 3,  /* correct, but no code can be made for it */
-  ATTN_ERROR_COMPILE = 4,      /* the compiler is missing, or failed */
-  ATTN_ERROR_CACHE = 5,        /* not in the cache, and jit is "never"; or a
-                                  package that is damaged */
-  ATTN_ERROR_ARGUMENTS = 6,    /* of a function of this header or a kernel */
-  ATTN_ERROR_DEVICE = 7,       /* the device is missing, or lacks something */
+  ATTN_ERROR_PARSE = 1,       /* the text is not MLIR */
+  ATTN_ERROR_VERIFY = 2,      /* it is, but breaks a rule of an operation */
+  ATTN_ERROR_UNSUPPORTED = 3, /* correct, but no code can be made for it */
+  ATTN_ERROR_COMPILE = 4,     /* the compiler is missing, or failed */
+  ATTN_ERROR_CACHE = 5,       /* not in the cache, and jit is "never"; or a
+                                 package that is damaged */
+  ATTN_ERROR_ARGUMENTS = 6,   /* of a function of this header or a kernel */
+  ATTN_ERROR_DEVICE = 7,      /* the device is missing, or lacks something */
   ATTN_ERROR_OUT_OF_MEMORY = 8
 } attn_status;
 
@@ -164,7 +164,11 @@ typedef struct attn_stats {
 
 typedef struct attn_engine attn_engine;
 
-/* `device` is "cpu".  `options` may be null. */
+/* `device` is "cpu", "cuda" (the same as "cuda:0"), "cuda:1", ..., or
+ * "emulator:sm_80", "emulator:sm_90a", ...: a GPU that is emulated, with
+ * checks, by libattn_emulator.so.  An engine for a GPU runs kernels from
+ * packages; the tensors of its calls are memory of the GPU (of the emulator: of
+ * attn_engine_allocate).  `options` may be null. */
 ATTN_API attn_status attn_engine_create(const char *device,
                                         const attn_options *options,
                                         attn_engine **engine,
@@ -177,11 +181,18 @@ ATTN_API void attn_engine_stats(const attn_engine *engine, attn_stats *stats);
 ATTN_API int32_t attn_engine_threads(const attn_engine *engine);
 /* The path of the cache directory; empty if nothing is kept on disk. */
 ATTN_API const char *attn_engine_cache_directory(const attn_engine *engine);
-/* Memory from the hook `allocate`, aligned to at least 64 bytes; for
- * workspaces. Null if there is none. */
+/* Memory from the hook `allocate`, aligned to at least 64 bytes, or of the GPU,
+ * aligned to 256; for workspaces. Null if there is none. */
 ATTN_API void *attn_engine_allocate(const attn_engine *engine, size_t bytes);
 ATTN_API void attn_engine_deallocate(const attn_engine *engine, void *memory,
                                      size_t bytes);
+/* Copy to and from memory of the device, and wait for it. */
+ATTN_API attn_status attn_engine_copy_in(const attn_engine *engine, void *to,
+                                         const void *from, size_t bytes,
+                                         attn_error **error);
+ATTN_API attn_status attn_engine_copy_out(const attn_engine *engine, void *to,
+                                          const void *from, size_t bytes,
+                                          attn_error **error);
 
 /*===- Kernels ------------------------------------------------------------===*/
 
@@ -290,6 +301,16 @@ ATTN_API attn_status attn_kernel_call(const attn_kernel *kernel,
                                       const attn_tensor *outputs,
                                       size_t num_outputs, attn_error **error);
 
+/* The same for a GPU, in a CUstream of the caller, without waiting; null is the
+ * default stream.  Neither allocates nor waits nor loads anything, so that it
+ * may be captured into a graph. */
+ATTN_API attn_status attn_kernel_call_on(const attn_kernel *kernel,
+                                         const attn_tensor *inputs,
+                                         size_t num_inputs,
+                                         const attn_tensor *outputs,
+                                         size_t num_outputs, void *stream,
+                                         attn_error **error);
+
 /* Upper bounds of the calls that a plan is for. */
 typedef struct attn_limits {
   size_t size;
@@ -332,13 +353,21 @@ ATTN_API attn_status attn_args_float(attn_args *args, const char *name,
                                      double value, attn_error **error);
 
 /* Runs the kernel of `args` and returns when the outputs are written.  Outputs
- * must not overlap anything else.  `workspace` is aligned to 64 bytes, has at
+ * must not overlap anything else.  `workspace` is aligned to 64 bytes (on a GPU
+ * to 256, and may be null if none is needed), has at
  * least attn_plan_workspace_bytes, and is used by one launch at a time; what it
  * holds does not matter.  Checked are that all arguments are set and that their
  * sizes agree.  Allocates nothing. */
 ATTN_API attn_status attn_launch(const attn_args *args, const attn_plan *plan,
                                  void *workspace, size_t workspace_bytes,
                                  attn_error **error);
+/* The same for a GPU, in a CUstream of the caller, without waiting; null is the
+ * default stream.  The workspace is in use until the launch has run.  May be
+ * captured into a graph. */
+ATTN_API attn_status attn_launch_on(const attn_args *args,
+                                    const attn_plan *plan, void *workspace,
+                                    size_t workspace_bytes, void *stream,
+                                    attn_error **error);
 
 #ifdef __cplusplus
 } /* extern "C" */

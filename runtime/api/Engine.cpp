@@ -148,12 +148,16 @@ static int availableProcessors() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-static Status checkDevice(const char *device) {
+/// The device of this name; null for the CPU.
+static Result<std::shared_ptr<GpuDevice>> openDevice(const char *device) {
   std::string name = device ? device : "";
   if (name == "cpu")
-    return Status::success();
-  return failure("there is no device '" + name + "'; this version has 'cpu'",
-                 ATTN_ERROR_DEVICE);
+    return std::shared_ptr<GpuDevice>();
+  if (name.compare(0, 4, "cuda") == 0 || name.compare(0, 8, "emulator") == 0)
+    return createGpuDevice(name);
+  return failure("there is no device '" + name +
+                 "'; allowed are 'cpu', 'cuda:0' and its like, and "
+                 "'emulator:sm_80' and its like");
 }
 
 static Status checkOptions(const attn_options &options) {
@@ -179,13 +183,17 @@ attn_status attn_engine_create(const char *device, const attn_options *options,
     if (!engine)
       return fail(error, ATTN_ERROR_ARGUMENTS,
                   "attn_engine_create: 'engine' is null");
-    if (Status status = checkDevice(device); !status)
-      return fail(error, status.takeFailure(), ATTN_ERROR_DEVICE);
     attn_options chosen = copySized(options);
     if (Status status = checkOptions(chosen); !status)
       return fail(error, status.takeFailure(), ATTN_ERROR_ARGUMENTS);
+    Result<std::shared_ptr<GpuDevice>> gpu = openDevice(device);
+    // The codes of drivers are none of attn_status.
+    if (!gpu)
+      return fail(error, ATTN_ERROR_DEVICE, gpu.error());
     auto state = std::make_shared<EngineState>(chosen);
-    state->threads = chosen.threads
+    state->gpu = *std::move(gpu);
+    state->threads = state->gpu ? 1
+                     : chosen.threads
                          ? chosen.threads
                          : std::min(availableProcessors(), maxThreads);
     *engine = new attn_engine{std::move(state)};
@@ -213,11 +221,52 @@ const char *attn_engine_cache_directory(const attn_engine *engine) {
 }
 
 void *attn_engine_allocate(const attn_engine *engine, size_t bytes) {
-  return engine ? allocateMemory(engine->state->options, bytes) : nullptr;
+  if (!engine)
+    return nullptr;
+  if (!engine->state->gpu)
+    return allocateMemory(engine->state->options, bytes);
+  Result<void *> memory = engine->state->gpu->allocate(bytes, "memory");
+  return memory ? *memory : nullptr;
 }
 
 void attn_engine_deallocate(const attn_engine *engine, void *memory,
                             size_t bytes) {
-  if (engine)
-    deallocateMemory(engine->state->options, memory, bytes);
+  if (!engine || !memory)
+    return;
+  if (!engine->state->gpu)
+    return deallocateMemory(engine->state->options, memory, bytes);
+  if (Status status = engine->state->gpu->deallocate(memory); !status)
+    engine->state->log(ATTN_LOG_WARNING, status.error());
+}
+
+/// Copies to the device, or back.
+static attn_status copyMemory(const attn_engine *engine, void *to,
+                              const void *from, size_t bytes, bool isToDevice,
+                              attn_error **error) {
+  return guardedCall(error, [&] {
+    if (!engine || ((!to || !from) && bytes))
+      return fail(error, ATTN_ERROR_ARGUMENTS,
+                  "a copy: the engine or the memory is null");
+    GpuDevice *gpu = engine->state->gpu.get();
+    if (!gpu) {
+      if (bytes)
+        __builtin_memcpy(to, from, bytes);
+      return ATTN_OK;
+    }
+    Status status = isToDevice ? gpu->copyToDevice(to, from, bytes)
+                               : gpu->copyToHost(to, from, bytes);
+    return status ? ATTN_OK : fail(error, ATTN_ERROR_DEVICE, status.error());
+  });
+}
+
+attn_status attn_engine_copy_in(const attn_engine *engine, void *to,
+                                const void *from, size_t bytes,
+                                attn_error **error) {
+  return copyMemory(engine, to, from, bytes, true, error);
+}
+
+attn_status attn_engine_copy_out(const attn_engine *engine, void *to,
+                                 const void *from, size_t bytes,
+                                 attn_error **error) {
+  return copyMemory(engine, to, from, bytes, false, error);
 }

@@ -15,6 +15,7 @@
 
 #include "attn/Runtime/Cache.h"
 #include "attn/Runtime/CpuDevice.h"
+#include "attn/Runtime/GpuDevice.h"
 #include "attn/c.h"
 #include "devices/cpu/TbbPool.h"
 
@@ -61,6 +62,8 @@ struct EngineState {
   Result<ParallelFor> parallelFor();
 
   attn_options options;
+  /// Null for the device cpu.
+  std::shared_ptr<GpuDevice> gpu;
   int threads = 1;
   ArenaPool arenas;
   Cache cache;

@@ -35,9 +35,12 @@ struct attn_kernel {
   std::atomic<int64_t> references{1};
   /// A kernel outlives the engine that made it.
   std::shared_ptr<attn::api::EngineState> engine;
+  /// For the device cpu: the payload.
   std::shared_ptr<const attn::Module> module;
-  const attn::ManifestEntry *entry = nullptr;
   attn::Module::Code code{};
+  /// For a GPU: the code on it.
+  std::shared_ptr<const attn::GpuCode> gpuCode;
+  const attn::ManifestEntry *entry = nullptr;
 };
 
 namespace attn::api {
@@ -80,6 +83,10 @@ T copySized(const T *given) {
 /// Makes a kernel of an entry of a module; `entry` may be null if there is one.
 Result<attn_kernel *> makeKernel(std::shared_ptr<EngineState> engine,
                                  std::shared_ptr<const Module> module,
+                                 const char *entry);
+/// The same for a module on a GPU.
+Result<attn_kernel *> makeKernel(std::shared_ptr<EngineState> engine,
+                                 std::shared_ptr<const GpuCode> code,
                                  const char *entry);
 
 } // namespace attn::api

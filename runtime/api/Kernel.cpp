@@ -126,16 +126,16 @@ getModule(EngineState &state, const Request &request, CacheSource &source) {
   return cached->module;
 }
 
-Result<attn_kernel *>
-attn::api::makeKernel(std::shared_ptr<EngineState> engine,
-                      std::shared_ptr<const Module> module, const char *name) {
-  const std::vector<ManifestEntry> &entries = module->manifest().entries;
+/// The entry of this name, or the only one.
+static Result<const ManifestEntry *> chooseEntry(const Manifest &manifest,
+                                                 const char *name) {
+  const std::vector<ManifestEntry> &entries = manifest.entries;
   std::string names;
   for (const ManifestEntry &entry : entries)
     names += (names.empty() ? "'" : ", '") + entry.name + "'";
   const ManifestEntry *entry = nullptr;
   if (name)
-    entry = module->manifest().find(name);
+    entry = manifest.find(name);
   else if (entries.size() == 1)
     entry = &entries.front();
   if (!entry)
@@ -154,11 +154,33 @@ attn::api::makeKernel(std::shared_ptr<EngineState> engine,
                        " arguments, or one with more than " +
                        std::to_string(ATTN_MAX_RANK) + " dimensions",
                    ATTN_ERROR_UNSUPPORTED);
+  return entry;
+}
+
+Result<attn_kernel *>
+attn::api::makeKernel(std::shared_ptr<EngineState> engine,
+                      std::shared_ptr<const Module> module, const char *name) {
+  auto entry = chooseEntry(module->manifest(), name);
+  if (!entry)
+    return entry.takeFailure();
   auto kernel = std::make_unique<attn_kernel>();
   kernel->engine = std::move(engine);
-  kernel->entry = entry;
-  kernel->code = module->codeOf(*entry);
+  kernel->entry = *entry;
+  kernel->code = module->codeOf(**entry);
   kernel->module = std::move(module);
+  return kernel.release();
+}
+
+Result<attn_kernel *> attn::api::makeKernel(std::shared_ptr<EngineState> engine,
+                                            std::shared_ptr<const GpuCode> code,
+                                            const char *name) {
+  auto entry = chooseEntry(code->module().manifest(), name);
+  if (!entry)
+    return entry.takeFailure();
+  auto kernel = std::make_unique<attn_kernel>();
+  kernel->engine = std::move(engine);
+  kernel->entry = *entry;
+  kernel->gpuCode = std::move(code);
   return kernel.release();
 }
 
@@ -172,6 +194,14 @@ attn_status attn_engine_compile(attn_engine *engine, const char *text,
                   "attn_engine_compile: 'engine', 'text' or 'kernel' is null");
     auto begin = std::chrono::steady_clock::now();
     EngineState &state = *engine->state;
+    if (state.gpu)
+      return fail(
+          error, ATTN_ERROR_UNSUPPORTED,
+          "kernels for '" + state.gpu->info().id +
+              "' come from packages; make one with attn-compile "
+              "--emit=package --target=" +
+              suggestedTarget(state.gpu->info().computeCapability).name() +
+              " and load it");
     Result<Request> request = makeRequest(text, text_size, options);
     if (!request)
       return fail(error, request.takeFailure(), ATTN_ERROR_ARGUMENTS);
@@ -217,6 +247,20 @@ attn_status attn_engine_load(attn_engine *engine, const void *package,
         "the package in memory");
     if (!read)
       return fail(error, read.takeFailure(), ATTN_ERROR_CACHE);
+    if (GpuDevice *gpu = engine->state->gpu.get()) {
+      auto module = read->loadFor(gpu->info().capability());
+      if (!module)
+        return fail(error, ATTN_ERROR_DEVICE, module.error());
+      auto code = gpu->load(*std::move(module));
+      if (!code)
+        return fail(error, ATTN_ERROR_DEVICE, code.error());
+      Result<attn_kernel *> made =
+          makeKernel(engine->state, *std::move(code), entry);
+      if (!made)
+        return fail(error, made.takeFailure(), ATTN_ERROR_ARGUMENTS);
+      *kernel = *made;
+      return ATTN_OK;
+    }
     Result<std::shared_ptr<const Module>> module = read->loadForHost();
     if (!module)
       return fail(error, module.takeFailure(), ATTN_ERROR_DEVICE);

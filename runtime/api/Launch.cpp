@@ -130,9 +130,14 @@ struct EntryArguments {
 };
 } // namespace
 
-int64_t attn::api::entryWorkspaceBytes(const attn_kernel &kernel,
-                                       const ArgumentSlots &arguments) {
+Result<int64_t> attn::api::entryWorkspaceBytes(const attn_kernel &kernel,
+                                               const ArgumentSlots &arguments) {
   EntryArguments given(arguments, nullptr, 0);
+  if (kernel.gpuCode) {
+    LaunchValues values;
+    kernel.entry->program->evaluate(given.pointers, values);
+    return kernel.entry->program->workspaceBytes(values);
+  }
   // Only inputs may be read.
   for (size_t i = static_cast<size_t>(kernel.entry->numInputs());
        i <= kernel.entry->arguments.size(); ++i)
@@ -140,10 +145,26 @@ int64_t attn::api::entryWorkspaceBytes(const attn_kernel &kernel,
   return kernel.code.workspace(given.pointers);
 }
 
-LaunchSizes attn::api::measure(const attn_kernel &kernel,
-                               const ArgumentSlots &arguments) {
+Result<LaunchSizes> attn::api::measure(const attn_kernel &kernel,
+                                       const ArgumentSlots &arguments) {
   LaunchSizes sizes;
-  sizes.workspaceBytes = entryWorkspaceBytes(kernel, arguments);
+  Result<int64_t> bytes = entryWorkspaceBytes(kernel, arguments);
+  if (!bytes)
+    return bytes.takeFailure();
+  sizes.workspaceBytes = *bytes;
+  if (kernel.gpuCode) {
+    EntryArguments given(arguments, nullptr, 0);
+    const LaunchProgram &program = *kernel.entry->program;
+    LaunchValues values;
+    program.evaluate(given.pointers, values);
+    for (size_t i = 0; i < program.launches().size(); ++i) {
+      Result<int64_t> grid = program.gridOf(i, values);
+      if (!grid)
+        return grid.takeFailure();
+      sizes.tasks += *grid;
+    }
+    return sizes;
+  }
   EntryArguments given(arguments, nullptr, sizes.workspaceBytes);
   attn_cpu_host host;
   host.self = &sizes;
@@ -159,17 +180,30 @@ LaunchSizes attn::api::measure(const attn_kernel &kernel,
 
 Status attn::api::launch(const attn_kernel &kernel,
                          const ArgumentSlots &arguments, const Scratch &scratch,
-                         int threads) {
+                         const Place &place) {
   EngineState &engine = *kernel.engine;
+  if (kernel.gpuCode) {
+    EntryArguments given(arguments, nullptr, 0);
+    Status status =
+        kernel.gpuCode->launch(*kernel.entry, given.pointers, scratch.workspace,
+                               scratch.workspaceBytes, place.stream);
+    if (status && place.waits)
+      status = engine.gpu->synchronize(place.stream);
+    // The codes of drivers are none of attn_status.
+    if (!status)
+      return failure(status.error(), ATTN_ERROR_DEVICE);
+    engine.launches.fetch_add(1, std::memory_order_relaxed);
+    return status;
+  }
   ParallelFor parallelFor;
-  if (threads > 1) {
+  if (place.threads > 1) {
     Result<ParallelFor> found = engine.parallelFor();
     if (!found)
       return found.takeFailure();
     parallelFor = *found;
   }
   EntryArguments given(arguments, scratch.workspace, scratch.workspaceBytes);
-  Run run(engine, scratch, threads, parallelFor);
+  Run run(engine, scratch, place.threads, parallelFor);
   attn_cpu_host host;
   host.self = &run;
   host.launch = [](void *self, attn_cpu_task task, void *const *arguments,
@@ -184,10 +218,18 @@ Status attn::api::launch(const attn_kernel &kernel,
   return Status::success();
 }
 
-attn_status attn_kernel_call(const attn_kernel *kernel,
-                             const attn_tensor *inputs, size_t num_inputs,
-                             const attn_tensor *outputs, size_t num_outputs,
-                             attn_error **error) {
+/// An error if a stream is given to a kernel for the CPU.
+static Status checkStream(const attn_kernel &kernel, const Place &place) {
+  if (kernel.gpuCode || !place.stream)
+    return Status::success();
+  return failure("'" + kernel.entry->name +
+                 "' runs on the device 'cpu', which has no streams");
+}
+
+static attn_status callKernel(const attn_kernel *kernel,
+                              const attn_tensor *inputs, size_t num_inputs,
+                              const attn_tensor *outputs, size_t num_outputs,
+                              Place place, attn_error **error) {
   return guardedCall(error, [&] {
     auto reject = [&](const Failure &failure) {
       return fail(error, failure, ATTN_ERROR_ARGUMENTS);
@@ -196,6 +238,8 @@ attn_status attn_kernel_call(const attn_kernel *kernel,
       return reject(failure("attn_kernel_call: 'kernel' or the tensors are "
                             "null"));
     const ManifestEntry &entry = *kernel->entry;
+    if (Status status = checkStream(*kernel, place); !status)
+      return reject(status.takeFailure());
     ArgumentChecker checker(entry);
     for (const ManifestArgument &argument : entry.arguments)
       if (!argument.isTensor)
@@ -221,17 +265,43 @@ attn_status attn_kernel_call(const attn_kernel *kernel,
     }
     if (Status status = slots.check(); !status)
       return reject(status.takeFailure());
-    if (int64_t bytes = entryWorkspaceBytes(*kernel, slots); bytes != 0)
+    Result<int64_t> bytes = entryWorkspaceBytes(*kernel, slots);
+    if (!bytes)
+      return reject(bytes.takeFailure());
+    if (*bytes != 0)
       return reject(failure("'" + entry.name + "' needs a workspace (" +
-                            std::to_string(bytes) +
+                            std::to_string(*bytes) +
                             " bytes for these shapes); make a plan and call it "
                             "with args"));
-    if (Status status =
-            launch(*kernel, slots, Scratch(), kernel->engine->threads);
-        !status)
+    place.threads = kernel->engine->threads;
+    if (Status status = launch(*kernel, slots, Scratch(), place); !status)
       return fail(error, status.takeFailure(), ATTN_ERROR_DEVICE);
     return ATTN_OK;
   });
+}
+
+attn_status attn_kernel_call(const attn_kernel *kernel,
+                             const attn_tensor *inputs, size_t num_inputs,
+                             const attn_tensor *outputs, size_t num_outputs,
+                             attn_error **error) {
+  return callKernel(kernel, inputs, num_inputs, outputs, num_outputs, Place(),
+                    error);
+}
+
+/// In a stream, without waiting.
+static Place inStream(void *stream) {
+  Place place;
+  place.stream = stream;
+  place.waits = false;
+  return place;
+}
+
+attn_status attn_kernel_call_on(const attn_kernel *kernel,
+                                const attn_tensor *inputs, size_t num_inputs,
+                                const attn_tensor *outputs, size_t num_outputs,
+                                void *stream, attn_error **error) {
+  return callKernel(kernel, inputs, num_inputs, outputs, num_outputs,
+                    inStream(stream), error);
 }
 
 /// Checks the sizes of a call against the limits of its plan.
@@ -256,9 +326,9 @@ static Status checkLimits(const attn_plan &plan,
   return Status::success();
 }
 
-attn_status attn_launch(const attn_args *args, const attn_plan *plan,
-                        void *workspace, size_t workspace_bytes,
-                        attn_error **error) {
+static attn_status launchArgs(const attn_args *args, const attn_plan *plan,
+                              void *workspace, size_t workspace_bytes,
+                              Place place, attn_error **error) {
   return guardedCall(error, [&] {
     auto reject = [&](const std::string &what) {
       return fail(error, ATTN_ERROR_ARGUMENTS, what);
@@ -270,6 +340,8 @@ attn_status attn_launch(const attn_args *args, const attn_plan *plan,
     if (plan->kernel->entry != kernel.entry)
       return reject("the plan is for '" + plan->kernel->entry->name +
                     "', but the args are for another kernel, '" + name + "'");
+    if (Status status = checkStream(kernel, place); !status)
+      return reject(status.error());
     if (Status status = args->slots.check(); !status)
       return reject(status.error());
     if (Status status = checkLimits(*plan, args->slots); !status)
@@ -279,12 +351,15 @@ attn_status attn_launch(const attn_args *args, const attn_plan *plan,
                     std::to_string(workspace_bytes) +
                     " bytes, the plan needs " +
                     std::to_string(plan->workspaceBytes));
-    if (!workspace || reinterpret_cast<uintptr_t>(workspace) % 64)
+    bool isNeeded = !kernel.gpuCode || plan->workspaceBytes > 0;
+    if ((isNeeded && !workspace) || reinterpret_cast<uintptr_t>(workspace) % 64)
       return reject("the workspace of '" + name + "' is " +
                     (workspace ? "not aligned to 64 bytes" : "null"));
-    int64_t needed = entryWorkspaceBytes(kernel, args->slots);
-    if (needed < 0 || needed > plan->sizes.workspaceBytes)
-      return reject("'" + name + "' needs " + std::to_string(needed) +
+    Result<int64_t> needed = entryWorkspaceBytes(kernel, args->slots);
+    if (!needed)
+      return reject(needed.error());
+    if (*needed < 0 || *needed > plan->sizes.workspaceBytes)
+      return reject("'" + name + "' needs " + std::to_string(*needed) +
                     " bytes of workspace for these shapes, but the plan has " +
                     std::to_string(plan->sizes.workspaceBytes));
     Scratch scratch;
@@ -292,9 +367,22 @@ attn_status attn_launch(const attn_args *args, const attn_plan *plan,
     scratch.arenaStride = plan->arenaStride;
     scratch.workspace = scratch.arenas + plan->arenaStride * plan->threads;
     scratch.workspaceBytes = plan->sizes.workspaceBytes;
-    if (Status status = launch(kernel, args->slots, scratch, plan->threads);
-        !status)
+    place.threads = plan->threads;
+    if (Status status = launch(kernel, args->slots, scratch, place); !status)
       return fail(error, status.takeFailure(), ATTN_ERROR_DEVICE);
     return ATTN_OK;
   });
+}
+
+attn_status attn_launch(const attn_args *args, const attn_plan *plan,
+                        void *workspace, size_t workspace_bytes,
+                        attn_error **error) {
+  return launchArgs(args, plan, workspace, workspace_bytes, Place(), error);
+}
+
+attn_status attn_launch_on(const attn_args *args, const attn_plan *plan,
+                           void *workspace, size_t workspace_bytes,
+                           void *stream, attn_error **error) {
+  return launchArgs(args, plan, workspace, workspace_bytes, inStream(stream),
+                    error);
 }

@@ -33,7 +33,8 @@ struct LaunchSizes {
 
 /// Asks an entry what it needs for these shapes, without running a task.  No
 /// data pointer is used.
-LaunchSizes measure(const attn_kernel &kernel, const ArgumentSlots &arguments);
+Result<LaunchSizes> measure(const attn_kernel &kernel,
+                            const ArgumentSlots &arguments);
 
 /// Scratch memory of a launch.
 struct Scratch {
@@ -45,13 +46,23 @@ struct Scratch {
   int64_t arenaStride = 0;
 };
 
-/// Runs the kernel with checked arguments on at most `threads` threads.
+/// Where a launch runs.
+struct Place {
+  /// On the CPU: at most so many threads.
+  int threads = 1;
+  /// On a GPU.
+  GpuStream stream = nullptr;
+  /// Whether to wait for the GPU.
+  bool waits = true;
+};
+
+/// Runs the kernel with checked arguments.
 Status launch(const attn_kernel &kernel, const ArgumentSlots &arguments,
-              const Scratch &scratch, int threads);
+              const Scratch &scratch, const Place &place);
 
 /// Bytes of workspace that the entry itself needs for these shapes.
-int64_t entryWorkspaceBytes(const attn_kernel &kernel,
-                            const ArgumentSlots &arguments);
+Result<int64_t> entryWorkspaceBytes(const attn_kernel &kernel,
+                                    const ArgumentSlots &arguments);
 
 /// Bytes from one worker's scratch memory to the next.
 int64_t arenaStrideFor(int64_t arenaBytes);

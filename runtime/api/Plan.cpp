@@ -125,8 +125,13 @@ attn_status attn_plan_create(const attn_kernel *kernel,
     std::vector<int64_t> words(entry.arguments.size() * slotWords);
     ArgumentSlots slots{&entry, words.data()};
     fillLimits(*made, slots);
-    made->sizes = measure(*kernel, slots);
-    made->arenaStride = arenaStrideFor(made->sizes.arenaBytes);
+    Result<LaunchSizes> sizes = measure(*kernel, slots);
+    if (!sizes)
+      return reject(sizes.error());
+    made->sizes = *sizes;
+    // Tasks on a GPU have shared memory instead.
+    if (!kernel->gpuCode)
+      made->arenaStride = arenaStrideFor(made->sizes.arenaBytes);
     int64_t bytes;
     if (made->sizes.workspaceBytes < 0 ||
         __builtin_add_overflow(made->sizes.workspaceBytes,

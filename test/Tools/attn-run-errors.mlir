@@ -11,10 +11,12 @@
 // RUN: echo hello > %t/text.npy
 
 // The command line.
-// RUN: %{fails} %t/good.mlir --device=cuda | FileCheck %s --check-prefix=DEVICE
-// DEVICE: --device: unknown device 'cuda'; allowed is cpu
-// RUN: %{fails} %t/good.mlir --target=sm_90a | FileCheck %s --check-prefix=TARGET
-// TARGET: --target: unknown target 'sm_90a'; allowed are cpu, sm_80
+// RUN: %{fails} %t/good.mlir --device=tpu | FileCheck %s --check-prefix=DEVICE
+// DEVICE: --device: unknown device 'tpu'; allowed are cpu, emulator and cuda
+// RUN: %{fails} %t/good.mlir --target=sm_9 | FileCheck %s --check-prefix=TARGET
+// TARGET: --target: 'sm_9' is not a GPU target; expected a name such as sm_80 or sm_90a
+// RUN: %{fails} %t/good.mlir --device=emulator | FileCheck %s --check-prefix=MLIR
+// MLIR: '{{.*}}good.mlir' is a module in MLIR, which runs on the device 'cpu'; for a GPU, compile it with attn-compile --emit=package --target=sm_80 and run the package
 // RUN: %{fails} %t/good.mlir --algorithm=fast | FileCheck %s --check-prefix=ALGORITHM
 // ALGORITHM: --algorithm: unknown algorithm 'fast'; allowed are standard, memory-efficient, flash and flash-decoding
 // RUN: %{fails} %t/good.mlir --fast | FileCheck %s --check-prefix=FLAG

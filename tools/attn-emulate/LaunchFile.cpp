@@ -377,44 +377,19 @@ void Reader::readOptions(const json &file) {
   emulator::LaunchOptions &options = launch.options;
   if (file.contains("checks")) {
     options = emulator::LaunchOptions::unchecked();
-    const std::map<std::string, bool emulator::LaunchOptions::*> checks = {
-        {"race", &emulator::LaunchOptions::race},
-        {"uninit", &emulator::LaunchOptions::uninitialized},
-        {"bounds", &emulator::LaunchOptions::bounds},
-        {"align", &emulator::LaunchOptions::alignment},
-        {"barrier", &emulator::LaunchOptions::barriers},
-        {"mbarrier", &emulator::LaunchOptions::mbarriers},
-        {"pending", &emulator::LaunchOptions::pending},
-        {"banks", &emulator::LaunchOptions::bankConflicts},
-        {"divergence", &emulator::LaunchOptions::divergence},
-        {"async-registers", &emulator::LaunchOptions::asyncRegisters},
-    };
     if (!file["checks"].is_array())
       return fail("'checks' is " + file["checks"].dump().substr(0, 60) +
                   "; a list of names is expected");
     for (const json &entry : file["checks"]) {
       std::string name = text(entry, "an element of 'checks'");
-      auto found = checks.find(name);
-      if (found != checks.end()) {
-        options.*found->second = true;
-        continue;
-      }
-      std::string list;
-      for (const auto &check : checks)
-        list += (list.empty() ? "" : ", ") + check.first;
-      return fail("'checks' has the unknown name '" + name + "'; allowed are " +
-                  list);
+      if (Status status = options.enableCheck(name); !status)
+        return fail(status.error());
     }
   }
   if (file.contains("async")) {
-    std::string mode = text(file["async"], "'async'");
-    if (mode == "eager")
-      options.async = emulator::AsyncMode::eager;
-    else if (mode == "random")
-      options.async = emulator::AsyncMode::random;
-    else if (mode != "lazy")
-      return fail("'async' is '" + mode +
-                  "'; allowed are lazy, eager and random");
+    if (Status status = options.setAsync(text(file["async"], "'async'"));
+        !status)
+      return fail(status.error());
   }
   const int64_t most = std::numeric_limits<int64_t>::max();
   if (file.contains("seed"))

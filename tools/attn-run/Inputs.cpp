@@ -288,13 +288,11 @@ Result<std::vector<Value>> makeInputs(const ManifestEntry &entry,
   return inputs;
 }
 
-Result<std::vector<Value>> makeOutputs(const Module &module,
-                                       const ManifestEntry &entry,
+Result<std::vector<Value>> makeOutputs(const ManifestEntry &entry,
                                        const std::vector<Argument> &inputs) {
   std::vector<Value> outputs;
   for (int64_t i = 0; i < entry.numOutputs(); ++i) {
-    Result<std::vector<int64_t>> shape =
-        module.outputShape(entry.name, inputs, i);
+    Result<std::vector<int64_t>> shape = outputShape(entry, inputs, i);
     if (!shape)
       return shape.takeFailure();
     Result<Value> output =

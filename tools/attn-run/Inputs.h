@@ -50,8 +50,7 @@ Result<std::vector<Value>> makeInputs(const ManifestEntry &entry,
                                       const std::vector<std::string> &specs);
 
 /// Makes the memory of the outputs.
-Result<std::vector<Value>> makeOutputs(const Module &module,
-                                       const ManifestEntry &entry,
+Result<std::vector<Value>> makeOutputs(const ManifestEntry &entry,
                                        const std::vector<Argument> &inputs);
 
 } // namespace attn::tool

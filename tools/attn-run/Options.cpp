@@ -32,8 +32,10 @@ void addRunFlags(CLI::App &app, RunOptions &options) {
   app.get_option("input")
       ->description("A module in MLIR (- is standard input) or a package")
       ->type_name("FILE");
-  app.add_option("--device", options.device, "Where to run: cpu")
-      ->check(oneOf("device", {"cpu"}))
+  app.add_option("--device", options.device,
+                 "Where to run: cpu; packages also on cuda (a GPU)\n"
+                 "or emulator")
+      ->check(oneOf("device", {"cpu", "emulator", "cuda"}))
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--function", options.function,
@@ -101,6 +103,30 @@ void addRunFlags(CLI::App &app, RunOptions &options) {
   app.add_flag("--no-cache", options.noCache,
                "Compile even if the cache has the kernel");
   addCompileFlags(app, options.compile);
+  // Unlike what compiles, this tool can do with any GPU.
+  app.remove_option(app.get_option("--target"));
+  app.add_option("--target", options.compile.target,
+                 "cpu, or the GPU that is emulated: sm_80, sm_90a")
+      ->check(CLI::Validator(
+          [](const std::string &text) -> std::string {
+            Result<GpuTarget> target = GpuTarget::parse(text);
+            return text == "cpu" || target ? "" : target.error();
+          },
+          /*validator_desc=*/""))
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--emulator-checks", options.emulator.checks,
+                 "What the emulator checks: race,uninit,... or none (all)")
+      ->type_name("LIST");
+  app.add_option("--emulator-async", options.emulator.async,
+                 "When asynchronous copies happen: lazy, eager or random")
+      ->check(oneOf("mode", {"lazy", "eager", "random"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--emulator-seed", options.emulator.seed,
+                 "Order of the emulator's warps")
+      ->type_name("N")
+      ->capture_default_str();
   app.footer("Example:\n"
              "  attn-run examples/bert.mlir --check --inputs=random:1x12x512x64"
              ",random:1x12x512x64,random:1x12x512x64");

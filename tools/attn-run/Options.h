@@ -13,6 +13,7 @@
 #ifndef ATTN_TOOLS_RUN_OPTIONS_H
 #define ATTN_TOOLS_RUN_OPTIONS_H
 
+#include "attn/Runtime/GpuDevice.h"
 #include "tools/Variant.h"
 
 namespace attn::tool {
@@ -20,6 +21,7 @@ namespace attn::tool {
 struct RunOptions {
   std::string module;
   std::string device = "cpu";
+  EmulatorOptions emulator;
   /// Empty: the only function.
   std::string function;
   /// One for each argument of the function: see makeInput.

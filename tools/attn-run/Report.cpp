@@ -61,8 +61,10 @@ std::string Report::toText() const {
   llvm::raw_string_ostream os(text);
   double median = medianSeconds();
   os << function << ": " << algorithm << ", tiles of " << tileQ << " x "
-     << tileKv << ", on " << device << " (" << cpu << "), " << threads
-     << (threads == 1 ? " thread\n" : " threads\n");
+     << tileKv << ", on " << device << " (" << cpu << ")";
+  if (threads)
+    os << ", " << threads << (threads == 1 ? " thread" : " threads");
+  os << "\n";
   os << "  compile  " << formatSeconds(compileSeconds)
      << (cache == "disk"      ? ", from the cache\n"
          : cache == "package" ? ", from a package\n"

@@ -26,11 +26,12 @@ struct Report {
   std::string function;
   std::string device;
   std::string target;
-  /// LLVM's name.
+  /// LLVM's name of the CPU, or that of the GPU.
   std::string cpu;
   std::string algorithm;
   int64_t tileQ = 0;
   int64_t tileKv = 0;
+  /// 0 on a GPU.
   int threads = 0;
   /// From text to loaded code.
   double compileSeconds = 0;

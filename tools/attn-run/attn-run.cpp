@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/attn-run/Expected.h"
+#include "tools/attn-run/GpuRun.h"
 #include "tools/attn-run/Inputs.h"
 #include "tools/attn-run/Options.h"
 #include "tools/attn-run/PlotCommand.h"
@@ -27,6 +28,21 @@
 
 using namespace attn;
 using namespace attn::tool;
+
+namespace {
+/// Code for the CPU, or on a GPU.
+struct Executable {
+  std::shared_ptr<const Module> module;
+  std::shared_ptr<GpuDevice> gpu;
+  std::shared_ptr<const GpuCode> gpuCode;
+  std::string cache;
+  double seconds = 0;
+
+  const Manifest &manifest() const {
+    return gpuCode ? gpuCode->module().manifest() : module->manifest();
+  }
+};
+} // namespace
 
 /// The entry to run: the one that is named, or the only one.
 static Result<const ManifestEntry *> chooseEntry(const Manifest &manifest,
@@ -64,17 +80,27 @@ static int64_t bytesOf(const std::vector<Value> &values) {
 }
 
 /// Runs the call once untimed, then as often as asked.
-static Status measure(CpuDevice &device, Call &call, int repeat,
-                      Report &report) {
+static Status measure(const Module &module, const RunOptions &options,
+                      const std::vector<Argument> &inputs,
+                      const std::vector<Tensor> &outputs, Report &report) {
+  Result<Call> bound = module.bind(report.function, inputs, outputs);
+  if (!bound)
+    return bound.takeFailure();
+  Call &call = *bound;
+  Result<std::unique_ptr<CpuDevice>> device =
+      CpuDevice::create(options.threads);
+  if (!device)
+    return device.takeFailure();
+  report.threads = (*device)->threads();
   AlignedBuffer workspace;
   report.workspaceBytes = call.workspaceBytes();
   if (Status status = workspace.reserve(report.workspaceBytes); !status)
     return failure("cannot allocate " + std::to_string(report.workspaceBytes) +
                    " bytes of workspace: " + status.error());
-  for (int i = -1; i < repeat; ++i) {
+  for (int i = -1; i < options.repeat; ++i) {
     auto start = std::chrono::steady_clock::now();
     Result<RunStats> stats =
-        device.run(call, workspace.data(), report.workspaceBytes);
+        (*device)->run(call, workspace.data(), report.workspaceBytes);
     std::chrono::duration<double> elapsed =
         std::chrono::steady_clock::now() - start;
     if (!stats)
@@ -93,8 +119,8 @@ static Status print(const std::string &text) {
 }
 
 /// Loads a package, which has been compiled already and holds no attn op.
-static Result<LoadedModule> loadPackage(std::string bytes,
-                                        const RunOptions &options) {
+static Result<Executable> loadPackage(std::string bytes,
+                                      const RunOptions &options) {
   auto start = std::chrono::steady_clock::now();
   CompileOptions defaults;
   const CompileOptions &given = options.compile;
@@ -112,23 +138,50 @@ static Result<LoadedModule> loadPackage(std::string bytes,
       Package::fromBytes(std::move(bytes), "'" + options.module + "'");
   if (!package)
     return package.takeFailure();
-  auto module = package->loadForHost();
-  if (!module)
-    return module.takeFailure();
+  Executable executable;
+  auto gpu = openGpu(options);
+  if (!gpu)
+    return gpu.takeFailure();
+  if (*gpu) {
+    auto code = loadOnGpu(**gpu, *package, options);
+    if (!code)
+      return code.takeFailure();
+    executable.gpu = *std::move(gpu);
+    executable.gpuCode = *std::move(code);
+  } else {
+    auto module = package->loadForHost();
+    if (!module)
+      return module.takeFailure();
+    executable.module = *std::move(module);
+  }
   std::chrono::duration<double> elapsed =
       std::chrono::steady_clock::now() - start;
-  return LoadedModule{*module, "package", elapsed.count()};
+  executable.cache = "package";
+  executable.seconds = elapsed.count();
+  return executable;
 }
 
-static Result<LoadedModule> load(const std::string &text,
-                                 const RunOptions &options) {
+static Result<Executable> load(const std::string &text,
+                               const RunOptions &options) {
+  if (options.device != "cpu" || options.compile.target != "cpu")
+    return failure("'" + options.module +
+                   "' is a module in MLIR, which runs on the device 'cpu'; "
+                   "for a GPU, compile it with attn-compile --emit=package "
+                   "--target=sm_80 and run the package");
   CacheOptions cacheOptions;
   cacheOptions.useDirectory = !options.noCache;
   cacheOptions.warn = [](const std::string &sentence) {
     std::fprintf(stderr, "attn-run: note: %s\n", sentence.c_str());
   };
-  return compileAndLoad(text, options.module, options.compile,
-                        Cache(cacheOptions));
+  auto loaded = compileAndLoad(text, options.module, options.compile,
+                               Cache(cacheOptions));
+  if (!loaded)
+    return loaded.takeFailure();
+  Executable executable;
+  executable.module = loaded->module;
+  executable.cache = loaded->cache;
+  executable.seconds = loaded->seconds;
+  return executable;
 }
 
 /// Adds to the report what only the operation tells.
@@ -166,13 +219,12 @@ static Status run(const RunOptions &options) {
   if (options.shape)
     return plotShape(options, *text);
   bool isPackage = llvm::StringRef(*text).starts_with(packageMagic);
-  Result<LoadedModule> loaded =
+  Result<Executable> loaded =
       isPackage ? loadPackage(*text, options) : load(*text, options);
   if (!loaded)
     return loaded.takeFailure();
-  const Module &module = *loaded->module;
   Result<const ManifestEntry *> chosen =
-      chooseEntry(module.manifest(), options);
+      chooseEntry(loaded->manifest(), options);
   if (!chosen)
     return chosen.takeFailure();
   const ManifestEntry &entry = **chosen;
@@ -186,8 +238,7 @@ static Status run(const RunOptions &options) {
     return inputs.takeFailure();
   if (!options.plotMask.empty())
     return plotInputs(options, *text, entry.name, *inputs);
-  Result<std::vector<Value>> outputs =
-      makeOutputs(module, entry, argumentsOf(*inputs));
+  Result<std::vector<Value>> outputs = makeOutputs(entry, argumentsOf(*inputs));
   if (!outputs)
     return outputs.takeFailure();
   Result<std::vector<Expected>> expected =
@@ -197,23 +248,16 @@ static Status run(const RunOptions &options) {
   std::vector<Tensor> results;
   for (const Value &output : *outputs)
     results.push_back(*output.tensor());
-  Result<Call> call = module.bind(entry.name, argumentsOf(*inputs), results);
-  if (!call)
-    return call.takeFailure();
-  Result<std::unique_ptr<CpuDevice>> device =
-      CpuDevice::create(options.threads);
-  if (!device)
-    return device.takeFailure();
 
   Report report;
   report.function = entry.name;
   report.device = options.device;
-  report.target = options.compile.target;
-  report.cpu = module.manifest().cpu;
+  report.target = loaded->gpu ? loaded->gpuCode->module().target().name()
+                              : options.compile.target;
+  report.cpu = loaded->gpu ? loaded->gpu->info().name : loaded->manifest().cpu;
   report.algorithm = entry.algorithm;
   report.tileQ = entry.tileQ;
   report.tileKv = entry.tileKv;
-  report.threads = (*device)->threads();
   report.compileSeconds = loaded->seconds;
   report.cache = loaded->cache;
   report.bytes = bytesOf(*inputs) + bytesOf(*outputs);
@@ -227,8 +271,13 @@ static Status run(const RunOptions &options) {
     if (Status status = describe(*workload, *inputs, entry, report); !status)
       return status;
   }
-  if (Status status = measure(**device, *call, options.repeat, report); !status)
-    return status;
+  Status measured =
+      loaded->gpu ? measureOnGpu(loaded->gpu, *loaded->gpuCode, entry, *inputs,
+                                 *outputs, options.repeat, report)
+                  : measure(*loaded->module, options, argumentsOf(*inputs),
+                            results, report);
+  if (!measured)
+    return measured;
   for (size_t i = 0; i < options.outputs.size(); ++i)
     if (!options.outputs[i].empty())
       if (Status status = saveNpy(options.outputs[i], results[i]); !status)

@@ -129,7 +129,8 @@ TEST(ErrorTest, device) {
   Engine engine(Device("abacus"));
   EXPECT_EQ(engine.error().kind(), ErrorClass::device);
   EXPECT_EQ(engine.error().message(),
-            "there is no device 'abacus'; this version has 'cpu'");
+            "there is no device 'abacus'; allowed are 'cpu', 'cuda:0' and its "
+            "like, and 'emulator:sm_80' and its like");
   EXPECT_EQ(engine.compile(makeSpec(Shape())).error().message(),
             engine.error().message());
   EXPECT_FALSE(bool(engine.load("")));

@@ -99,8 +99,8 @@ TEST_P(ConformanceFamily, EmulatorIsTheSameInEveryMode) {
   others[1].seed = 1;
   others[2].seed = 2;
   others[2].spuriousTryWaits = 2;
-  const std::set<std::string> asynchronous = {"cp-async", "bulk", "mbarrier",
-                                              "tma", "wgmma", "atomic"};
+  const std::set<std::string> asynchronous = {"cp-async", "bulk",  "mbarrier",
+                                              "tma",      "wgmma", "atomic"};
   if (!asynchronous.count(GetParam()))
     GTEST_SKIP() << "nothing here is asynchronous";
   for (const Case *one : casesOf(GetParam())) {
@@ -204,8 +204,8 @@ TEST(Conformance, EveryProductOfTheTablesHasACase) {
 TEST(ConformanceVectors, Committed) {
   std::error_code error;
   size_t count = 0;
-  for (const auto &entry : std::filesystem::directory_iterator(
-           ATTN_CONFORMANCE_VECTORS, error)) {
+  for (const auto &entry :
+       std::filesystem::directory_iterator(ATTN_CONFORMANCE_VECTORS, error)) {
     if (entry.path().extension() != ".bin")
       continue;
     SCOPED_TRACE(entry.path().filename().string());
@@ -229,8 +229,9 @@ Vectors vectorsOf(const std::string &filter) {
 }
 
 Vector &vectorCalled(Vectors &vectors, const std::string &name) {
-  auto found = std::find_if(vectors.vectors.begin(), vectors.vectors.end(),
-                            [&](const Vector &one) { return one.name == name; });
+  auto found =
+      std::find_if(vectors.vectors.begin(), vectors.vectors.end(),
+                   [&](const Vector &one) { return one.name == name; });
   EXPECT_NE(found, vectors.vectors.end()) << name;
   return *found;
 }
@@ -374,8 +375,7 @@ TEST(ConformanceVectors, KnowWhatIsMissing) {
   vectors.vectors.erase(vectors.vectors.begin() + 1);
   vectors.vectors[0].failed = true;
   vectors.vectors[0].bytes = "CUDA_ERROR_INVALID_PTX";
-  Result<Replay> result =
-      replay(vectors, *makeEmulatorDevice(), "bits.logic");
+  Result<Replay> result = replay(vectors, *makeEmulatorDevice(), "bits.logic");
   ASSERT_TRUE(result) << result.error();
   EXPECT_EQ(result->compared, 1u);
   EXPECT_EQ(result->failedThere, 1u);
@@ -483,7 +483,7 @@ TEST(ConformanceNoDriver, IsSaid) {
   }
   auto device = makeCudaDevice();
   ASSERT_FALSE(device);
-  EXPECT_EQ(device.error().find("NVIDIA's driver cannot be opened: "), 0u)
+  EXPECT_EQ(device.error().find("there is no NVIDIA driver: "), 0u)
       << device.error();
 }
 

@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The compiler of NVIDIA as a library, opened at run time: the tests build
-// without a CUDA toolkit and say that there is none.
+// What the tests of the emulator ask of attn/Runtime/Nvrtc.h.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,7 +21,7 @@
 namespace attn::test {
 
 /// What nvrtc made of a source.
-struct NvrtcOutput {
+struct CompiledCuda {
   /// PTX text, or the bytes of a cubin.
   std::string code;
   /// What the compiler said, warnings included; often empty.
@@ -33,10 +32,10 @@ struct NvrtcOutput {
 /// `architecture`: `compute_90a` gives PTX, `sm_90a` a cubin. `options` are
 /// further command-line options of nvrtc. The error sentence says that no
 /// libnvrtc was found and where it was looked for, or holds the compiler's log.
-Result<NvrtcOutput> compileCuda(const std::string &source,
-                                const std::string &name,
-                                const std::string &architecture,
-                                const std::vector<std::string> &options = {});
+Result<CompiledCuda> compileCuda(const std::string &source,
+                                 const std::string &name,
+                                 const std::string &architecture,
+                                 const std::vector<std::string> &options = {});
 
 /// Whether libnvrtc can be opened; the error says where it was looked for.
 Status findNvrtc();

@@ -33,9 +33,37 @@ static const char *const seedManifest =
     R"({"name":"out","role":"output","type":"f32","shape":["query[0]",2]}],)"
     R"("dims":[["query[0]","query[2]"]]}]})";
 
+/// The same for a GPU.
+static const char *const seedGpuManifest =
+    R"({"format":1,"compiler":"c","target":"sm_80","entries":[{"name":"f",)"
+    R"("algorithm":"flash","tile_q":64,"tile_kv":32,"arguments":[)"
+    R"({"name":"query","role":"input","type":"f32","shape":[-1,2,-1,4]},)"
+    R"({"name":"w","role":"input","type":"index"},)"
+    R"({"name":"out","role":"output","type":"f32","shape":["query[0]",2]}],)"
+    R"("dims":[],"program":{"values":[["dim",0,0],["stride",2,1],["scalar",1],)"
+    R"(["const",4],["ceildivs",0,3],["select",0,1,2]],"workspace":4,)"
+    R"("launches":[{"kernel":"k","grid":4,"block":128,"shared":64,"if":0,)"
+    R"("arguments":[{"argument":0},{"value":2,"type":"i32"},)"
+    R"({"workspace":3,"sizes":[0],"strides":[1]}]}]}}]})";
+
 static void require(bool condition) {
   if (!condition)
     std::abort();
+}
+
+/// Evaluates the launch program of an entry for arguments of zeros.
+static void evaluate(const ManifestEntry &entry) {
+  ArgumentFrame frame(entry);
+  LaunchValues values;
+  const LaunchProgram &program = *entry.program;
+  program.evaluate(frame.arguments(), values);
+  unsigned char parameters[LaunchProgram::maxParameterBytes];
+  (void)program.workspaceBytes(values);
+  for (size_t i = 0; i < program.launches().size(); ++i) {
+    (void)program.gridOf(i, values);
+    (void)program.writeParameters(i, frame.arguments(), values, nullptr,
+                                  INT64_MAX, parameters);
+  }
 }
 
 /// What was read can be used: every view is readable, every index in range.
@@ -54,6 +82,8 @@ static void use(const Package &package) {
           sum += static_cast<size_t>(
               entry.arguments[static_cast<size_t>(ref.argument)]
                   .shape[static_cast<size_t>(ref.dimension)]);
+      if (entry.program)
+        evaluate(entry);
     }
   }
   require(sum != SIZE_MAX);
@@ -88,7 +118,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   read(withChecksum(std::move(package)));
 
   // The input as the manifest of a payload: what is written can be read.
-  auto written = writePackage("fuzz", {{"object", input, "code"}}, "00");
+  bool isGpu = input.find("program") != std::string::npos;
+  auto written =
+      writePackage("fuzz", {{isGpu ? "ptx" : "object", input, "code"}}, "00");
   if (!written)
     return 0;
   auto again = Package::fromBytes(*written, "'fuzz'");
@@ -104,8 +136,8 @@ extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
                                           size_t maxSize, unsigned seed) {
   // Now and then from a valid input, of either form.
-  if (seed % 64 < 2) {
-    std::string fresh = seedManifest;
+  if (seed % 64 < 3) {
+    std::string fresh = seed % 64 == 2 ? seedGpuManifest : seedManifest;
     if (seed % 64 == 0)
       fresh = *writePackage(
           "c", {{"object", seedManifest, "code"}, {"other", "{}", "more"}});

@@ -193,7 +193,7 @@ TEST(Package, LoadsTheFirstObjectForThisCpu) {
     return Package::fromBytes(*writePackage("c", payloads), "'p'")
         ->loadForHost();
   };
-  auto module = load({{"cubin", "{}", "?"},
+  auto module = load({{"hologram", "{}", "?"},
                       object("none", "?", "\"fma-of-2090\""),
                       object("first", first),
                       object("second", second)});
@@ -202,9 +202,9 @@ TEST(Package, LoadsTheFirstObjectForThisCpu) {
 
   EXPECT_EQ(load({}).error(), "'p' has no code for CPUs: it holds nothing; "
                               "compile it with --target=cpu");
-  EXPECT_EQ(load({{"cubin", "{}", ""}, {"ptx", "{}", ""}}).error(),
-            "'p' has no code for CPUs: it holds payloads of kind 'cubin', "
-            "'ptx'; compile it with --target=cpu");
+  EXPECT_EQ(load({{"hologram", "{}", ""}, {"dream", "{}", ""}}).error(),
+            "'p' has no code for CPUs: it holds payloads of kind 'hologram', "
+            "'dream'; compile it with --target=cpu");
   std::string missing = load({object("a", first, "\"fma-of-2090\""),
                               object("b", first, "\"avx-of-2095\"")})
                             .error();

@@ -15,8 +15,8 @@
 #ifndef ATTN_RUNTIME_MODULE_H
 #define ATTN_RUNTIME_MODULE_H
 
+#include "attn/Runtime/ArgumentFrame.h"
 #include "attn/Runtime/CpuAbi.h"
-#include "attn/Runtime/Tensor.h"
 
 #include <memory>
 #include <string>
@@ -24,62 +24,6 @@
 #include <vector>
 
 namespace attn {
-
-/// The format of manifests that this runtime reads.
-constexpr int64_t manifestFormat = 1;
-
-/// A dimension of an argument, "query[2]" in the manifest.
-struct ManifestDimRef {
-  int64_t argument = 0;
-  int64_t dimension = 0;
-};
-
-struct ManifestArgument {
-  static constexpr int64_t dynamic = -1;
-
-  std::string name;
-  bool isOutput = false;
-  ElementType type = ElementType::f32;
-  bool isTensor = false;
-  /// Sizes, or `dynamic`.  Empty for a scalar.
-  std::vector<int64_t> shape;
-  /// Of an output: where each dynamic size comes from (an input's dimension);
-  /// meaningless where the size is static.  Empty for inputs.
-  std::vector<ManifestDimRef> sources;
-};
-
-struct ManifestEntry {
-  std::string name;
-  std::string algorithm;
-  int64_t tileQ = 0;
-  int64_t tileKv = 0;
-  /// Inputs first, then outputs.
-  std::vector<ManifestArgument> arguments;
-  /// Sets of input dimensions that must be equal at run time.
-  std::vector<std::vector<ManifestDimRef>> equalDims;
-
-  int64_t numInputs() const;
-  int64_t numOutputs() const;
-  /// "key[2]".
-  std::string dimName(ManifestDimRef ref) const;
-};
-
-struct Manifest {
-  std::string compiler;
-  std::string triple;
-  std::string cpu;
-  std::string features;
-  /// Features of the CPU that the code may use, by LLVM's names: see Host.h.
-  std::vector<std::string> requiredFeatures;
-  std::vector<ManifestEntry> entries;
-
-  /// The entry of this name or null.
-  const ManifestEntry *find(std::string_view name) const;
-};
-
-/// Parses and checks a manifest; `origin` names it in errors.
-Result<Manifest> parseManifest(std::string_view json,
-                               const std::string &origin);
 
 class Call;
 
@@ -137,7 +81,6 @@ private:
   Module() = default;
   static Result<std::shared_ptr<const Module>>
   loadFrom(const std::string &path, int memoryFile, const std::string &origin);
-  Result<const ManifestEntry *> findEntry(std::string_view entry) const;
 
   void *handle = nullptr;
   /// Of a payload in memory; open as long as the payload is loaded, or the
@@ -170,23 +113,7 @@ private:
   friend class Module;
   friend class CpuDevice;
 
-  /// What an entry is called with.
-  struct Frame {
-    /// Descriptors and scalars, one after another.
-    std::vector<int64_t> words;
-    /// For the entry: pointers into `words`.
-    std::vector<void *> arguments;
-    /// For its workspace function: the same without outputs and workspace.
-    std::vector<void *> inputs;
-
-    explicit Frame(const ManifestEntry &entry);
-    void fill(const ManifestEntry &entry, const ArgumentView *inputs,
-              const TensorView *outputs);
-  };
-
   Call(std::shared_ptr<const Module> module, const ManifestEntry &entry);
-  /// Sets the descriptor of the workspace.
-  void setWorkspace(void *data, int64_t bytes);
 
   std::shared_ptr<const Module> module;
   const ManifestEntry *manifestEntry;
@@ -194,7 +121,7 @@ private:
   attn_cpu_workspace workspace;
   int64_t workspaceSize = 0;
   /// What is run, and where rebind prepares the next one.
-  Frame current, next;
+  ArgumentFrame current, next;
 };
 
 } // namespace attn

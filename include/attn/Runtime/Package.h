@@ -24,15 +24,18 @@
 //   {"format": 1, "compiler": "...", "key": "...", "payloads": [
 //     {"kind": "object", "offset": 4096, "size": 12345, "manifest": {...}}]}
 //
-// "key" names what was compiled (see Cache.h) and may be missing.  The manifest
-// of a payload of kind "object" is the one in attn/Runtime/Module.h.  Payloads
-// of kinds that this runtime does not know are kept and skipped.
+// "key" names what was compiled (see Cache.h) and may be missing.  Kinds are
+// "object" (code for a CPU, see Module.h), and "cubin", "ptx" and "cuda" (code
+// for GPUs, see GpuModule.h; CUDA C++ is for people and is never loaded), each
+// with a manifest as in Manifest.h.  Payloads of kinds that this runtime does
+// not know are kept and skipped.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef ATTN_RUNTIME_PACKAGE_H
 #define ATTN_RUNTIME_PACKAGE_H
 
+#include "attn/Runtime/GpuModule.h"
 #include "attn/Runtime/Module.h"
 
 #include <memory>
@@ -50,7 +53,8 @@ constexpr std::string_view packageMagic = "ATTNPKG\n";
 
 /// A payload on its way into a package.
 struct PackagePayload {
-  /// "object" is an ELF shared object as attn/Runtime/CpuAbi.h describes it.
+  /// "object" is an ELF shared object as attn/Runtime/CpuAbi.h describes it;
+  /// "cubin", "ptx" and "cuda" are for GPUs.
   std::string kind;
   std::string manifestJson;
   std::string bytes;
@@ -69,7 +73,7 @@ public:
     std::string kind;
     /// Of any kind, for those who know it.
     std::string manifestJson;
-    /// Of kind "object" only; otherwise without entries.
+    /// Of the kinds that this runtime knows; otherwise without entries.
     Manifest manifest;
     std::string_view bytes;
   };
@@ -89,6 +93,19 @@ public:
   /// Loads the first object that this CPU can run.  If there is none, the error
   /// says what each of them lacks.
   Result<std::shared_ptr<const Module>> loadForHost() const;
+
+  /// What a GPU runs.
+  struct GpuCapability {
+    /// 10 times its compute capability.
+    int number = 0;
+    /// Machine code; otherwise PTX only.
+    bool runsCubins = true;
+  };
+  /// The payload that suits a GPU best: machine code rather than PTX, then the
+  /// newest target, then the one with features of this architecture alone.  If
+  /// there is none, the error says what each of them lacks.
+  Result<std::shared_ptr<const GpuModule>>
+  loadFor(const GpuCapability &capability) const;
 
 private:
   struct Contents {

@@ -143,6 +143,17 @@ private:
 
 /// The processor of this machine.
 inline Device cpu() { return Device("cpu"); }
+/// An NVIDIA GPU, as CUDA_VISIBLE_DEVICES leaves them.
+inline Device cuda(int ordinal = 0) {
+  return Device("cuda:" + std::to_string(ordinal));
+}
+/// A GPU that is emulated, with checks.
+inline Device emulator(const std::string &target = "sm_80") {
+  return Device("emulator:" + target);
+}
+
+/// A CUstream; null is the default stream.
+using Stream = void *;
 
 /// What an engine has done so far; see attn_stats.
 struct Stats {
@@ -336,8 +347,8 @@ public:
     return all;
   }
 
-  /// Puts everything on the device, so that no call has to.  On the CPU that
-  /// has happened when the kernel was made.
+  /// Puts everything on the device, so that no call has to.  That has happened
+  /// when the kernel was made.
   Result<void> load() const { return {}; }
 
   /// Runs on dense or strided inputs in the order of the arguments; for kernels
@@ -347,6 +358,16 @@ public:
     attn_error *error = nullptr;
     attn_kernel_call(kernel.get(), inputs.begin(), inputs.size(),
                      outputs.begin(), outputs.size(), &error);
+    return Error(error);
+  }
+
+  /// The same on a GPU, in a stream, without waiting.
+  Result<void> operator()(std::initializer_list<Tensor> inputs,
+                          std::initializer_list<Tensor> outputs,
+                          Stream stream) const {
+    attn_error *error = nullptr;
+    attn_kernel_call_on(kernel.get(), inputs.begin(), inputs.size(),
+                        outputs.begin(), outputs.size(), stream, &error);
     return Error(error);
   }
 
@@ -371,6 +392,17 @@ public:
     attn_error *error = nullptr;
     attn_launch(args.get(), plan.get(), workspace.data(), workspace.bytes(),
                 &error);
+    return Error(error);
+  }
+
+  /// The same on a GPU, in a stream, without waiting.
+  Result<void> operator()(const Args &args, const Plan &plan,
+                          const Workspace &workspace, Stream stream) const {
+    if (args.error())
+      return args.error();
+    attn_error *error = nullptr;
+    attn_launch_on(args.get(), plan.get(), workspace.data(), workspace.bytes(),
+                   stream, &error);
     return Error(error);
   }
 
@@ -450,6 +482,22 @@ public:
                          &failure) != ATTN_OK)
       return Error(failure);
     return Kernel(handle, kernel);
+  }
+
+  /// Copy to and from memory of the device, and wait for it.
+  Result<void> copyIn(void *to, const void *from, size_t bytes) const {
+    if (error())
+      return error();
+    attn_error *failure = nullptr;
+    attn_engine_copy_in(get(), to, from, bytes, &failure);
+    return Error(failure);
+  }
+  Result<void> copyOut(void *to, const void *from, size_t bytes) const {
+    if (error())
+      return error();
+    attn_error *failure = nullptr;
+    attn_engine_copy_out(get(), to, from, bytes, &failure);
+    return Error(failure);
   }
 
   Stats stats() const {

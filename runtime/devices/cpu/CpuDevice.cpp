@@ -183,7 +183,7 @@ Result<RunStats> CpuDevice::run(Call &call, void *workspace,
     state->stats = RunStats();
     state->status = Status::success();
     state->resetCounters();
-    call.setWorkspace(workspace, workspaceBytes);
+    call.current.setWorkspace(workspace, workspaceBytes);
 
     // The payload is C: no exception may pass through it, and after an error it
     // goes on to its next launch, which then does nothing.
@@ -197,7 +197,7 @@ Result<RunStats> CpuDevice::run(Call &call, void *workspace,
       state->status = guarded(
           [&] { return state->launch(task, arguments, count, arenaBytes); });
     };
-    call.run(&host, call.current.arguments.data());
+    call.run(&host, call.current.arguments());
     if (!state->status)
       return failure("'" + call.entry().name +
                      "' failed: " + state->status.error());

@@ -115,6 +115,12 @@ struct LaunchOptions {
 
   /// Everything off.
   static LaunchOptions unchecked();
+  /// Turns a check on, by the name that attn-emulate has for it.
+  Status enableCheck(std::string_view name);
+  /// The checks that are listed and no others: "race,uninit", or "none".
+  Status setChecks(std::string_view list);
+  /// "lazy", "eager" or "random".
+  Status setAsync(std::string_view name);
   /// Whether a mistake of this kind is looked for.
   bool checks(ReportKind kind) const;
 };

@@ -14,45 +14,6 @@
 using namespace attn;
 using namespace attn::emulator;
 
-LaunchOptions LaunchOptions::unchecked() {
-  LaunchOptions options;
-  options.race = options.uninitialized = options.bounds = options.alignment =
-      options.barriers = options.mbarriers = options.pending =
-          options.divergence = options.asyncRegisters = false;
-  return options;
-}
-
-bool LaunchOptions::checks(ReportKind kind) const {
-  switch (kind) {
-  case ReportKind::race:
-  case ReportKind::proxyRace:
-    return race;
-  case ReportKind::uninitialized:
-    return uninitialized;
-  case ReportKind::bounds:
-    return bounds;
-  case ReportKind::alignment:
-    return alignment;
-  case ReportKind::barrier:
-  case ReportKind::registerPool:
-    return barriers;
-  case ReportKind::mbarrier:
-    return mbarriers;
-  case ReportKind::asyncRegisters:
-    return asyncRegisters;
-  case ReportKind::pending:
-    return pending;
-  case ReportKind::divergence:
-    return divergence;
-  case ReportKind::deadlock:
-  case ReportKind::descriptor:
-  case ReportKind::limit:
-  case ReportKind::trap:
-    return true;
-  }
-  return true;
-}
-
 //===----------------------------------------------------------------------===//
 // Checks before anything is executed
 //===----------------------------------------------------------------------===//

@@ -1,4 +1,4 @@
-//===- CudaDriver.cpp - The functions of NVIDIA's driver ------------------===//
+//===- CudaDriver.cpp - Runs conformance cases on a GPU -------------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -8,72 +8,22 @@
 
 #include "CudaDriver.h"
 
-#include <cstring>
-#include <dlfcn.h>
-
 using namespace attn;
 using namespace attn::conformance;
 
-// Of cuda.h.
-static constexpr int computeCapabilityMajor = 75, computeCapabilityMinor = 76;
-static constexpr int maxDynamicSharedBytes = 8;
-static constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
-
-Status CudaDriver::check(int error, const std::string &what) const {
-  if (error == 0)
-    return Status::success();
-  const char *name = nullptr, *text = nullptr;
-  getErrorName(error, &name);
-  getErrorString(error, &text);
-  return failure(what + ": " + (name ? name : "an unknown error") + " (" +
-                 std::to_string(error) + ")" +
-                 (text ? std::string(", ") + text : std::string()));
-}
-
 Result<CudaDriver> CudaDriver::open() {
-  void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    const char *reason = dlerror();
-    return failure("NVIDIA's driver cannot be opened: " +
-                   std::string(reason ? reason : "libcuda.so.1"));
-  }
+  Result<const cuda::CudaDriver *> opened =
+      cuda::CudaDriver::open("libcuda.so.1");
+  if (!opened)
+    return opened.takeFailure();
   CudaDriver driver;
-  std::string missing;
-  auto resolve = [&](auto &function, const char *name) {
-    void *symbol = dlsym(library, name);
-    if (!symbol)
-      missing = name;
-    std::memcpy(&function, &symbol, sizeof(symbol));
-  };
-  resolve(driver.init, "cuInit");
-  resolve(driver.driverGetVersion, "cuDriverGetVersion");
-  resolve(driver.getErrorName, "cuGetErrorName");
-  resolve(driver.getErrorString, "cuGetErrorString");
-  resolve(driver.deviceGet, "cuDeviceGet");
-  resolve(driver.deviceGetName, "cuDeviceGetName");
-  resolve(driver.deviceGetAttribute, "cuDeviceGetAttribute");
-  resolve(driver.primaryCtxRetain, "cuDevicePrimaryCtxRetain");
-  resolve(driver.ctxSetCurrent, "cuCtxSetCurrent");
-  resolve(driver.ctxSynchronize, "cuCtxSynchronize");
-  resolve(driver.memAlloc, "cuMemAlloc_v2");
-  resolve(driver.memFree, "cuMemFree_v2");
-  resolve(driver.memcpyHtoD, "cuMemcpyHtoD_v2");
-  resolve(driver.memcpyDtoH, "cuMemcpyDtoH_v2");
-  resolve(driver.moduleLoadDataEx, "cuModuleLoadDataEx");
-  resolve(driver.moduleUnload, "cuModuleUnload");
-  resolve(driver.moduleGetFunction, "cuModuleGetFunction");
-  resolve(driver.funcSetAttribute, "cuFuncSetAttribute");
-  resolve(driver.launchKernel, "cuLaunchKernel");
-  if (!missing.empty())
-    return failure("NVIDIA's driver has no function '" + missing + "'");
-
+  driver.driver = *opened;
   Handle context = nullptr;
   for (const Status &status :
-       {driver.check(driver.init(0), "cuInit"),
-        driver.check(driver.deviceGet(&driver.device, 0), "cuDeviceGet"),
-        driver.check(driver.primaryCtxRetain(&context, driver.device),
+       {driver.check((*opened)->deviceGet(&driver.device, 0), "cuDeviceGet"),
+        driver.check((*opened)->primaryCtxRetain(&context, driver.device),
                      "cuDevicePrimaryCtxRetain"),
-        driver.check(driver.ctxSetCurrent(context), "cuCtxSetCurrent")})
+        driver.check((*opened)->ctxSetCurrent(context), "cuCtxSetCurrent")})
     if (!status)
       return status.takeFailure();
   return driver;
@@ -81,27 +31,29 @@ Result<CudaDriver> CudaDriver::open() {
 
 Result<DeviceInfo> CudaDriver::info() const {
   char name[256] = {};
-  int major = 0, minor = 0, version = 0;
+  int major = 0, minor = 0;
   for (const Status &status :
-       {check(deviceGetName(name, sizeof(name) - 1, device), "cuDeviceGetName"),
-        check(deviceGetAttribute(&major, computeCapabilityMajor, device),
+       {check(driver->deviceGetName(name, sizeof(name) - 1, device),
+              "cuDeviceGetName"),
+        check(driver->deviceGetAttribute(&major, cuda::computeCapabilityMajor,
+                                         device),
               "cuDeviceGetAttribute"),
-        check(deviceGetAttribute(&minor, computeCapabilityMinor, device),
-              "cuDeviceGetAttribute"),
-        check(driverGetVersion(&version), "cuDriverGetVersion")})
+        check(driver->deviceGetAttribute(&minor, cuda::computeCapabilityMinor,
+                                         device),
+              "cuDeviceGetAttribute")})
     if (!status)
       return status.takeFailure();
   return DeviceInfo{name, major * 10 + minor,
-                    "CUDA " + std::to_string(version / 1000) + "." +
-                        std::to_string(version % 1000 / 10)};
+                    "CUDA " + cuda::versionText(driver->version)};
 }
 
 Result<CudaDriver::Handle> CudaDriver::load(const std::string &ptx) const {
   std::string log(8192, '\0');
-  int options[] = {jitErrorLog, jitErrorLogBytes};
+  int options[] = {cuda::jitErrorLog, cuda::jitErrorLogBytes};
   void *values[] = {log.data(), reinterpret_cast<void *>(log.size())};
   Handle module = nullptr;
-  int error = moduleLoadDataEx(&module, ptx.c_str(), 2, options, values);
+  int error =
+      driver->moduleLoadDataEx(&module, ptx.c_str(), 2, options, values);
   if (Status status = check(error, "cuModuleLoadDataEx"); !status)
     return failure(status.error() + ": " + log.c_str());
   return module;
@@ -125,18 +77,18 @@ Status CudaDriver::launch(Handle function, const Problem &problem,
     arguments.push_back(&map);
   if (problem.dynamicShared)
     if (Status status = check(
-            funcSetAttribute(function, maxDynamicSharedBytes,
-                             static_cast<int>(problem.dynamicShared)),
+            driver->funcSetAttribute(function, cuda::maxDynamicSharedBytes,
+                                     static_cast<int>(problem.dynamicShared)),
             "cuFuncSetAttribute");
         !status)
       return status;
-  int error = launchKernel(function, problem.grid.x, problem.grid.y,
-                           problem.grid.z, problem.block.x, problem.block.y,
-                           problem.block.z, problem.dynamicShared, nullptr,
-                           arguments.data(), nullptr);
+  int error = driver->launchKernel(
+      function, problem.grid.x, problem.grid.y, problem.grid.z, problem.block.x,
+      problem.block.y, problem.block.z, problem.dynamicShared, nullptr,
+      arguments.data(), nullptr);
   if (Status status = check(error, "cuLaunchKernel"); !status)
     return status;
-  Status status = check(ctxSynchronize(), "the kernel");
+  Status status = check(driver->ctxSynchronize(), "the kernel");
   // Errors of a kernel stay in the context.
   isSpent = !status;
   return status;
@@ -152,34 +104,36 @@ Result<std::string> CudaDriver::run(const Problem &problem,
   Address input = 0, output = 0;
   std::string bytes(problem.initialOutput.size(), '\0');
   auto attempt = [&]() -> Status {
-    if (Status status = check(moduleGetFunction(&function, *module, "kernel"),
-                              "cuModuleGetFunction");
+    if (Status status =
+            check(driver->moduleGetFunction(&function, *module, "kernel"),
+                  "cuModuleGetFunction");
         !status)
       return status;
     // Never empty: 0 bytes are an error of cuMemAlloc.
-    if (Status status =
-            check(memAlloc(&input, problem.input.size() + 16), "cuMemAlloc");
+    if (Status status = check(
+            driver->memAlloc(&input, problem.input.size() + 16), "cuMemAlloc");
         !status)
       return status;
     if (Status status =
-            check(memAlloc(&output, bytes.size() + 16), "cuMemAlloc");
+            check(driver->memAlloc(&output, bytes.size() + 16), "cuMemAlloc");
         !status)
       return status;
     if (!problem.input.empty())
-      if (Status status = check(memcpyHtoD(input, problem.input.data(),
-                                           problem.input.size()),
+      if (Status status = check(driver->memcpyHtoD(input, problem.input.data(),
+                                                   problem.input.size()),
                                 "cuMemcpyHtoD");
           !status)
         return status;
-    if (Status status = check(memcpyHtoD(output, problem.initialOutput.data(),
-                                         bytes.size()),
-                              "cuMemcpyHtoD");
+    if (Status status =
+            check(driver->memcpyHtoD(output, problem.initialOutput.data(),
+                                     bytes.size()),
+                  "cuMemcpyHtoD");
         !status)
       return status;
     if (Status status = launch(function, problem, input, output, isSpent);
         !status)
       return status;
-    return check(memcpyDtoH(bytes.data(), output, bytes.size()),
+    return check(driver->memcpyDtoH(bytes.data(), output, bytes.size()),
                  "cuMemcpyDtoH");
   };
   Status status = attempt();
@@ -187,10 +141,10 @@ Result<std::string> CudaDriver::run(const Problem &problem,
     return status.takeFailure();
   // Nothing can be done about errors of these.
   if (input)
-    memFree(input);
+    driver->memFree(input);
   if (output)
-    memFree(output);
-  moduleUnload(*module);
+    driver->memFree(output);
+  driver->moduleUnload(*module);
   if (!status)
     return status.takeFailure();
   return bytes;

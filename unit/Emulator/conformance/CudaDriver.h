@@ -1,4 +1,4 @@
-//===- CudaDriver.h - The functions of NVIDIA's driver ----------*- C++ -*-===//
+//===- CudaDriver.h - Runs conformance cases on a GPU -----------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Those that a conformance case needs, opened at run time: no part of CUDA is
-// needed to build. Names and numbers are those of cuda.h.
+// Through NVIDIA's driver, in the process that calls it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,6 +14,7 @@
 #define ATTN_UNIT_EMULATOR_CONFORMANCE_CUDADRIVER_H
 
 #include "Devices.h"
+#include "runtime/devices/cuda/CudaDriver.h"
 
 namespace attn::conformance {
 
@@ -29,36 +29,18 @@ public:
   Result<std::string> run(const Problem &problem, bool &isSpent) const;
 
 private:
-  using Address = uint64_t;
-  using Handle = void *;
+  using Address = cuda::Address;
+  using Handle = cuda::Handle;
 
-  Status check(int error, const std::string &what) const;
+  Status check(int error, const std::string &what) const {
+    return driver->check(error, what);
+  }
   Result<Handle> load(const std::string &ptx) const;
   Status launch(Handle function, const Problem &problem, Address input,
                 Address output, bool &isSpent) const;
 
+  const cuda::CudaDriver *driver = nullptr;
   int device = 0;
-
-  int (*init)(unsigned);
-  int (*driverGetVersion)(int *);
-  int (*getErrorName)(int, const char **);
-  int (*getErrorString)(int, const char **);
-  int (*deviceGet)(int *, int);
-  int (*deviceGetName)(char *, int, int);
-  int (*deviceGetAttribute)(int *, int, int);
-  int (*primaryCtxRetain)(Handle *, int);
-  int (*ctxSetCurrent)(Handle);
-  int (*ctxSynchronize)();
-  int (*memAlloc)(Address *, size_t);
-  int (*memFree)(Address);
-  int (*memcpyHtoD)(Address, const void *, size_t);
-  int (*memcpyDtoH)(void *, Address, size_t);
-  int (*moduleLoadDataEx)(Handle *, const void *, unsigned, int *, void **);
-  int (*moduleUnload)(Handle);
-  int (*moduleGetFunction)(Handle *, Handle, const char *);
-  int (*funcSetAttribute)(Handle, int, int);
-  int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned,
-                      unsigned, unsigned, Handle, void **, void **);
 };
 
 } // namespace attn::conformance

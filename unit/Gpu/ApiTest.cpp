@@ -1,0 +1,182 @@
+//===- ApiTest.cpp - The C++ API on GPUs ----------------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Through libattn_runtime.so and the installed headers, as programs of users
+// do.  The driver has the name of NVIDIA's, so that the runtime gets it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestPackage.h"
+#include "unit/Emulator/driver/EmulatedDriver.h"
+
+#include "attn/attn.h"
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <optional>
+
+using namespace attn;
+
+namespace {
+/// The emulated driver, unless this machine has another one.
+void *openDriver() {
+  static void *driver = [] {
+    return dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD)
+               ? nullptr
+               : dlopen(ATTN_TEST_DRIVER, RTLD_NOW | RTLD_LOCAL);
+  }();
+  return driver;
+}
+
+class GpuApi : public testing::TestWithParam<const char *> {
+protected:
+  void SetUp() override {
+    if (!openDriver())
+      GTEST_SKIP() << "this process has another driver";
+    driver = static_cast<const test::EmulatedDriverControl *>(
+        dlsym(openDriver(), "emulatedDriverControl"));
+    driver->reset();
+    driver->setChecked(true);
+    Options options;
+    options.cacheDirectory = "";
+    engine.emplace(Device(GetParam()), options);
+    ASSERT_FALSE(engine->error()) << engine->error().message();
+  }
+
+  /// Memory with these numbers.
+  Tensor make(const std::vector<int32_t> &values) {
+    size_t bytes = values.size() * sizeof(int32_t);
+    auto memory = Workspace::allocate(*engine, bytes);
+    EXPECT_TRUE(memory) << memory.error().message();
+    EXPECT_TRUE(engine->copyIn(memory->data(), values.data(), bytes));
+    owners.push_back(*memory);
+    return Tensor(memory->data(), Type::i32, {int64_t(values.size())});
+  }
+  std::vector<int32_t> read(const Tensor &tensor) {
+    std::vector<int32_t> values(size_t(tensor.shape[0]));
+    auto copied = engine->copyOut(values.data(), tensor.data,
+                                  values.size() * sizeof(int32_t));
+    EXPECT_TRUE(copied) << copied.error().message();
+    return values;
+  }
+
+  const test::EmulatedDriverControl *driver = nullptr;
+  std::optional<Engine> engine;
+  std::vector<Workspace> owners;
+};
+
+TEST_P(GpuApi, CallsKernelsOfPackages) {
+  auto kernel = engine->load(test::testPackage(), "accumulate");
+  ASSERT_TRUE(kernel) << kernel.error().message();
+  Tensor x = make({1, 2, 3}), sum = make({10, 20, 30});
+  auto called = (*kernel)({x}, {sum});
+  ASSERT_TRUE(called) << called.error().message();
+  EXPECT_EQ(read(sum), (std::vector<int32_t>{11, 22, 33}));
+  called = (*kernel)({x}, {sum}, Stream());
+  ASSERT_TRUE(called) << called.error().message();
+  EXPECT_EQ(read(sum), (std::vector<int32_t>{12, 24, 36}));
+  EXPECT_EQ(engine->stats().launches, 2);
+  EXPECT_EQ(engine->threads(), 1);
+
+  // Checked as on the CPU.
+  Tensor two = make({1, 2});
+  EXPECT_EQ((*kernel)({x}, {two}).error().message(),
+            "argument 2 'y' of 'accumulate': dimension 0 is 2, expected 3 "
+            "(x[0])");
+  auto mix = engine->load(test::testPackage(), "mix");
+  ASSERT_TRUE(mix) << mix.error().message();
+  EXPECT_EQ((*mix)({x}, {sum}).error().message(),
+            "'mix' takes the value 'weight'; such kernels are called with "
+            "args");
+}
+
+TEST_P(GpuApi, LaunchesWithAPlan) {
+  auto kernel = engine->load(test::testPackage(), "attend");
+  ASSERT_TRUE(kernel) << kernel.error().message();
+  Limits limits;
+  limits.queries = 100;
+  limits.keys = 7;
+  auto plan = kernel->plan(limits);
+  ASSERT_TRUE(plan) << plan.error().message();
+  EXPECT_EQ(plan->workspaceBytes(), 400u);
+  EXPECT_EQ(plan->tasks(), 4);
+  auto workspace = Workspace::allocate(*engine, plan->workspaceBytes());
+  ASSERT_TRUE(workspace) << workspace.error().message();
+  Tensor query = make({1, 2, 3, 4, 5}), key = make({10, 20}),
+         y = make({0, 0, 0, 0, 0});
+  auto rank4 = [](const Tensor &tensor, int64_t size) {
+    return Tensor(tensor.data, Type::i32, {1, 1, size, 1});
+  };
+  Args args = kernel->args();
+  args.set("query", rank4(query, 5)).set("key", rank4(key, 2));
+  args.set("y", rank4(y, 5));
+  auto ran = (*kernel)(args, *plan, *workspace);
+  ASSERT_TRUE(ran) << ran.error().message();
+  EXPECT_EQ(read(y), (std::vector<int32_t>{11, 12, 13, 14, 15}));
+  // Another length, in a stream.
+  args.set("query", rank4(query, 2)).set("key", rank4(query, 1));
+  args.set("y", rank4(y, 2));
+  ran = (*kernel)(args, *plan, *workspace, Stream());
+  ASSERT_TRUE(ran) << ran.error().message();
+  EXPECT_EQ(read(y), (std::vector<int32_t>{2, 3, 13, 14, 15}));
+
+  Workspace odd(static_cast<char *>(workspace->data()) + 64, 400);
+  EXPECT_EQ((*kernel)(args, *plan, odd).error().message(),
+            "the workspace of 'attend' is not aligned to 256 bytes");
+  Workspace small(workspace->data(), 399);
+  EXPECT_EQ((*kernel)(args, *plan, small).error().message(),
+            "the workspace of 'attend' has 399 bytes, the plan needs 400");
+}
+
+TEST_P(GpuApi, SaysWhatIsMissing) {
+  auto kernel = engine->compile("module {}");
+  ASSERT_FALSE(kernel);
+  std::string id = GetParam() == std::string("cuda") ? "cuda:0" : GetParam();
+  EXPECT_EQ(kernel.error().message().find(
+                "kernels for '" + id +
+                "' come from packages; make one with attn-compile "
+                "--emit=package --target=sm_"),
+            0u)
+      << kernel.error().message();
+  auto several = engine->load(test::testPackage());
+  ASSERT_FALSE(several);
+  EXPECT_NE(several.error().message().find("name the one that is wanted"),
+            std::string::npos);
+  Engine cpuEngine{cpu()};
+  auto onCpu = cpuEngine.load(test::testPackage(), "mix");
+  ASSERT_FALSE(onCpu);
+  EXPECT_NE(onCpu.error().message().find("has no code for CPUs: it holds "
+                                         "payloads of kind 'ptx'"),
+            std::string::npos)
+      << onCpu.error().message();
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, GpuApi,
+                         testing::Values("cuda", "cuda:0", "emulator:sm_80",
+                                         "emulator:sm_90a"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           for (char &c : name)
+                             if (c == ':')
+                               c = '_';
+                           return name;
+                         });
+
+TEST(GpuApiErrors, NameTheDevice) {
+  if (!openDriver())
+    GTEST_SKIP() << "this process has another driver";
+  Engine second{cuda(1)};
+  EXPECT_EQ(second.error().message(),
+            "there is no GPU 'cuda:1'; this process may use cuda:0 (see "
+            "CUDA_VISIBLE_DEVICES)");
+  Engine unknown{emulator("sm_8")};
+  EXPECT_EQ(unknown.error().message(),
+            "'sm_8' is not a GPU target; expected a name such as sm_80 or "
+            "sm_90a");
+}
+} // namespace
