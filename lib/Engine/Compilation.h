@@ -15,6 +15,7 @@
 
 #include "attn/Engine/Compiler.h"
 #include "attn/InitAll.h"
+#include "attn/Runtime/GpuTarget.h"
 #include "attn/Target/Cpu/Codegen.h"
 #include "attn/Target/Cpu/Pipeline.h"
 #include "attn/c.h"
@@ -45,6 +46,9 @@ public:
 private:
   Result<std::string> runForCpu(const CompileOptions &options, Emit emit);
   Result<std::string> runForGpu(const CompileOptions &options, Emit emit);
+  Result<std::string> finishForGpu(const GpuTarget &target,
+                                   const std::string &key, Emit emit);
+  Result<std::string> writeManifest(const GpuTarget &target);
   static mlir::DialectRegistry makeRegistry() {
     mlir::DialectRegistry registry;
     registerAllAttnDialects(registry);
@@ -52,8 +56,9 @@ private:
   }
   static Result<CpuTargetInfo> chooseTarget(const CompileOptions &options,
                                             const llvm::TargetMachine &machine);
-  Result<std::string> contentKey(const CompileOptions &options,
-                                 const llvm::TargetMachine &machine);
+  Result<std::string> keyOf(const CompileOptions &options,
+                            const std::vector<std::string> &target);
+  static std::vector<std::string> describeGpu(const CompileOptions &options);
   Status parse();
   Failure fail(attn_status kind, const char *what) const {
     return failure(diagnostics.empty() ? std::string(what) : diagnostics, kind);

@@ -84,9 +84,9 @@ static Failure classify(const Failure &given, attn_status kind) {
   return failure(given.message, given.code ? given.code : kind);
 }
 
-Result<std::string>
-Compilation::contentKey(const CompileOptions &options,
-                        const llvm::TargetMachine &machine) {
+/// The key of the module, which has just been parsed.
+Result<std::string> Compilation::keyOf(const CompileOptions &options,
+                                       const std::vector<std::string> &target) {
   mlir::OwningOpRef<mlir::ModuleOp> canonical = module->clone();
   mlir::PassManager manager(&context);
   manager.addPass(mlir::createCanonicalizerPass());
@@ -96,20 +96,37 @@ Compilation::contentKey(const CompileOptions &options,
   std::string text;
   llvm::raw_string_ostream out(text);
   canonical->print(out, mlir::OpPrintingFlags().useLocalScope());
+  std::string described;
+  for (const std::string &part : target)
+    described += part + ";";
   return hashHex({text, compilerVersion(), options.algorithm,
                   std::to_string(options.tileQ), std::to_string(options.tileKv),
-                  machine.getTargetTriple().str(), machine.getTargetCPU().str(),
-                  machine.getTargetFeatureString().str()});
+                  described});
+}
+
+static std::vector<std::string> describe(const llvm::TargetMachine &machine) {
+  return {machine.getTargetTriple().str(), machine.getTargetCPU().str(),
+          machine.getTargetFeatureString().str()};
+}
+
+std::vector<std::string>
+Compilation::describeGpu(const CompileOptions &options) {
+  return {options.target, std::to_string(options.warps),
+          std::to_string(options.stages)};
 }
 
 Result<std::string> Compilation::contentKey(const CompileOptions &options) {
-  auto machine = createCpuTargetMachine(options.cpu, options.features);
-  if (!machine)
-    return classify(machine.takeFailure(), ATTN_ERROR_UNSUPPORTED);
+  std::vector<std::string> target = describeGpu(options);
+  if (options.target == "cpu") {
+    auto machine = createCpuTargetMachine(options.cpu, options.features);
+    if (!machine)
+      return classify(machine.takeFailure(), ATTN_ERROR_UNSUPPORTED);
+    target = describe(**machine);
+  }
   mlir::SourceMgrDiagnosticHandler handler(sources, &context, stream);
   if (Status parsed = parse(); !parsed)
     return parsed.takeFailure();
-  return contentKey(options, **machine);
+  return keyOf(options, target);
 }
 
 Status Compilation::checkEntries() {
@@ -143,7 +160,7 @@ Result<std::string> Compilation::runForCpu(const CompileOptions &options,
     return parsed.takeFailure();
   std::string key;
   if (emit == Emit::package) {
-    Result<std::string> computed = contentKey(options, **machine);
+    Result<std::string> computed = keyOf(options, describe(**machine));
     if (!computed)
       return computed;
     key = *computed;

@@ -12,8 +12,13 @@
 
 #include "Compilation.h"
 
+#include "attn/Runtime/Nvrtc.h"
+#include "attn/Runtime/Package.h"
+#include "attn/Target/Cuda/PrintCuda.h"
+#include "attn/Target/Gpu/LaunchProgram.h"
 #include "attn/Target/Gpu/Pipeline.h"
 #include "attn/Target/Gpu/Schedule.h"
+#include "attn/Target/Manifest.h"
 #include "dialect/Attn/Attn.h"
 
 using namespace attn;
@@ -44,6 +49,9 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   mlir::SourceMgrDiagnosticHandler handler(sources, &context, stream);
   if (Status parsed = parse(); !parsed)
     return parsed.takeFailure();
+  Result<std::string> key = keyOf(options, describeGpu(options));
+  if (!key)
+    return key;
   auto [headDim, valueDim] = headDimsOf(*module);
   Result<GpuSchedule> schedule = chooseGpuSchedule(
       *target, headDim, valueDim,
@@ -71,6 +79,64 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
     return fail(ATTN_ERROR_UNSUPPORTED, "lowering to threads failed");
   if (emit == Emit::thread)
     return print();
-  return failure("only the levels tile, warp and thread are there for a GPU",
-                 ATTN_ERROR_UNSUPPORTED);
+  return finishForGpu(*GpuTarget::parse(options.target), *key, emit);
+}
+
+/// The module at thread level as text or code.
+Result<std::string> Compilation::finishForGpu(const GpuTarget &target,
+                                              const std::string &key,
+                                              Emit emit) {
+  auto kernels = *module->getOps<mlir::gpu::GPUModuleOp>().begin();
+  mlir::FailureOr<std::string> source = printCuda(kernels);
+  if (mlir::failed(source))
+    return fail(ATTN_ERROR_COMPILE, "printing CUDA C++ failed");
+  if (emit == Emit::cuda)
+    return *source;
+  Result<const Nvrtc *> nvrtc = Nvrtc::open();
+  if (!nvrtc)
+    return failure(nvrtc.error(), ATTN_ERROR_COMPILE);
+  NvrtcOptions how;
+  how.ptxOnly = emit == Emit::ptx;
+  Result<NvrtcOutput> code =
+      (*nvrtc)->compile(*source, name + ".cu", target, how);
+  if (!code)
+    return failure(code.error(), ATTN_ERROR_COMPILE);
+  if (emit == Emit::ptx)
+    return code->ptx;
+  if (emit == Emit::cubin)
+    return code->cubin;
+  if (emit != Emit::package)
+    return failure("LLVM IR and shared objects are for the CPU, and the target "
+                   "is " +
+                       target.name(),
+                   ATTN_ERROR_UNSUPPORTED);
+  Result<std::string> manifest = writeManifest(target);
+  if (!manifest)
+    return manifest;
+  return writePackage(compilerVersion(),
+                      {{"cubin", *manifest, code->cubin},
+                       {"ptx", *manifest, code->ptx},
+                       {"cuda", *manifest, *source}},
+                      key);
+}
+
+Result<std::string> Compilation::writeManifest(const GpuTarget &target) {
+  llvm::json::Array entries;
+  for (auto entry : module->getOps<mlir::func::FuncOp>()) {
+    if (!isEntry(entry))
+      continue;
+    mlir::FailureOr<llvm::json::Object> program = writeLaunchProgram(entry);
+    if (mlir::failed(program))
+      return fail(ATTN_ERROR_COMPILE, "writing the launch program failed");
+    llvm::json::Object described = describeEntry(entry);
+    described["program"] = std::move(*program);
+    entries.push_back(std::move(described));
+  }
+  llvm::json::Object manifest{{"format", 1},
+                              {"compiler", compilerVersion()},
+                              {"target", target.name()},
+                              {"entries", std::move(entries)}};
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::json::Value(std::move(manifest));
+  return text;
 }

@@ -5,8 +5,8 @@
 
 // RUN: %{fails} %t/good.mlir --target=tpu --emit=llvm | FileCheck %s --check-prefix=TARGET
 // TARGET: --target: unknown target 'tpu'; allowed are cpu, sm_80
-// RUN: %{fails} %t/good.mlir --emit=ptx | FileCheck %s --check-prefix=EMIT
-// EMIT: --emit: unknown kind 'ptx'; allowed are tile, warp, thread, llvm, object and package
+// RUN: %{fails} %t/good.mlir --emit=asm | FileCheck %s --check-prefix=EMIT
+// EMIT: --emit: unknown kind 'asm'; allowed are tile, warp, thread, cuda, ptx, cubin, llvm, object and package
 // RUN: %{fails} %t/good.mlir --emit=llvm --algorithm=fast | FileCheck %s --check-prefix=ALGORITHM
 // ALGORITHM: --algorithm: unknown algorithm 'fast'; allowed are standard, memory-efficient, flash and flash-decoding
 // RUN: %{fails} %t/good.mlir --emit=llvm --fast | FileCheck %s --check-prefix=FLAG

@@ -71,7 +71,8 @@ static Status run(const Options &options) {
     return text ? describe(options, *text) : text.takeFailure();
   }
   Emit emit = emits.at(options.emit);
-  if ((emit == Emit::object || emit == Emit::package) && options.output == "-")
+  if ((emit == Emit::object || emit == Emit::cubin || emit == Emit::package) &&
+      options.output == "-")
     return failure("--emit=" + options.emit +
                    " writes a binary file: give its name with -o FILE, or "
                    "choose a kind that is text");
@@ -89,15 +90,19 @@ int main(int argc, char **argv) {
   Options options;
   CLI::App app("Compiles attention kernels.", "attn-compile");
   tool::addCommonFlags(app, options.input);
-  app.add_option("--emit", options.emit,
-                 "tile: kernels over tiles\n"
-                 "warp: on a GPU, the schedule of a thread block\n"
-                 "thread: the code of one thread\n"
-                 "llvm: LLVM IR\n"
-                 "object: an ELF shared object\n"
-                 "package: a package (.attnpkg) with that object")
-      ->check(tool::oneOf(
-          "kind", {"tile", "warp", "thread", "llvm", "object", "package"}))
+  app.add_option(
+         "--emit", options.emit,
+         "tile: kernels over tiles\n"
+         "warp: on a GPU, the schedule of a thread block\n"
+         "thread: the code of one thread\n"
+         "cuda, ptx, cubin: on a GPU, CUDA C++ and what nvrtc makes of\n"
+         "it\n"
+         "llvm: LLVM IR\n"
+         "object: an ELF shared object\n"
+         "package: a package (.attnpkg) with that object, or with\n"
+         "cubin, PTX and CUDA C++")
+      ->check(tool::oneOf("kind", {"tile", "warp", "thread", "cuda", "ptx",
+                                   "cubin", "llvm", "object", "package"}))
       ->type_name("KIND")
       ->capture_default_str();
   app.add_option("-o", options.output, "Where to; - is standard output")
