@@ -55,7 +55,9 @@ bool cuda::isExpression(Operation *op) {
     return true;
   if (isa<vector::InsertOp, vector::ToElementsOp>(op))
     return false;
-  return op->getNumResults() == 1 && isPure(op) && !isVectorLoop(op) &&
+  // Division is not pure: it may trap.
+  return op->getNumResults() == 1 && isMemoryEffectFree(op) &&
+         !isVectorLoop(op) &&
          isa<arith::ArithDialect, math::MathDialect, vector::VectorDialect>(
              op->getDialect());
 }
@@ -112,7 +114,7 @@ static bool mayTouch(Operation *op, Value base, bool orRead) {
                      : WalkResult::advance();
         })
         .wasInterrupted();
-  if (isPure(op) || isa<gpu::ShuffleOp, NVVM::MmaOp>(op))
+  if (isMemoryEffectFree(op) || isa<gpu::ShuffleOp, NVVM::MmaOp>(op))
     return false;
   Value touched;
   if (auto store = dyn_cast<memref::StoreOp>(op))

@@ -258,6 +258,15 @@ bool KernelPrinter::printGpuStatement(Operation *op) {
         line(prelude.use("cp_async_commit") + "();");
         return true;
       })
+      .Case([&](NVVM::CpAsyncCommitGroupOp) {
+        line(prelude.use("cp_async_commit") + "();");
+        return true;
+      })
+      .Case([&](NVVM::CpAsyncWaitGroupOp op) {
+        line(prelude.use("cp_async_wait") + "<" + llvm::Twine(op.getN()) +
+             ">();");
+        return true;
+      })
       .Case([&](nvgpu::DeviceAsyncWaitOp op) {
         line(prelude.use("cp_async_wait") + "<" +
              llvm::Twine(op.getNumGroups().value_or(0)) + ">();");
