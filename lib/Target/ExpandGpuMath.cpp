@@ -30,13 +30,11 @@ static Value makeNumber(ImplicitLocOpBuilder &b, Type type, double value) {
 /// instructions are exact to 2^-20 in [-pi, pi] only.
 static Value reduceAngle(ImplicitLocOpBuilder &b, Value x) {
   Type type = x.getType();
-  Value turns = arith::MulFOp::create(b, x,
-                                      makeNumber(b, type, 0.15915494309189535));
-  Value minus =
-      arith::NegFOp::create(b, math::RoundEvenOp::create(b, turns));
+  Value turns =
+      arith::MulFOp::create(b, x, makeNumber(b, type, 0.15915494309189535));
+  Value minus = arith::NegFOp::create(b, math::RoundEvenOp::create(b, turns));
   constexpr double twoPi = 6.283185307179586, high = 0x1.921fb6p+2;
-  Value reduced =
-      math::FmaOp::create(b, minus, makeNumber(b, type, high), x);
+  Value reduced = math::FmaOp::create(b, minus, makeNumber(b, type, high), x);
   return math::FmaOp::create(b, minus, makeNumber(b, type, twoPi - high),
                              reduced);
 }
