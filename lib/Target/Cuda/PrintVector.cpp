@@ -34,6 +34,13 @@ Expr KernelPrinter::element(Value vector, int64_t index) {
     if (auto broadcast = dyn_cast<vector::BroadcastOp>(op);
         broadcast && !isa<VectorType>(broadcast.getSourceType()))
       return expr(broadcast.getSource());
+    if (isa<vector::BitCastOp>(op) && !is16BitFloat(getElementType(type)) &&
+        countParts(type) == countParts(op->getOperand(0).getType())) {
+      Expr part = word(op->getOperand(0), index);
+      return getElementType(type).isF32()
+                 ? Expr{"__int_as_float((int)" + part.as(Binding::unary) + ")"}
+                 : castTo("int", part);
+    }
     if (auto constant = dyn_cast<arith::ConstantOp>(op))
       if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue()))
         return literal(op,
