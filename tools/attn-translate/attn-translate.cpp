@@ -54,6 +54,7 @@ int main(int argc, char **argv) {
         });
       },
       registerDialects);
-  return failed(mlirTranslateMain(argc, argv, "attn-translate: kernels at "
-                                              "thread level as code\n"));
+  return failed(mlirTranslateMain(argc, argv,
+                                  "attn-translate: kernels at "
+                                  "thread level as code\n"));
 }

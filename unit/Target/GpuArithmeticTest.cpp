@@ -57,12 +57,18 @@ int64_t floorDiv(int64_t a, int64_t b) {
 }
 std::vector<Case> makeCases() {
   std::vector<Case> cases = {
-      {"%r = arith.addi %a, %b : i32", [](uint32_t a, uint32_t b) { return a + b; }},
-      {"%r = arith.subi %a, %b : i32", [](uint32_t a, uint32_t b) { return a - b; }},
-      {"%r = arith.muli %a, %b : i32", [](uint32_t a, uint32_t b) { return a * b; }},
-      {"%r = arith.andi %a, %b : i32", [](uint32_t a, uint32_t b) { return a & b; }},
-      {"%r = arith.ori %a, %b : i32", [](uint32_t a, uint32_t b) { return a | b; }},
-      {"%r = arith.xori %a, %b : i32", [](uint32_t a, uint32_t b) { return a ^ b; }},
+      {"%r = arith.addi %a, %b : i32",
+       [](uint32_t a, uint32_t b) { return a + b; }},
+      {"%r = arith.subi %a, %b : i32",
+       [](uint32_t a, uint32_t b) { return a - b; }},
+      {"%r = arith.muli %a, %b : i32",
+       [](uint32_t a, uint32_t b) { return a * b; }},
+      {"%r = arith.andi %a, %b : i32",
+       [](uint32_t a, uint32_t b) { return a & b; }},
+      {"%r = arith.ori %a, %b : i32",
+       [](uint32_t a, uint32_t b) { return a | b; }},
+      {"%r = arith.xori %a, %b : i32",
+       [](uint32_t a, uint32_t b) { return a ^ b; }},
       {"%c = arith.constant 31 : i32\n%d = arith.andi %b, %c : i32\n"
        "%r = arith.shli %a, %d : i32",
        [](uint32_t a, uint32_t b) { return a << (b & 31); }},
@@ -125,9 +131,7 @@ std::vector<Case> makeCases() {
        "%u = arith.andi %p, %q : i1\n%v = arith.ori %p, %q : i1\n"
        "%w = arith.xori %u, %v : i1\n%z = arith.constant true\n"
        "%n_ = arith.xori %w, %z : i1\n%r = arith.select %n_, %a, %b : i32",
-       [](uint32_t a, uint32_t b) {
-         return (a & 1) == (s(a) < s(b)) ? a : b;
-       }},
+       [](uint32_t a, uint32_t b) { return (a & 1) == (s(a) < s(b)) ? a : b; }},
       {"%t = arith.extui %a : i32 to i64\n%u = arith.extsi %b : i32 to i64\n"
        "%v = arith.muli %t, %u : i64\n%c = arith.constant 32 : i64\n"
        "%w = arith.shrsi %v, %c : i64\n%r = arith.trunci %w : i64 to i32",
@@ -137,12 +141,14 @@ std::vector<Case> makeCases() {
 
       // Indices, of 64 bits and of 32.
       {"%t = arith.muli %i, %j : index\n%c = arith.constant 32 : index\n"
-       "%u = arith.shrsi %t, %c : index\n%r = arith.index_cast %u : index to i32",
+       "%u = arith.shrsi %t, %c : index\n%r = arith.index_cast %u : index to "
+       "i32",
        [](uint32_t a, uint32_t b) {
          return uint32_t((int64_t(s(a)) * s(b)) >> 32);
        }},
       {"%t = arith.subi %i, %j : index\n%c = arith.constant 1 : index\n"
-       "%u = arith.shrsi %t, %c : index\n%r = arith.index_cast %u : index to i32",
+       "%u = arith.shrsi %t, %c : index\n%r = arith.index_cast %u : index to "
+       "i32",
        [](uint32_t a, uint32_t b) {
          return uint32_t((int64_t(s(a)) - s(b)) >> 1);
        }},
@@ -157,7 +163,7 @@ std::vector<Case> makeCases() {
        "%w = arith.muli %v, %c : index\n%x_ = arith.subi %w, %m : index\n"
        "%r = arith.index_cast %x_ : index to i32",
        [](uint32_t a, uint32_t b) {
-         return (a % 1000 % 8 ^ b % 1000 / 8) * 8 - b % 1000;
+         return ((a % 1000 % 8) ^ (b % 1000 / 8)) * 8 - b % 1000;
        }},
       {"%c = arith.constant 8 : index\n%t = arith.remsi %i, %c : index\n"
        "%u = arith.divsi %i, %c : index\n%v = arith.muli %t, %u : index\n"
@@ -170,7 +176,7 @@ std::vector<Case> makeCases() {
        }},
       {"%c = arith.constant 3 : index\n%t = arith.shli %n, %c : index\n"
        "%u = arith.ori %t, %m : index\n%r = arith.index_cast %u : index to i32",
-       [](uint32_t a, uint32_t b) { return a % 1000 << 3 | b % 1000; }},
+       [](uint32_t a, uint32_t b) { return ((a % 1000) << 3) | (b % 1000); }},
       {"%k = arith.index_castui %a : i32 to index\n"
        "%t = arith.cmpi ult, %k, %j : index\n%r = arith.extui %t : i1 to i32",
        [](uint32_t a, uint32_t b) {
@@ -250,20 +256,24 @@ std::vector<Case> makeCases() {
        [](uint32_t a, uint32_t b) { return bits(-f(a) - f(b)); }, true},
       {"%r = arith.maximumf %x, %y : f32",
        [](uint32_t a, uint32_t b) {
-         return std::isnan(f(a)) || std::isnan(f(b)) ? bits(NAN)
-                                                     : bits(std::fmax(f(a), f(b)));
+         return std::isnan(f(a)) || std::isnan(f(b))
+                    ? bits(NAN)
+                    : bits(std::fmax(f(a), f(b)));
        },
        true},
       {"%r = arith.minimumf %x, %y : f32",
        [](uint32_t a, uint32_t b) {
-         return std::isnan(f(a)) || std::isnan(f(b)) ? bits(NAN)
-                                                     : bits(std::fmin(f(a), f(b)));
+         return std::isnan(f(a)) || std::isnan(f(b))
+                    ? bits(NAN)
+                    : bits(std::fmin(f(a), f(b)));
        },
        true},
       {"%r = arith.maxnumf %x, %y : f32",
-       [](uint32_t a, uint32_t b) { return bits(std::fmax(f(a), f(b))); }, true},
+       [](uint32_t a, uint32_t b) { return bits(std::fmax(f(a), f(b))); },
+       true},
       {"%r = arith.minnumf %x, %y : f32",
-       [](uint32_t a, uint32_t b) { return bits(std::fmin(f(a), f(b))); }, true},
+       [](uint32_t a, uint32_t b) { return bits(std::fmin(f(a), f(b))); },
+       true},
       {"%r = math.fma %x, %y, %x : f32",
        [](uint32_t a, uint32_t b) { return bits(std::fma(f(a), f(b), f(a))); },
        true},
@@ -346,10 +356,8 @@ std::vector<Case> makeCases() {
       {"oge", [](uint32_t a, uint32_t b) { return uint32_t(f(a) >= f(b)); }},
       {"olt", [](uint32_t a, uint32_t b) { return uint32_t(f(a) < f(b)); }},
       {"ole", [](uint32_t a, uint32_t b) { return uint32_t(f(a) <= f(b)); }},
-      {"one",
-       [](uint32_t a, uint32_t b) {
-         return uint32_t(f(a) < f(b) || f(a) > f(b));
-       }},
+      {"one", [](uint32_t a,
+                 uint32_t b) { return uint32_t(f(a) < f(b) || f(a) > f(b)); }},
       {"ord",
        [](uint32_t a, uint32_t b) {
          return uint32_t(!std::isnan(f(a)) && !std::isnan(f(b)));
@@ -403,13 +411,14 @@ gpu.module @kernels {
     std::string number = std::to_string(i), body = cases[i].text;
     for (const char *name : {"c", "d", "e", "g", "k", "m_", "n_", "o", "p", "q",
                              "r", "t", "u", "v", "w", "x_", "z"})
-      body = std::regex_replace(body, std::regex("%" + std::string(name) + "\\b"),
-                                "%" + std::string(name) + "_" + number);
+      body =
+          std::regex_replace(body, std::regex("%" + std::string(name) + "\\b"),
+                             "%" + std::string(name) + "_" + number);
     std::string result = "%r_" + number;
     text += body + "\n";
     if (cases[i].isFloat) {
-      text += "%bits" + number + " = arith.bitcast " + result +
-              " : f32 to i32\n";
+      text +=
+          "%bits" + number + " = arith.bitcast " + result + " : f32 to i32\n";
       result = "%bits" + number;
     }
     text += "%row" + number + " = arith.constant " + number +
@@ -466,8 +475,8 @@ TEST_P(GpuArithmetic, Cases) {
   size_t count = as.size();
   auto *a = static_cast<uint32_t *>(memory.allocate(4 * count, "a"));
   auto *b = static_cast<uint32_t *>(memory.allocate(4 * count, "b"));
-  auto *out = static_cast<uint32_t *>(
-      memory.allocate(4 * count * cases.size(), "out"));
+  auto *out =
+      static_cast<uint32_t *>(memory.allocate(4 * count * cases.size(), "out"));
   std::copy(as.begin(), as.end(), a);
   std::copy(bs.begin(), bs.end(), b);
   memory.markInitialized(a, 4 * count);
@@ -497,10 +506,10 @@ TEST_P(GpuArithmetic, Cases) {
       if (isRight)
         continue;
       ++wrong;
-      ADD_FAILURE() << cases[i].text << "\n  of " << as[t] << " ("
-                    << f(as[t]) << ") and " << bs[t] << " (" << f(bs[t])
-                    << ") is " << got << " (" << f(got) << ") instead of "
-                    << wanted << " (" << f(wanted) << ")";
+      ADD_FAILURE() << cases[i].text << "\n  of " << as[t] << " (" << f(as[t])
+                    << ") and " << bs[t] << " (" << f(bs[t]) << ") is " << got
+                    << " (" << f(got) << ") instead of " << wanted << " ("
+                    << f(wanted) << ")";
     }
   }
 }

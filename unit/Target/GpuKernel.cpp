@@ -100,8 +100,7 @@ void attn::test::runKernel(const std::string &ptx, uint32_t grid,
     offset = (offset + parameter.alignment - 1) / parameter.alignment *
              parameter.alignment;
     ASSERT_LE(offset + parameter.bytes, parameters.buffer().size()) << ptx;
-    arguments.push_back(
-        {parameters.buffer().substr(offset, parameter.bytes)});
+    arguments.push_back({parameters.buffer().substr(offset, parameter.bytes)});
     offset += parameter.bytes;
   }
   ASSERT_EQ(offset, parameters.buffer().size()) << ptx;
@@ -136,8 +135,8 @@ static uint16_t roundTo(const llvm::fltSemantics &semantics, float number) {
 static float widen(const llvm::fltSemantics &semantics, uint16_t bits) {
   llvm::APFloat value(semantics, llvm::APInt(16, bits));
   bool losesInfo;
-  value.convert(llvm::APFloat::IEEEsingle(),
-                llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+  value.convert(llvm::APFloat::IEEEsingle(), llvm::APFloat::rmNearestTiesToEven,
+                &losesInfo);
   return value.convertToFloat();
 }
 

@@ -64,8 +64,8 @@ TEST_P(GpuKernels, VectorAdd) {
     for (float *vector : {a, b, c})
       parameters.addTensor(vector, {length}, {1});
     parameters.add(0.5f);
-    ASSERT_NO_FATAL_FAILURE(runKernel(ptx, uint32_t((length + 511) / 512), 0,
-                                      parameters, memory));
+    ASSERT_NO_FATAL_FAILURE(
+        runKernel(ptx, uint32_t((length + 511) / 512), 0, parameters, memory));
     for (int64_t i = 0; i < length; ++i)
       ASSERT_EQ(c[i], a[i] * 0.5f + b[i]) << i << " of " << length;
   }

@@ -1,4 +1,5 @@
-//===- ExpandGpuMath.h - Functions that a GPU has no instruction for -*- C++ -*-===//
+//===- ExpandGpuMath.h - Functions that a GPU has no instruction for -*- C++
+//-*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

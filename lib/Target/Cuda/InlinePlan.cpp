@@ -36,8 +36,7 @@ bool cuda::isFree(Operation *op) {
   if (isa<LLVM::BitcastOp>(op))
     return countParts(op->getResult(0).getType()) == 0;
   return isa<arith::ConstantOp, memref::DimOp, gpu::DynamicSharedMemoryOp,
-             LLVM::ExtractValueOp, arith::IndexCastOp, vector::ShapeCastOp>(
-      op);
+             LLVM::ExtractValueOp, arith::IndexCastOp, vector::ShapeCastOp>(op);
 }
 
 bool cuda::isVectorLoop(Operation *op) {
@@ -49,13 +48,14 @@ bool cuda::isVectorLoop(Operation *op) {
 }
 
 bool cuda::isExpression(Operation *op) {
-  if (isa<memref::LoadOp, vector::LoadOp, memref::DimOp,
-          LLVM::ExtractValueOp, LLVM::BitcastOp,
-          memref::ExtractAlignedPointerAsIndexOp>(op))
+  if (isa<memref::LoadOp, vector::LoadOp, memref::DimOp, LLVM::ExtractValueOp,
+          LLVM::BitcastOp, memref::ExtractAlignedPointerAsIndexOp>(op))
     return true;
   if (isa<vector::InsertOp, vector::ToElementsOp>(op))
     return false;
-  return op->getNumResults() == 1 && isPure(op) && !isVectorLoop(op) &&
+  // Division is not pure: it may trap.
+  return op->getNumResults() == 1 && isMemoryEffectFree(op) &&
+         !isVectorLoop(op) &&
          isa<arith::ArithDialect, math::MathDialect, vector::VectorDialect>(
              op->getDialect());
 }
@@ -112,7 +112,7 @@ static bool mayTouch(Operation *op, Value base, bool orRead) {
                      : WalkResult::advance();
         })
         .wasInterrupted();
-  if (isPure(op) || isa<gpu::ShuffleOp, NVVM::MmaOp>(op))
+  if (isMemoryEffectFree(op) || isa<gpu::ShuffleOp, NVVM::MmaOp>(op))
     return false;
   Value touched;
   if (auto store = dyn_cast<memref::StoreOp>(op))
@@ -196,13 +196,12 @@ static bool isElementOf(Value memref, ValueRange indices, int64_t index,
   }
   // The same constant may be several ops.
   return memref == row.memref &&
-         llvm::all_of(llvm::zip_equal(row.indices, indices.drop_back()),
-                      [](auto pair) {
-                        auto [a, b] = pair;
-                        std::optional<int64_t> known = getConstantIntValue(a);
-                        return a == b ||
-                               (known && known == getConstantIntValue(b));
-                      });
+         llvm::all_of(
+             llvm::zip_equal(row.indices, indices.drop_back()), [](auto pair) {
+               auto [a, b] = pair;
+               std::optional<int64_t> known = getConstantIntValue(a);
+               return a == b || (known && known == getConstantIntValue(b));
+             });
 }
 
 /// A product whose accumulators are loaded from four neighbouring floats of a

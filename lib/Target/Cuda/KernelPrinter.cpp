@@ -127,8 +127,7 @@ std::string KernelPrinter::nameResult(OpResult result,
   Operation *op = result.getOwner();
   if (auto names = op->getAttrOfType<ArrayAttr>(kNameAttrName);
       names && result.getResultNumber() < names.size())
-    if (auto name =
-            dyn_cast<StringAttr>(names[result.getResultNumber()]))
+    if (auto name = dyn_cast<StringAttr>(names[result.getResultNumber()]))
       return makeName(name.getValue());
   if (auto name = op->getAttrOfType<StringAttr>(kNameAttrName))
     fallback = name.getValue();
@@ -255,8 +254,7 @@ Expr KernelPrinter::compute(Operation *op) {
   if (auto load = dyn_cast<memref::LoadOp>(op))
     return computeLoad(load.getMemRef(), load.getIndices(), load.getType());
   if (auto load = dyn_cast<vector::LoadOp>(op))
-    return computeLoad(load.getBase(), load.getIndices(),
-                       load.getVectorType());
+    return computeLoad(load.getBase(), load.getIndices(), load.getVectorType());
   if (auto dim = dyn_cast<memref::DimOp>(op)) {
     std::optional<int64_t> index = dim.getConstantIndex();
     const Buffer &source = buffer(dim.getSource());
@@ -377,8 +375,8 @@ void KernelPrinter::printBlock(Block &block) {
 void KernelPrinter::printParameters() {
   std::string parameters;
   for (BlockArgument argument : function.getArguments()) {
-    auto wish = function.getArgAttrOfType<StringAttr>(
-        argument.getArgNumber(), kNameAttrName);
+    auto wish = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                      kNameAttrName);
     std::string name =
         makeName(wish ? wish.getValue()
                       : "arg" + std::to_string(argument.getArgNumber()));
@@ -391,7 +389,7 @@ void KernelPrinter::printParameters() {
       }
       type = prelude.tensorOf(memref);
       auto [strides, offset] = memref.getStridesAndOffset();
-      Buffer tensor{Buffer::tensor, name, {}, {}, makeConstant(0), memref,
+      Buffer tensor{Buffer::tensor,     name, {}, {}, makeConstant(0), memref,
                     hasAccessor(memref)};
       auto word = [&](int64_t constant, std::string text, Interval range) {
         if (!ShapedType::isDynamic(constant))

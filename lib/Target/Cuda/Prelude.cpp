@@ -352,7 +352,8 @@ std::string Prelude::typeOf(Type type, bool isWide) {
                   : element.isInteger(16)                             ? 2
                                                                       : 1;
   // As large as one access can be.
-  int64_t alignment = std::min<int64_t>(llvm::bit_ceil<uint64_t>(parts * bytes), 16);
+  int64_t alignment =
+      std::min<int64_t>(llvm::bit_ceil<uint64_t>(parts * bytes), 16);
   vectors[name] = ("struct __attribute__((may_alias)) __align__(" +
                    llvm::Twine(alignment) + ") " + name + " {\n  " + scalar +
                    " v[" + llvm::Twine(parts) + "];\n};\n")
@@ -421,8 +422,7 @@ llvm::StringRef Prelude::use(llvm::StringRef name) {
 }
 
 void Prelude::useUnsigned(llvm::StringRef type) {
-  scalars[type.str()] =
-      type == "u64" ? "unsigned long long" : "unsigned int";
+  scalars[type.str()] = type == "u64" ? "unsigned long long" : "unsigned int";
 }
 
 bool Prelude::isReserved(llvm::StringRef name) {

@@ -103,11 +103,11 @@ Expr KernelPrinter::literal(Operation *op, TypedAttr value) {
     if (number.getType().isF32())
       return printFloat(number.getValue());
     if (is16BitFloat(number.getType()))
-      return castTo(prelude.typeOf(number.getType()),
-                    {"0x" + llvm::utohexstr(number.getValue()
-                                                .bitcastToAPInt()
-                                                .getZExtValue(),
-                                            /*LowerCase=*/true)});
+      return castTo(
+          prelude.typeOf(number.getType()),
+          {"0x" +
+           llvm::utohexstr(number.getValue().bitcastToAPInt().getZExtValue(),
+                           /*LowerCase=*/true)});
   }
   return fail(op);
 }
@@ -142,9 +142,9 @@ static Expr infix(const Expr &a, llvm::StringRef sign, const Expr &b,
 
 Expr KernelPrinter::computeCompare(arith::CmpIOp op, const Number &a,
                                    const Number &b) {
-  static constexpr const char *kSigns[] = {" == ", " != ", " < ", " <= ",
-                                           " > ",  " >= ", " < ", " <= ",
-                                           " > ",  " >= "};
+  static constexpr const char *kSigns[] = {
+      " == ", " != ", " < ",  " <= ", " > ",
+      " >= ", " < ",  " <= ", " > ",  " >= "};
   arith::CmpIPredicate predicate = op.getPredicate();
   bool isEquality = predicate == arith::CmpIPredicate::eq ||
                     predicate == arith::CmpIPredicate::ne;
@@ -278,8 +278,8 @@ Expr KernelPrinter::computeInteger(Operation *op,
     if (auto flags = dyn_cast<arith::ArithIntegerOverflowFlagsInterface>(op))
       mayWrap = mayWrap && !flags.hasNoSignedWrap();
     if (mayWrap)
-      return castTo(resultType, infix(asUnsigned(a), sum.sign, asUnsigned(b),
-                                      sum.binding));
+      return castTo(resultType,
+                    infix(asUnsigned(a), sum.sign, asUnsigned(b), sum.binding));
     return fitted(infix(widened(a), sum.sign, b.expr, sum.binding),
                   anyWide || isWide);
   }
@@ -291,14 +291,14 @@ Expr KernelPrinter::computeInteger(Operation *op,
   auto divide = [&](const Expr &dividend, bool dividendIsWide) {
     // Shifts where C++ would have to mind negative numbers.
     if (isPower && areNonNegative)
-      return fitted(infix(dividend, " >> ", makeConstant(log).expr,
-                          Binding::shift),
-                    dividendIsWide);
+      return fitted(
+          infix(dividend, " >> ", makeConstant(log).expr, Binding::shift),
+          dividendIsWide);
     return fitted(infix(dividend, " / ", b.expr, Binding::multiplicative),
                   dividendIsWide || b.isWide);
   };
-  if (name == "divsi" || ((name == "divui" || name == "floordivsi") &&
-                          areNonNegative))
+  if (name == "divsi" ||
+      ((name == "divui" || name == "floordivsi") && areNonNegative))
     return divide(a.expr, a.isWide);
   if (name == "remsi" || (name == "remui" && areNonNegative)) {
     if (isPower && areNonNegative)
@@ -318,18 +318,19 @@ Expr KernelPrinter::computeInteger(Operation *op,
       return divide(sum.expr, sum.isWide);
   }
   if (name == "ceildivsi" || name == "floordivsi")
-    return castTo(resultType, call(prelude.use(name == "ceildivsi"
-                                                   ? "ceildivs"
-                                                   : "floordivs"),
-                                   {a.expr, b.expr}));
+    return castTo(
+        resultType,
+        call(prelude.use(name == "ceildivsi" ? "ceildivs" : "floordivs"),
+             {a.expr, b.expr}));
   if (isNarrowType && name.ends_with("ui"))
     return fail(op, "unsigned division of narrow integers");
   if (name == "ceildivui")
-    return castTo(resultType,
-                  call(prelude.use("ceildivu"), {asUnsigned(a), asUnsigned(b)}));
+    return castTo(resultType, call(prelude.use("ceildivu"),
+                                   {asUnsigned(a), asUnsigned(b)}));
   if (name == "divui" || name == "remui")
-    return castTo(resultType, infix(asUnsigned(a), name == "divui" ? " / " : " % ",
-                                    asUnsigned(b), Binding::multiplicative));
+    return castTo(resultType,
+                  infix(asUnsigned(a), name == "divui" ? " / " : " % ",
+                        asUnsigned(b), Binding::multiplicative));
 
   // Bits.
   if (name == "andi")
@@ -339,17 +340,16 @@ Expr KernelPrinter::computeInteger(Operation *op,
   if (name == "xori")
     return fitted(infix(a.expr, " ^ ", b.expr, Binding::bitXor), anyWide);
   if (name == "shli") {
-    Interval shifted =
-        b.constant && *b.constant >= 0 && *b.constant < 32
-            ? multiply(a.range, {int64_t(1) << *b.constant,
-                                 int64_t(1) << *b.constant})
-            : Interval();
-    if (a.range.isNonNegative() && (isWide ? shifted.min >= 0
-                                           : shifted.fitsInt()))
-      return fitted(infix(isWide && !a.isWide ? castTo("long long", a.expr)
-                                              : a.expr,
-                          " << ", b.expr, Binding::shift),
-                    a.isWide);
+    Interval shifted = b.constant && *b.constant >= 0 && *b.constant < 32
+                           ? multiply(a.range, {int64_t(1) << *b.constant,
+                                                int64_t(1) << *b.constant})
+                           : Interval();
+    if (a.range.isNonNegative() &&
+        (isWide ? shifted.min >= 0 : shifted.fitsInt()))
+      return fitted(
+          infix(isWide && !a.isWide ? castTo("long long", a.expr) : a.expr,
+                " << ", b.expr, Binding::shift),
+          a.isWide);
     return castTo(resultType,
                   infix(asUnsigned(a), " << ", b.expr, Binding::shift));
   }
@@ -386,8 +386,8 @@ Expr KernelPrinter::computeInteger(Operation *op,
 // Casts
 //===----------------------------------------------------------------------===//
 
-Expr KernelPrinter::computeCast(Operation *op, const Number &operand,
-                                Type from, Type to, bool isWide) {
+Expr KernelPrinter::computeCast(Operation *op, const Number &operand, Type from,
+                                Type to, bool isWide) {
   const Expr &expr = operand.expr;
   std::string type = prelude.typeOf(to, isWide);
   if (isa<arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtSIOp,
@@ -474,16 +474,16 @@ Expr KernelPrinter::computeScalar(Operation *op,
                   yes.expr.as(Binding::logicalOr) + " : " +
                   no.expr.as(Binding::conditional),
               Binding::conditional};
-    bool isWiderThanResult = type.isIndex() && !isWide &&
-                             (yes.isWide || no.isWide);
+    bool isWiderThanResult =
+        type.isIndex() && !isWide && (yes.isWide || no.isWide);
     return isWiderThanResult ? castTo("int", expr) : expr;
   }
   if (isa<CastOpInterface>(op))
     return computeCast(op, operands[0],
                        getElementType(op->getOperand(0).getType()), type,
                        isWide);
-  if (type.isIntOrIndex() && isa<arith::ArithDialect, math::MathDialect>(
-                                 op->getDialect()))
+  if (type.isIntOrIndex() &&
+      isa<arith::ArithDialect, math::MathDialect>(op->getDialect()))
     return computeInteger(op, operands, type, isWide);
 
   llvm::StringRef name = op->getName().getStringRef();

@@ -98,8 +98,9 @@ void KernelPrinter::printFor(scf::ForOp op) {
   }
 
   // The variable goes one step past the bound.
-  bool wide = iv.getType().isIndex() &&
-              !(lower.range.fitsInt() && add(upper.range, step.range).fitsInt());
+  bool wide =
+      iv.getType().isIndex() &&
+      !(lower.range.fitsInt() && add(upper.range, step.range).fitsInt());
   line(op->hasAttr(kUnrollAttrName) ? "#pragma unroll" : "#pragma unroll 1");
   Scope scope(*this);
   indent -= 2;
@@ -123,8 +124,8 @@ void KernelPrinter::printFor(scf::ForOp op) {
   std::string increment =
       step.constant == 1 ? "++" + name : name + " += " + step.expr.text;
   line("for (" + std::string(wide ? "long long" : "int") + " " + name + " = " +
-       lower.expr.text + "; " + name + " < " +
-       upper.expr.as(Binding::shift) + "; " + increment + ") {");
+       lower.expr.text + "; " + name + " < " + upper.expr.as(Binding::shift) +
+       "; " + increment + ") {");
   {
     Scope body(*this);
     printBlock(*op.getBody());
@@ -138,8 +139,8 @@ void KernelPrinter::printIf(scf::IfOp op) {
   for (OpResult result : op.getResults()) {
     bool wide = isWide(result);
     for (Region *region : {&op.getThenRegion(), &op.getElseRegion()})
-      wide |= isWide(
-          region->front().getTerminator()->getOperand(result.getResultNumber()));
+      wide |= isWide(region->front().getTerminator()->getOperand(
+          result.getResultNumber()));
     declareVariable(result, wide, nullptr);
   }
   line("if (" + expr(op.getCondition()).text + ") {");
@@ -182,9 +183,8 @@ void KernelPrinter::printWhile(scf::WhileOp op) {
     values[argument] = {name};
     widths[argument] = wide;
   }
-  for (auto [value, result, argument] :
-       llvm::zip_equal(condition.getArgs(), op.getResults(),
-                       op.getAfterArguments())) {
+  for (auto [value, result, argument] : llvm::zip_equal(
+           condition.getArgs(), op.getResults(), op.getAfterArguments())) {
     if (!values.contains(result)) {
       declareVariable(result, isWide(value) || isWide(result), nullptr);
       passed.push_back(value);
@@ -198,12 +198,11 @@ void KernelPrinter::printWhile(scf::WhileOp op) {
   findInPlaceProducts(before);
   plan(before);
   bool isSimple =
-      passed.empty() && llvm::all_of(before.without_terminator(),
-                                     [&](Operation &inner) {
-                                       return inlined.contains(&inner) ||
-                                              (isExpression(&inner) &&
-                                               inner.use_empty());
-                                     });
+      passed.empty() &&
+      llvm::all_of(before.without_terminator(), [&](Operation &inner) {
+        return inlined.contains(&inner) ||
+               (isExpression(&inner) && inner.use_empty());
+      });
   line("#pragma unroll 1");
   std::optional<Scope> scope(std::in_place, *this);
   indent -= 2;

@@ -49,42 +49,36 @@ void KernelPrinter::printAsyncCopy(nvgpu::DeviceAsyncCopyOp op) {
     if (readBytes.constant != bytes)
       read = ", " + readBytes.expr.text;
   }
-  line(prelude.use(name) + "(" +
-       address(op.getDst(), op.getDstIndices()).text + ", " +
-       address(op.getSrc(), op.getSrcIndices()).text + read + ");");
+  line(prelude.use(name) + "(" + address(op.getDst(), op.getDstIndices()).text +
+       ", " + address(op.getSrc(), op.getSrcIndices()).text + read + ");");
 }
 
 void KernelPrinter::printProduct(NVVM::MmaOp op) {
   NVVM::MMAShapeAttr shape = op.getShape();
   std::optional<NVVM::MMATypes> type = op.getMultiplicandAPtxType();
   auto results = dyn_cast<LLVM::LLVMStructType>(op.getRes().getType());
-  bool isKnown = shape.getM() == 16 && shape.getN() == 8 &&
-                 shape.getK() == 16 &&
-                 op.getLayoutA() == NVVM::MMALayout::row &&
-                 op.getLayoutB() == NVVM::MMALayout::col &&
-                 op.getOperandA().size() == 4 && op.getOperandB().size() == 2 &&
-                 op.getOperandC().size() == 4 && type &&
-                 type == op.getMultiplicandBPtxType() &&
-                 (type == NVVM::MMATypes::f16 ||
-                  type == NVVM::MMATypes::bf16) &&
-                 llvm::all_of(results.getBody(),
-                              [](Type type) { return type.isF32(); });
+  bool isKnown =
+      shape.getM() == 16 && shape.getN() == 8 && shape.getK() == 16 &&
+      op.getLayoutA() == NVVM::MMALayout::row &&
+      op.getLayoutB() == NVVM::MMALayout::col && op.getOperandA().size() == 4 &&
+      op.getOperandB().size() == 2 && op.getOperandC().size() == 4 && type &&
+      type == op.getMultiplicandBPtxType() &&
+      (type == NVVM::MMATypes::f16 || type == NVVM::MMATypes::bf16) &&
+      llvm::all_of(results.getBody(), [](Type type) { return type.isF32(); });
   if (!isKnown) {
     fail(op, "products are m16n8k16, row by column, of bf16 or f16 into f32");
     return;
   }
-  llvm::StringRef name =
-      prelude.use(type == NVVM::MMATypes::bf16 ? "mma_m16n8k16_bf16"
-                                               : "mma_m16n8k16_f16");
+  llvm::StringRef name = prelude.use(
+      type == NVVM::MMATypes::bf16 ? "mma_m16n8k16_bf16" : "mma_m16n8k16_f16");
   std::string factors;
   for (ValueRange values : {op.getOperandA(), op.getOperandB()})
     for (Value value : values) {
       // The call takes words, whatever the type in the IR is.
       auto cast = value.getDefiningOp<LLVM::BitcastOp>();
-      factors +=
-          ", " +
-          (cast && inlined.contains(cast) ? word(cast.getArg(), 0) : expr(value))
-              .text;
+      factors += ", " + (cast && inlined.contains(cast) ? word(cast.getArg(), 0)
+                                                        : expr(value))
+                            .text;
     }
 
   if (auto row = inPlaceProducts.find(op); row != inPlaceProducts.end()) {
@@ -233,7 +227,8 @@ bool KernelPrinter::printGpuStatement(Operation *op) {
         if ((!isXor && op.getMode() != gpu::ShuffleMode::IDX) ||
             getConstantIntValue(op.getWidth()) != 32 ||
             !(type.isF32() || type.isInteger(32) || type.isInteger(64))) {
-          fail(op, "shuffles are xor or idx, of f32, i32 or i64, over 32 lanes");
+          fail(op,
+               "shuffles are xor or idx, of f32, i32 or i64, over 32 lanes");
           return true;
         }
         // Each of 32 lanes has a source.

@@ -192,8 +192,13 @@ void KernelPrinter::declarePointer(OpResult result, llvm::StringRef fallback,
   }
   std::string name = nameResult(result, fallback);
   line(element + " *" + name + " = " + address.text + ";");
-  buffers[result] = {Buffer::pointer,    name, std::move(sizes),
-                     std::move(strides), makeConstant(0), type, false};
+  buffers[result] = {Buffer::pointer,
+                     name,
+                     std::move(sizes),
+                     std::move(strides),
+                     makeConstant(0),
+                     type,
+                     false};
 }
 
 void KernelPrinter::printView(memref::ViewOp op) {
@@ -232,8 +237,8 @@ static Number mixed(OpFoldResult value,
 void KernelPrinter::printSubView(memref::SubViewOp op) {
   Buffer source = buffer(op.getSource());
   auto numberOf = [&](Value value) { return number(value); };
-  bool small = isSmall(op.getSource().getType()) ||
-               source.kind == Buffer::array;
+  bool small =
+      isSmall(op.getSource().getType()) || source.kind == Buffer::array;
   llvm::SmallVector<Number> offsets, sizes, strides;
   llvm::SmallBitVector dropped = op.getDroppedDims();
   for (int64_t i = 0; i < op.getSource().getType().getRank(); ++i) {
@@ -241,8 +246,8 @@ void KernelPrinter::printSubView(memref::SubViewOp op) {
     if (dropped.test(i))
       continue;
     sizes.push_back(mixed(op.getMixedSizes()[i], numberOf));
-    strides.push_back(multiplyIndices(
-        mixed(op.getMixedStrides()[i], numberOf), source.strides[i]));
+    strides.push_back(multiplyIndices(mixed(op.getMixedStrides()[i], numberOf),
+                                      source.strides[i]));
   }
   Number offset = linearIndex(source, offsets, small);
   if (source.kind == Buffer::array) {
@@ -290,11 +295,13 @@ void KernelPrinter::printMetadata(memref::ExtractStridedMetadataOp op) {
     fail(op, "of a private array");
     return;
   }
-  buffers[op.getBaseBuffer()] = {
-      Buffer::pointer, address(op.getSource(), {}).text,
-      {},              {},
-      makeConstant(0), cast<MemRefType>(op.getBaseBuffer().getType()),
-      false};
+  buffers[op.getBaseBuffer()] = {Buffer::pointer,
+                                 address(op.getSource(), {}).text,
+                                 {},
+                                 {},
+                                 makeConstant(0),
+                                 cast<MemRefType>(op.getBaseBuffer().getType()),
+                                 false};
   // Words of a parameter, or what a view was made of.
   auto set = [&](Value value, const Number &number) {
     values[value] = number.expr;

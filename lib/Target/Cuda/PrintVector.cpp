@@ -34,10 +34,17 @@ Expr KernelPrinter::element(Value vector, int64_t index) {
     if (auto broadcast = dyn_cast<vector::BroadcastOp>(op);
         broadcast && !isa<VectorType>(broadcast.getSourceType()))
       return expr(broadcast.getSource());
+    if (isa<vector::BitCastOp>(op) && !is16BitFloat(getElementType(type)) &&
+        countParts(type) == countParts(op->getOperand(0).getType())) {
+      Expr part = word(op->getOperand(0), index);
+      return getElementType(type).isF32()
+                 ? Expr{"__int_as_float((int)" + part.as(Binding::unary) + ")"}
+                 : castTo("int", part);
+    }
     if (auto constant = dyn_cast<arith::ConstantOp>(op))
       if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue()))
-        return literal(
-            op, cast<TypedAttr>(dense.getValues<Attribute>()[index]));
+        return literal(op,
+                       cast<TypedAttr>(dense.getValues<Attribute>()[index]));
   }
   int64_t parts = countParts(type);
   if (!is16BitFloat(getElementType(type)))
@@ -134,11 +141,10 @@ Expr KernelPrinter::computeExtract(vector::ExtractOp op) {
       return fail(op, "at an odd position");
     llvm::SmallVector<Expr> words;
     for (int64_t i = 0; i < count / 2; ++i)
-      words.push_back(
-          countParts(source) == 0
-              ? expr(op.getSource())
-              : Expr{partOf(expr(op.getSource()),
-                            std::to_string(first / 2 + i))});
+      words.push_back(countParts(source) == 0
+                          ? expr(op.getSource())
+                          : Expr{partOf(expr(op.getSource()),
+                                        std::to_string(first / 2 + i))});
     return makeFromParts(type, words);
   }
   llvm::SmallVector<Expr> elements;
@@ -165,8 +171,8 @@ Expr KernelPrinter::computeVector(Operation *op) {
   if (auto broadcast = dyn_cast<vector::BroadcastOp>(op)) {
     if (isa<VectorType>(broadcast.getSourceType()))
       return fail(op, "of a vector");
-    return makeVector(type, llvm::SmallVector<Expr>(
-                                count, expr(broadcast.getSource())));
+    return makeVector(
+        type, llvm::SmallVector<Expr>(count, expr(broadcast.getSource())));
   }
   if (!OpTrait::hasElementwiseMappableTraits(op))
     return fail(op);
@@ -185,8 +191,8 @@ Expr KernelPrinter::computeVector(Operation *op) {
         getElementType(type).isBF16() ? "pack_bf16x2" : "pack_f16x2");
     llvm::SmallVector<Expr> words;
     for (int64_t i = 0; i < count; i += 2)
-      words.push_back({(pack + "(" + element(op->getOperand(0), i).text +
-                        ", " + element(op->getOperand(0), i + 1).text + ")")
+      words.push_back({(pack + "(" + element(op->getOperand(0), i).text + ", " +
+                        element(op->getOperand(0), i + 1).text + ")")
                            .str()});
     return makeFromParts(type, words);
   }
@@ -273,10 +279,9 @@ void KernelPrinter::printInsert(vector::InsertOp op) {
   declare(op->getResult(0), expr(op.getDest()));
   std::string name = values[op.getResult()].text;
   for (int64_t i = 0; i < count; i += step) {
-    std::string part =
-        countParts(inserted) == 0
-            ? value.text
-            : partOf(value, std::to_string(i / step));
+    std::string part = countParts(inserted) == 0
+                           ? value.text
+                           : partOf(value, std::to_string(i / step));
     line(partOf({name}, std::to_string((first + i) / step)) + " = " + part +
          ";");
   }

@@ -17,6 +17,7 @@
 #include "attn/Target/ExpandGpuMath.h"
 #include "attn/Target/ThreadLevel.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -30,6 +31,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -139,13 +141,18 @@ static LogicalResult prepare(gpu::GPUModuleOp module) {
                               "constants");
   for (auto function : module.getOps<gpu::GPUFuncOp>())
     hoistArrays(function);
-  return success();
+  // The other expansions of arith would take max.NaN apart.
+  RewritePatternSet patterns(module.getContext());
+  arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+  return applyPatternsGreedily(module, std::move(patterns));
 }
 
 static void addPasses(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createConvertNVGPUToNVVMPass());
+  // Before the conversion of gpu, which makes calls of libdevice of them.
+  pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
@@ -156,7 +163,6 @@ static void addPasses(OpPassManager &pm) {
   ConvertGpuOpsToNVVMOpsOptions gpu;
   gpu.indexBitwidth = 64;
   pm.addPass(createConvertGpuOpsToNVVMOps(gpu));
-  pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertNVVMToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());

@@ -14,7 +14,8 @@
 // CHECK-NEXT: };
 
 // CHECK: extern "C" __global__ void __launch_bounds__(128, 2)
-// CHECK-NEXT: copy(Tensor3_bf16 query, Tensor1_f32 lse, long long arg2, int rows, float scale) {
+// CHECK-NEXT: copy(Tensor3_bf16 query, Tensor1_f32 lse, long long arg2, int rows,
+// CHECK-NEXT:     float scale) {
 // CHECK-NEXT:   int block = blockIdx.x;
 // CHECK-NEXT:   *query.at(block, 0, rows) = *query.at(arg2, 0, 0);
 // CHECK-NEXT:   lse.data[block] = scale;

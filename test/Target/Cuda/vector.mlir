@@ -50,7 +50,8 @@ gpu.module @kernels {
     // CHECK: f32x8 y;
     // CHECK-NEXT: #pragma unroll
     // CHECK-NEXT: for (int e = 0; e < 8; ++e)
-    // CHECK-NEXT: y.v[e] = bf16_to_float(e % 2 ? high_half(x.v[e / 2]) : low_half(x.v[e / 2]));
+    // CHECK-NEXT:   y.v[e] =
+    // CHECK-NEXT:     bf16_to_float(e % 2 ? high_half(x.v[e / 2]) : low_half(x.v[e / 2]));
     %y = arith.extf %x {attn.name = "y"} : vector<8xbf16> to vector<8xf32>
     // CHECK: f32x8 z = y;
     // CHECK-NEXT: z.v[2] = y.v[5];
