@@ -77,6 +77,12 @@ int cuInit(unsigned) {
   Call call("cuInit");
   return state().initError ? state().initError : state().sticky;
 }
+/// nvrtc asks the driver of the process, if there is one, for interfaces that
+/// are not public, and does without them.
+int cuGetExportTable(const void **table, const void *) {
+  *table = nullptr;
+  return notFound;
+}
 int cuDriverGetVersion(int *version) {
   *version = state().version;
   return ok;
