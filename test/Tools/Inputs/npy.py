@@ -3,6 +3,8 @@
 npy.py write FILE SHAPE [VALUE]   f4, SHAPE as in 1x4x8x64, or "scalar"
 npy.py show FILE                  its type, shape, and smallest and largest value
 npy.py same FILE FILE             exits with 1 unless both hold the same bytes
+npy.py count FILE N               i4, 0 to N - 1
+npy.py reversed FILE N            exits with 1 unless it holds these in reverse
 """
 
 import ast
@@ -10,15 +12,19 @@ import struct
 import sys
 
 
-def write(path, shape, value):
-    text = "{'descr': '<f4', 'fortran_order': False, 'shape': %r, }" % (shape,)
+def save(path, descr, shape, data):
+    text = "{'descr': '%s', 'fortran_order': False, 'shape': %r, }" % (descr, shape)
     text += " " * (-(10 + len(text) + 1) % 64) + "\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)))
+        file.write(text.encode() + data)
+
+
+def write(path, shape, value):
     count = 1
     for size in shape:
         count *= size
-    with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)))
-        file.write(text.encode() + struct.pack("<f", value) * count)
+    save(path, "<f4", shape, struct.pack("<f", value) * count)
 
 
 def show(path):
@@ -45,5 +51,12 @@ elif command == "show":
 elif command == "same":
     first, second = (open(path, "rb").read() for path in arguments)
     sys.exit(first != second)
+elif command == "count":
+    count = int(arguments[1])
+    save(arguments[0], "<i4", (count,), struct.pack("<%di" % count, *range(count)))
+elif command == "reversed":
+    count = int(arguments[1])
+    data = open(arguments[0], "rb").read()[-4 * count :]
+    sys.exit(data != struct.pack("<%di" % count, *reversed(range(count))))
 else:
     sys.exit(__doc__)
