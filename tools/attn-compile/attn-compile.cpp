@@ -34,6 +34,7 @@ struct Options {
 
 static const std::map<std::string, Emit> emits = {
     {"tile", Emit::tile}, {"warp", Emit::warp},     {"thread", Emit::thread},
+    {"cuda", Emit::cuda}, {"ptx", Emit::ptx},       {"cubin", Emit::cubin},
     {"llvm", Emit::llvm}, {"object", Emit::object}, {"package", Emit::package}};
 
 /// What --explain without lengths stands for.

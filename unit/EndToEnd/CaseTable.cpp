@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <set>
 
 using namespace attn::testing;
@@ -98,6 +99,7 @@ std::string Case::name() const {
   if (valueDim != headDim)
     text += number("v", valueDim);
   text += std::string("_") + mask->name + "_" + score->name;
+  text += target == "cpu" ? "" : "_" + target;
   text += withLse ? "_lse" : "";
   text += type == "f32" ? "" : "_" + type;
   text += isa == Isa::avx2 ? "_avx2" : isa == Isa::bf16dot ? "_bf16dot" : "";
@@ -215,6 +217,7 @@ static const int64_t headDims[][2] = {{32, 32},   {40, 40},   {64, 64},
 static const int64_t lengths[] = {1,   3,   97,  113,  203,
                                   239, 257, 799, 1023, 1025};
 static const char *const types[] = {"f32", "bf16", "f16"};
+static const char *const gpuTypes[] = {"bf16", "f16"};
 static const Isa isas[] = {Isa::host, Isa::avx2, Isa::bf16dot};
 static const int64_t batches[] = {1, 3};
 /// Those that meet all other parameters.
@@ -249,13 +252,14 @@ static int count(const T (&)[N]) {
 }
 
 /// The case of a row.  Unknown parameters are those that cost least.
-static Case caseOf(const Row &row) {
+static Case caseOf(const Row &row, const std::string &target) {
   auto value = [&](int parameter) {
     bool known =
         parameter < static_cast<int>(row.size()) && row[parameter] >= 0;
     return known ? row[parameter] : 0;
   };
   Case c;
+  c.target = target;
   c.algorithm = algorithms[value(algorithmParameter)];
   c.queryHeads = headCounts[value(headsParameter)][0];
   c.kvHeads = headCounts[value(headsParameter)][1];
@@ -265,7 +269,7 @@ static Case caseOf(const Row &row) {
   c.score = findScore(scores[value(scoreParameter)]);
   c.withLse = value(lseParameter) == 0;
   c.isa = isas[value(isaParameter)];
-  c.type = types[value(typeParameter)];
+  c.type = (target == "cpu" ? types : gpuTypes)[value(typeParameter)];
   c.queries = lengths[value(queriesParameter)];
   c.keys = lengths[value(keysParameter)];
   c.batch = batches[value(batchParameter)];
@@ -275,11 +279,15 @@ static Case caseOf(const Row &row) {
 
 /// All combinations of `strength` parameters, in cases that the reference
 /// computes in reasonable time.
-static std::vector<Case> coveringCases(int strength, double maxWork) {
+static std::vector<Case> coveringCases(const std::string &target, int strength,
+                                       double maxWork) {
+  const bool isCpu = target == "cpu";
   CoveringProblem kernels;
-  kernels.levels = {count(algorithms), count(headCounts), count(headDims),
-                    count(masks),      count(scores),     2,
-                    count(isas),       count(types)};
+  kernels.levels = {
+      count(algorithms),       count(headCounts),
+      count(headDims),         count(masks),
+      count(scores),           2,
+      isCpu ? count(isas) : 1, isCpu ? count(types) : count(gpuTypes)};
   kernels.strength = strength;
   kernels.feasible = [](const Row &) { return true; };
 
@@ -289,7 +297,7 @@ static std::vector<Case> coveringCases(int strength, double maxWork) {
        {count(lengths), count(lengths), count(batches), count(layouts)})
     problem.levels.push_back(levels);
   problem.feasible = [&](const Row &row) {
-    return caseOf(row).work() <= maxWork;
+    return caseOf(row, target).work() <= maxWork;
   };
   std::vector<Row> rows = coveringArray(problem);
   // No kernel goes without a shape.
@@ -311,7 +319,7 @@ static std::vector<Case> coveringCases(int strength, double maxWork) {
   }
   std::vector<Case> cases;
   for (const Row &row : rows)
-    cases.push_back(caseOf(row));
+    cases.push_back(caseOf(row, target));
   return cases;
 }
 
@@ -411,22 +419,39 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
   return cases;
 }
 
-std::vector<Case> attn::testing::casesOf(const std::string &algorithm) {
-  static const std::vector<Case> covering = [] {
-    const char *all = std::getenv("ATTN_TEST_ALL");
-    return all && std::string(all) == "1"
-               ? coveringCases(/*strength=*/3, /*maxWork=*/1e9)
-               : coveringCases(/*strength=*/2, /*maxWork=*/2.5e8);
-  }();
+/// All cases of a target that combine parameters.
+static const std::vector<Case> &coveringCases(const std::string &target) {
+  static std::map<std::string, std::vector<Case>> known;
+  auto found = known.find(target);
+  if (found != known.end())
+    return found->second;
+  const char *all = std::getenv("ATTN_TEST_ALL");
+  const bool isAll = all && std::string(all) == "1";
+  // The emulator takes about 100 times as long as the CPU.
+  const double maxWork =
+      target == "cpu" ? (isAll ? 1e9 : 2.5e8) : (isAll ? 1e8 : 2.5e7);
+  return known[target] = coveringCases(target, isAll ? 3 : 2, maxWork);
+}
+
+std::vector<Case> attn::testing::casesOf(const std::string &algorithm,
+                                         const std::string &target) {
   std::vector<Case> cases;
   std::set<std::string> names;
   auto add = [&](const Case &c) {
     if (c.algorithm == algorithm && names.insert(c.name()).second)
       cases.push_back(c);
   };
-  for (const Case &c : oddCases(algorithm))
+  for (Case c : oddCases(algorithm)) {
+    if (target != "cpu") {
+      c.target = target;
+      c.isa = Isa::host;
+      // Some of each.
+      if (c.type == "f32")
+        c.type = gpuTypes[cases.size() % count(gpuTypes)];
+    }
     add(c);
-  for (const Case &c : covering)
+  }
+  for (const Case &c : coveringCases(target))
     add(c);
   return cases;
 }

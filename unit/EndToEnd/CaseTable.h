@@ -8,7 +8,7 @@
 //
 // One table of attention problems for all devices: which kernel (heads, head
 // dimensions, mask, score, algorithm, target) on which data (batch, lengths,
-// memory layout).  Nothing here knows a device.
+// memory layout).  Nothing here knows how a device runs them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -51,6 +51,8 @@ struct Capture {
 /// One kernel on one shape.
 struct Case {
   // What decides the kernel.
+  /// As CompileOptions has it: cpu, sm_80, ...
+  std::string target = "cpu";
   std::string algorithm = "flash";
   int64_t queryHeads = 2, kvHeads = 2, headDim = 64, valueDim = 64;
   const RegionKind *mask = nullptr;
@@ -95,10 +97,11 @@ std::string moduleText(const Case &c);
 std::vector<int64_t> strides(const Case &c, int64_t heads, int64_t length,
                              int64_t dim);
 
-/// The cases with this algorithm: pairs of parameters are all met, and the odd
-/// ones are listed by hand.  With ATTN_TEST_ALL=1 in the environment all
-/// triples are met.
-std::vector<Case> casesOf(const std::string &algorithm);
+/// The cases of a target with this algorithm: pairs of parameters are all met,
+/// and the odd ones are listed by hand.  With ATTN_TEST_ALL=1 in the
+/// environment all triples are met.  On a GPU tensors are bf16 and f16.
+std::vector<Case> casesOf(const std::string &algorithm,
+                          const std::string &target = "cpu");
 
 } // namespace attn::testing
 

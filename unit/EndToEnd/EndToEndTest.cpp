@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Runs every case of the table on the CPU.  Rounding hides a single lost key
-// and a single wrong access, so that the error criterion alone is not enough:
-// keys are counted, scores are made large, and everything that is no element is
-// NaN or may not be touched.
+// Runs every case of the table, on the CPU and on the emulator.  Rounding hides
+// a single lost key and a single wrong access, so that the error criterion
+// alone is not enough: keys are counted, scores are made large, and everything
+// that is no element is NaN or may not be touched.
 //
 //===----------------------------------------------------------------------===//
 
@@ -169,6 +169,21 @@ INSTANTIATE_TEST_SUITE_P(Standard, EndToEnd,
                          ::testing::ValuesIn(casesOf("standard")), nameOf);
 INSTANTIATE_TEST_SUITE_P(FlashDecoding, EndToEnd,
                          ::testing::ValuesIn(casesOf("flash-decoding")),
+                         nameOf);
+
+INSTANTIATE_TEST_SUITE_P(GpuFlash, EndToEnd,
+                         ::testing::ValuesIn(casesOf("flash", "sm_80")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(GpuMemoryEfficient, EndToEnd,
+                         ::testing::ValuesIn(casesOf("memory-efficient",
+                                                     "sm_80")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(GpuStandard, EndToEnd,
+                         ::testing::ValuesIn(casesOf("standard", "sm_80")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(GpuFlashDecoding, EndToEnd,
+                         ::testing::ValuesIn(casesOf("flash-decoding",
+                                                     "sm_80")),
                          nameOf);
 
 //===----------------------------------------------------------------------===//

@@ -70,6 +70,8 @@ public:
 
   /// A view for the runtime.
   Tensor view() const;
+  /// The memory, with what is between the elements.
+  const GuardedBuffer &memory() const { return buffer; }
   /// Elements in row-major order, which the element type can hold.
   void write(const std::vector<double> &values);
   /// Elements of type f32, f16 or bf16 in row-major order.

@@ -90,14 +90,19 @@ attn::testing::compiled(const std::string &text, const std::string &name,
   return found->second;
 }
 
-Result<std::shared_ptr<const Module>> attn::testing::compiled(const Case &c) {
+CompileOptions attn::testing::compileOptions(const Case &c) {
   CompileOptions options;
+  options.target = c.target;
   options.algorithm = c.algorithm;
   options.cpu = cpuOf(c.isa);
   options.features = featuresOf(c.isa);
   options.tileQ = c.tileQ;
   options.tileKv = c.tileKv;
-  return compiled(moduleText(c), c.name(), options);
+  return options;
+}
+
+Result<std::shared_ptr<const Module>> attn::testing::compiled(const Case &c) {
+  return compiled(moduleText(c), c.name(), compileOptions(c));
 }
 
 int64_t attn::testing::compiledKernels() { return kernels().size(); }
@@ -232,47 +237,66 @@ Result<CpuDevice *> attn::testing::device(int threads) {
   return known.get();
 }
 
-Result<Outcome> attn::testing::run(const Case &c,
-                                   const std::vector<Array> &inputs,
-                                   const RunOptions &options) {
-  Result<std::shared_ptr<const Module>> module = compiled(c);
-  if (!module)
-    return module.takeFailure();
-  const ManifestEntry *entry = (*module)->manifest().find("attention");
-  if (!entry || entry->numInputs() != static_cast<int64_t>(inputs.size()) ||
-      entry->numOutputs() != 1 + c.withLse)
-    return failure("the manifest has no entry 'attention' with " +
-                   std::to_string(inputs.size()) + " inputs and " +
-                   std::to_string(1 + c.withLse) + " outputs");
-
-  std::vector<std::unique_ptr<GuardedTensor>> tensors;
-  std::vector<Argument> arguments;
+Tensors::Tensors(const Case &c, const std::vector<Array> &inputs,
+                 const ManifestEntry &entry, Placement placement)
+    : output("output", entry.arguments[inputs.size()].type,
+             {c.batch, c.queryHeads, c.queries, c.valueDim},
+             strides(c, c.queryHeads, c.queries, c.valueDim), placement),
+      lse("lse", ElementType::f32, {c.batch, c.queryHeads, c.queries},
+          lseStrides(c), placement) {
   for (size_t n = 0; n < inputs.size(); ++n) {
-    const ManifestArgument &argument = entry->arguments[n];
+    const ManifestArgument &argument = entry.arguments[n];
     const std::vector<int64_t> &shape = inputs[n].shape;
     if (!argument.isTensor) {
       arguments.push_back(makeScalar(argument.type, inputs[n].data.front()));
       continue;
     }
-    tensors.push_back(std::make_unique<GuardedTensor>(
-        argument.name, argument.type, shape, stridesOf(c, n, shape),
-        options.placement));
-    tensors.back()->write(inputs[n].data);
-    arguments.push_back(tensors.back()->view());
+    given.push_back(
+        std::make_unique<GuardedTensor>(argument.name, argument.type, shape,
+                                        stridesOf(c, n, shape), placement));
+    given.back()->write(inputs[n].data);
+    arguments.push_back(given.back()->view());
   }
-  std::vector<int64_t> rows = {c.batch, c.queryHeads, c.queries};
-  std::vector<int64_t> outputShape = rows;
-  outputShape.push_back(c.valueDim);
-  GuardedTensor output(
-      "output", entry->arguments[inputs.size()].type, outputShape,
-      strides(c, c.queryHeads, c.queries, c.valueDim), options.placement);
-  GuardedTensor lse("lse", ElementType::f32, rows, lseStrides(c),
-                    options.placement);
-  std::vector<Tensor> outputs = {output.view()};
+  outputs.push_back(output.view());
   if (c.withLse)
     outputs.push_back(lse.view());
+}
 
-  Result<Call> call = (*module)->bind("attention", arguments, outputs);
+void Tensors::finish(const Case &c, Outcome &outcome) const {
+  outcome.output = output.read();
+  if (c.withLse)
+    outcome.lse = lse.read();
+  std::vector<const GuardedTensor *> all = {&output, &lse};
+  for (const std::unique_ptr<GuardedTensor> &tensor : given)
+    all.push_back(tensor.get());
+  for (const GuardedTensor *tensor : all)
+    if (outcome.damage.empty())
+      outcome.damage = tensor->damage();
+}
+
+Result<const ManifestEntry *>
+attn::testing::entryOf(const Case &c, const Manifest &manifest,
+                       const std::vector<Array> &inputs) {
+  const ManifestEntry *entry = manifest.find("attention");
+  if (!entry || entry->numInputs() != static_cast<int64_t>(inputs.size()) ||
+      entry->numOutputs() != 1 + c.withLse)
+    return failure("the manifest has no entry 'attention' with " +
+                   std::to_string(inputs.size()) + " inputs and " +
+                   std::to_string(1 + c.withLse) + " outputs");
+  return entry;
+}
+
+static Result<Outcome> runOnCpu(const Case &c, const std::vector<Array> &inputs,
+                                const RunOptions &options) {
+  Result<std::shared_ptr<const Module>> module = compiled(c);
+  if (!module)
+    return module.takeFailure();
+  auto entry = entryOf(c, (*module)->manifest(), inputs);
+  if (!entry)
+    return entry.takeFailure();
+  Tensors tensors(c, inputs, **entry, options.placement);
+  Result<Call> call =
+      (*module)->bind("attention", tensors.arguments, tensors.outputs);
   if (!call)
     return call.takeFailure();
   // A workspace that is full of NaN shows what is read before it is written.
@@ -289,18 +313,17 @@ Result<Outcome> attn::testing::run(const Case &c,
 
   Outcome outcome;
   outcome.stats = *stats;
-  outcome.output = output.read();
-  if (c.withLse)
-    outcome.lse = lse.read();
-  outcome.damage = output.damage();
-  if (outcome.damage.empty())
-    outcome.damage = lse.damage();
-  for (const std::unique_ptr<GuardedTensor> &tensor : tensors)
-    if (outcome.damage.empty())
-      outcome.damage = tensor->damage();
+  tensors.finish(c, outcome);
   if (outcome.damage.empty())
     outcome.damage = workspace.damage();
   return outcome;
+}
+
+Result<Outcome> attn::testing::run(const Case &c,
+                                   const std::vector<Array> &inputs,
+                                   const RunOptions &options) {
+  return c.target == "cpu" ? runOnCpu(c, inputs, options)
+                           : runOnEmulator(c, inputs, options);
 }
 
 Result<int64_t> attn::testing::workspaceBytes(const Case &c) {

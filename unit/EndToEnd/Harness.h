@@ -18,6 +18,7 @@
 #include "attn/Engine/Compiler.h"
 #include "attn/Reference/Reference.h"
 #include "attn/Runtime/CpuDevice.h"
+#include "attn/Runtime/GpuDevice.h"
 
 namespace attn::testing {
 
@@ -28,14 +29,18 @@ bool isSupported(const Case &c);
 /// by spaces.
 std::string undefinedSymbols(std::string_view object);
 
-/// The loaded code of a module.  Each distinct one is compiled once in a
-/// process.  An error holds the diagnostics and the module; it is one, too, if
-/// the object has undefined symbols.
+/// The loaded code of a module, for the CPU.  Each distinct one is compiled
+/// once in a process.  An error holds the diagnostics and the module; it is
+/// one, too, if the object has undefined symbols.
 Result<std::shared_ptr<const Module>> compiled(const std::string &text,
                                                const std::string &name,
                                                const CompileOptions &options);
 /// The same for the kernel of a case.
 Result<std::shared_ptr<const Module>> compiled(const Case &c);
+/// The PTX of the kernel of a case whose target is a GPU.
+Result<std::shared_ptr<const GpuModule>> compiledForGpu(const Case &c);
+/// What both compile.
+CompileOptions compileOptions(const Case &c);
 /// How many kernels this process has compiled.
 int64_t compiledKernels();
 /// Forgets them: each one keeps a file open.
@@ -68,16 +73,41 @@ struct Outcome {
   std::string damage;
 };
 
+/// The arguments of a run, in host memory.
+struct Tensors {
+  Tensors(const Case &c, const std::vector<reference::Array> &inputs,
+          const ManifestEntry &entry, Placement placement);
+  /// Reads the results, and looks for damage.
+  void finish(const Case &c, Outcome &outcome) const;
+
+  std::vector<std::unique_ptr<GuardedTensor>> given;
+  GuardedTensor output, lse;
+  /// Views of them, and scalars.
+  std::vector<Argument> arguments;
+  std::vector<Tensor> outputs;
+};
+
 struct RunOptions {
   Placement placement = Placement::guardAfter;
   int threads = 1;
 };
 
-/// Runs the case on the CPU, in the memory layout that it says, with NaN
-/// between and around all elements, in results and in the workspace, and guard
-/// pages around all that.
+/// Runs the case in the memory layout that it says, with NaN between and around
+/// all elements, in results and in the workspace.  On the CPU guard pages are
+/// around all that.  If the target is a GPU, the emulator runs it with all its
+/// checks; each placement and number of threads is another order of its warps
+/// and another time at which asynchronous copies happen.
 Result<Outcome> run(const Case &c, const std::vector<reference::Array> &inputs,
                     const RunOptions &options = {});
+
+/// What run does for a GPU.
+Result<Outcome> runOnEmulator(const Case &c,
+                              const std::vector<reference::Array> &inputs,
+                              const RunOptions &options);
+/// The entry of a case's manifest, checked.
+Result<const ManifestEntry *>
+entryOf(const Case &c, const Manifest &manifest,
+        const std::vector<reference::Array> &inputs);
 
 /// Bytes of workspace that the case needs.  No memory of that size is used.
 Result<int64_t> workspaceBytes(const Case &c);

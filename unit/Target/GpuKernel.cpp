@@ -73,7 +73,7 @@ Result<std::string> attn::test::compileModule(const std::string &text,
     return failure(messages);
   if (generator == CodeGenerator::llvm)
     return *code;
-  Result<NvrtcOutput> ptx =
+  Result<CompiledCuda> ptx =
       compileCuda(*code, "kernel.cu", "compute_80", {"--fmad=false"});
   if (!ptx)
     return failure(ptx.error() + "\n" + *code);
