@@ -37,10 +37,18 @@ Status ArgumentChecker::checkCount(const char *role, size_t given,
                  " given");
 }
 
+std::string ArgumentChecker::alignmentText(size_t argument) const {
+  return "expected multiples of " +
+         std::to_string(entry.arguments[argument].alignment) +
+         " bytes; for others compile with a smaller alignment "
+         "(--alignment)";
+}
+
 Status ArgumentChecker::checkMemory(size_t argument, const TensorView &tensor,
                                     bool withData) const {
   bool isOutput = entry.arguments[argument].isOutput;
   int64_t bytes = elementBytes(tensor.type);
+  const int64_t alignment = entry.arguments[argument].alignment;
   // A stride of 0 lets a shape have more elements than its memory.  Sizes of 0
   // do not count, so that row-major strides fit as well.
   int64_t total = bytes, reach = 0, rowMajor = 1;
@@ -65,6 +73,14 @@ Status ArgumentChecker::checkMemory(size_t argument, const TensorView &tensor,
       return fail(argument, "the innermost stride is " +
                                 std::to_string(stride) +
                                 ", expected 1 (contiguous)");
+    // In 64 bits also where the product overflows: bytes are a power of two.
+    if (i + 1 < tensor.rank && static_cast<uint64_t>(stride) *
+                                   static_cast<uint64_t>(bytes) %
+                                   static_cast<uint64_t>(alignment))
+      return fail(argument, "the stride of dimension " + std::to_string(i) +
+                                " is " + std::to_string(stride) +
+                                " elements of " + std::to_string(bytes) +
+                                " bytes, " + alignmentText(argument));
     if (isOutput && stride == 0)
       return fail(argument, "the stride of dimension " + std::to_string(i) +
                                 " is 0, which would make elements of an "
@@ -85,11 +101,18 @@ Status ArgumentChecker::checkMemory(size_t argument, const TensorView &tensor,
   if (!tensor.data)
     return fail(argument, "the data pointer is null, but the shape is " +
                               shapeText(tensor));
-  if (reinterpret_cast<uintptr_t>(tensor.data) % static_cast<uint64_t>(bytes))
+  auto address = reinterpret_cast<uintptr_t>(tensor.data);
+  if (address % static_cast<uint64_t>(bytes))
     return fail(argument, std::string("the data pointer is not aligned to the "
                                       "elements of type ") +
                               elementTypeName(tensor.type) + " (" +
                               std::to_string(bytes) + " bytes)");
+  if (address % static_cast<uint64_t>(alignment))
+    return fail(argument,
+                "the data pointer is " +
+                    std::to_string(address % static_cast<uint64_t>(alignment)) +
+                    " bytes behind a multiple of " + std::to_string(alignment) +
+                    ", " + alignmentText(argument));
   return Status::success();
 }
 

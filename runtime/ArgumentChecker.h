@@ -65,6 +65,8 @@ public:
 private:
   Status checkMemory(size_t argument, const TensorView &tensor,
                      bool withData) const;
+  /// "expected multiples of 16 bytes; ..."
+  std::string alignmentText(size_t argument) const;
   Failure failSize(ManifestDimRef ref, int64_t size, ManifestDimRef source,
                    int64_t expected) const;
 

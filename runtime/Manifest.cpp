@@ -198,6 +198,20 @@ ManifestParser::parseArgument(const json &object, const ManifestEntry &entry,
                              *typeName);
     return argument;
   }
+  argument.alignment = elementBytes(argument.type);
+  if (object.contains("alignment")) {
+    auto given =
+        member(object, "alignment", json::value_t::number_integer, where);
+    if (!given)
+      return given.takeFailure();
+    argument.alignment = (*given)->get<int64_t>();
+    if (argument.alignment < elementBytes(argument.type) ||
+        argument.alignment > 128 ||
+        (argument.alignment & (argument.alignment - 1)))
+      return fail(where, "the alignment must be a power of two from the size "
+                         "of an element to 128, found " +
+                             std::to_string(argument.alignment));
+  }
   auto shape = member(object, "shape", json::value_t::array, where);
   if (!shape)
     return shape.takeFailure();

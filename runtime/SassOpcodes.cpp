@@ -11,7 +11,8 @@
 // kernels, to nvdisasm 13.5 for sm_80, sm_86, sm_90a, sm_100a and sm_120a, and
 // by comparing with nvdisasm's output for kernels that ptxas 13.0 compiled for
 // these and for sm_89, sm_103a, sm_110a and sm_121a.  Where further bits tell
-// variants apart (FADD and FHADD from sm_100 on), the common one gives the name.
+// variants apart (FADD and FHADD from sm_100 on), the common one gives the
+// name.
 //
 //===----------------------------------------------------------------------===//
 

@@ -56,6 +56,12 @@ void addCompileFlags(CLI::App &app, CompileOptions &options) {
                  "On a GPU, tiles of keys in shared memory (chosen)")
       ->check(integerFrom(1))
       ->type_name("N");
+  app.add_option("--alignment", options.alignment,
+                 "On a GPU, what addresses and strides of tensors are\n"
+                 "multiples of, in bytes: 2, 4, 8 or 16 (16, or less for\n"
+                 "head dimensions that are no multiple of 8)")
+      ->check(CLI::IsMember({2, 4, 8, 16}))
+      ->type_name("N");
 }
 
 Status writeFile(const std::string &path, const std::string &bytes) {

@@ -220,8 +220,8 @@ def Warp_ReadOp : Warp_Op<"read", [MemoryEffects<[MemRead]>]> {
 def Warp_DotOp : Warp_Op<"dot", [MemoryEffects<[MemRead]>]> {
   let summary = "Begins a product on the tensor cores";
   let description = [{
-    `a * b`, or `accumulator + a * b`, of 16-bit tiles with f32 sums; `a` is in
-    registers, `b` in shared memory. `transpose_b` says that `b` is given
+    `a * b`, or `accumulator + a * b`, of 16-bit tiles with f32 sums; `b` is in
+    shared memory, `a` there or in registers. `transpose_b` says that `b` is given
     transposed.
 
     ```mlir

@@ -182,9 +182,10 @@ LogicalResult ReadOp::verify() {
 LogicalResult DotOp::verify() {
   TileType a = getA().getType(), b = getB().getType(),
            result = getProduct().getType().getTile();
-  if (!isInRegisters(a) || !isShared(b) || a.getLayout() != result.getLayout())
-    return emitOpError() << "multiplies a tile in registers, of the result's "
-                            "layout, with one in shared memory; got "
+  if (!(isShared(a) || a.getLayout() == result.getLayout()) || !isShared(b))
+    return emitOpError() << "multiplies a tile in shared memory, or in "
+                            "registers of the result's layout, with one in "
+                            "shared memory; got "
                          << a << ", " << b << " and " << result;
   Type element = a.getElementType();
   if (element != b.getElementType() || !(element.isBF16() || element.isF16()) ||

@@ -112,7 +112,7 @@ static std::vector<std::string> describe(const llvm::TargetMachine &machine) {
 std::vector<std::string>
 Compilation::describeGpu(const CompileOptions &options) {
   return {options.target, std::to_string(options.warps),
-          std::to_string(options.stages)};
+          std::to_string(options.stages), std::to_string(options.alignment)};
 }
 
 Result<std::string> Compilation::contentKey(const CompileOptions &options) {

@@ -19,7 +19,9 @@
 #include "attn/Target/Gpu/Pipeline.h"
 #include "attn/Target/Gpu/Schedule.h"
 #include "attn/Target/Manifest.h"
+#include "attn/Target/ThreadLevel.h"
 #include "dialect/Attn/Attn.h"
+#include <numeric>
 
 using namespace attn;
 
@@ -36,6 +38,36 @@ static std::pair<int64_t, int64_t> headDimsOf(mlir::ModuleOp module) {
     value = std::max(value, dimOf(attention.getValue()));
   });
   return {head, value};
+}
+
+/// Writes down what tensors of attention are aligned to.
+static Status setAlignments(mlir::ModuleOp module, int64_t given) {
+  if (given != 0 && given != 2 && given != 4 && given != 8 && given != 16)
+    return failure("an alignment of " + std::to_string(given) +
+                   " bytes; 2, 4, 8 and 16 are allowed");
+  module.walk([&](mlir::attn::AttentionOp attention) {
+    auto function = attention->getParentOfType<mlir::func::FuncOp>();
+    mlir::Builder builder(function.getContext());
+    auto alignmentOf = [&](mlir::Value tensor) {
+      auto type = mlir::cast<mlir::RankedTensorType>(tensor.getType());
+      int64_t rowBytes =
+          type.getShape().back() * type.getElementTypeBitWidth() / 8;
+      return builder.getI64IntegerAttr(given ? given
+                                             : std::gcd(rowBytes, int64_t(16)));
+    };
+    for (mlir::Value tensor :
+         {attention.getQuery(), attention.getKey(), attention.getValue()})
+      if (auto argument = mlir::dyn_cast<mlir::BlockArgument>(tensor))
+        if (unsigned n = argument.getArgNumber();
+            !function.getArgAttr(n, kAlignmentAttrName))
+          function.setArgAttr(n, kAlignmentAttrName, alignmentOf(tensor));
+    for (mlir::OpOperand &use : attention.getOutput().getUses())
+      if (mlir::isa<mlir::func::ReturnOp>(use.getOwner()))
+        if (unsigned n = use.getOperandNumber();
+            !function.getResultAttr(n, kAlignmentAttrName))
+          function.setResultAttr(n, kAlignmentAttrName, alignmentOf(use.get()));
+  });
+  return Status::success();
 }
 
 Result<std::string> Compilation::runForGpu(const CompileOptions &options,
@@ -64,7 +96,10 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   pipeline.tiles.tileKv = pipeline.tiles.unmaskedTileKv = schedule->tileKv;
   pipeline.warps = schedule->warps;
   pipeline.stages = schedule->stages;
+  pipeline.queryInRegisters = schedule->queryInRegisters;
 
+  if (Status status = setAlignments(*module, options.alignment); !status)
+    return unsupported(status.takeFailure());
   if (!runStage<TileStageOptions>(buildTileStage, pipeline.tiles))
     return fail(ATTN_ERROR_UNSUPPORTED, "lowering to tiles failed");
   if (Status checked = checkEntries(); !checked)

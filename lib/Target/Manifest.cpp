@@ -8,6 +8,8 @@
 
 #include "attn/Target/Manifest.h"
 
+#include "attn/Target/ThreadLevel.h"
+
 using namespace mlir;
 
 static std::string printType(Type type) {
@@ -43,6 +45,9 @@ llvm::json::Object attn::describeEntry(func::FuncOp entry) {
         {"role", role.getValue()}};
     if (auto memref = dyn_cast<MemRefType>(type)) {
       argument["type"] = printType(memref.getElementType());
+      if (auto alignment =
+              entry.getArgAttrOfType<IntegerAttr>(number, kAlignmentAttrName))
+        argument["alignment"] = alignment.getInt();
       argument["shape"] = shapeOf(
           memref, entry.getArgAttrOfType<ArrayAttr>(number, "attn.shape"));
     } else {

@@ -12,10 +12,12 @@
 
 #include "EntryFunction.h"
 
+#include "attn/Target/ThreadLevel.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::tile;
+using ::attn::kAlignmentAttrName;
 
 /// The memref that stands for a tensor: any strides, the innermost dimension
 /// contiguous. Scalars stay as they are.
@@ -115,19 +117,22 @@ void EntryFunction::create(StringRef algorithm, int64_t tileQ, int64_t tileKv) {
   SmallVector<Type> types;
   SmallVector<DictionaryAttr> attributes;
   auto add = [&](Type type, Attribute name, StringRef role,
-                 ArrayAttr shape = {}) {
+                 Attribute alignment = {}, ArrayAttr shape = {}) {
     types.push_back(toMemRef(type));
     SmallVector<NamedAttribute> attrs = {
         builder.getNamedAttr("attn.name", name),
         builder.getNamedAttr("attn.role", builder.getStringAttr(role))};
+    if (alignment)
+      attrs.push_back(builder.getNamedAttr(kAlignmentAttrName, alignment));
     if (shape)
       attrs.push_back(builder.getNamedAttr("attn.shape", shape));
     attributes.push_back(builder.getDictionaryAttr(attrs));
   };
   for (BlockArgument argument : function.getArguments())
-    add(argument.getType(), names[argument.getArgNumber()], "input");
+    add(argument.getType(), names[argument.getArgNumber()], "input",
+        function.getArgAttr(argument.getArgNumber(), kAlignmentAttrName));
   auto [source, firstDimension] = operation.resultSizes;
-  for (unsigned result : resultOfReturn) {
+  for (auto [number, result] : llvm::enumerate(resultOfReturn)) {
     auto type =
         cast<RankedTensorType>(operation.op->getResult(result).getType());
     SmallVector<Attribute> shape;
@@ -137,6 +142,7 @@ void EntryFunction::create(StringRef algorithm, int64_t tileQ, int64_t tileKv) {
       else
         shape.push_back(builder.getI64IntegerAttr(size));
     add(type, builder.getStringAttr(result == 0 ? "output" : "lse"), "output",
+        function.getResultAttr(number, kAlignmentAttrName),
         builder.getArrayAttr(shape));
   }
   add(MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()),

@@ -26,7 +26,6 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-
 FailureOr<SmallVector<BlockArgument>>
 mlir::tile::collectCaptures(attn::AttentionOp op) {
   llvm::SetVector<Value> used;

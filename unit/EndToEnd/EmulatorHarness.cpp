@@ -35,9 +35,11 @@ static Result<std::shared_ptr<const GpuModule>> compileAnew(const Case &c) {
 Result<std::shared_ptr<const GpuModule>>
 attn::testing::compiledForGpu(const Case &c) {
   static Kernels kernels;
-  std::string key = c.target + " " + c.algorithm + " " +
-                    std::to_string(c.tileQ) + " " + std::to_string(c.tileKv) +
-                    "\n" + moduleText(c);
+  CompileOptions options = compileOptions(c);
+  std::string key = options.target + " " + options.algorithm + " " +
+                    std::to_string(options.tileQ) + " " +
+                    std::to_string(options.tileKv) + " " +
+                    std::to_string(options.alignment) + "\n" + moduleText(c);
   auto found = kernels.find(key);
   if (found == kernels.end())
     found = kernels.emplace(key, compileAnew(c)).first;

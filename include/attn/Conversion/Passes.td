@@ -233,7 +233,10 @@ def ConvertTileToWarpPass
     Option<"warps", "warps", "int64_t", /*default=*/"4",
            "warps of a thread block">,
     Option<"stages", "stages", "int64_t", /*default=*/"2",
-           "tiles of keys, and of values, in shared memory">];
+           "tiles of keys, and of values, in shared memory">,
+    Option<"queryInRegisters", "query-in-registers", "bool",
+           /*default=*/"true",
+           "read queries from shared memory once, not for every tile">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::warp::WarpDialect"];
 }

@@ -42,6 +42,9 @@ struct ManifestArgument {
   bool isOutput = false;
   ElementType type = ElementType::f32;
   bool isTensor = false;
+  /// Of a tensor: what its address and the bytes between rows and so on must be
+  /// a multiple of.
+  int64_t alignment = 1;
   /// Sizes, or `dynamic`.  Empty for a scalar.
   std::vector<int64_t> shape;
   /// Of an output: where each dynamic size comes from (an input's dimension);

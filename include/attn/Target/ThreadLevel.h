@@ -29,6 +29,11 @@ inline constexpr llvm::StringLiteral kCommentAttrName = "attn.comment";
 inline constexpr llvm::StringLiteral kUnrollAttrName = "attn.unroll";
 /// On scf.for: the name of the induction variable.
 inline constexpr llvm::StringLiteral kInductionVarAttrName = "attn.iv";
+/// On a kernel: bytes of dynamic shared memory of a launch.
+inline constexpr llvm::StringLiteral kSharedBytesAttrName = "attn.shared_bytes";
+/// Among the attributes of a tensor: what its address and all its strides but
+/// the innermost are a multiple of, in bytes. Without it, the elements' size.
+inline constexpr llvm::StringLiteral kAlignmentAttrName = "attn.alignment";
 /// On a kernel: CTAs that an SM should hold.
 inline constexpr llvm::StringLiteral kMinBlocksAttrName = "attn.min_blocks";
 /// Among the attributes of an index argument: array<i64: min, max>.

@@ -222,6 +222,31 @@ def TileDeferScalePass : Pass<"tile-defer-scale", "::mlir::tile::KernelOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def TilePadColumnsPass : Pass<"tile-pad-columns", "::mlir::tile::KernelOp"> {
+  let summary = "Round the columns of tiles up to what instructions take";
+  let description = [{
+    Every tile with more than one column, and every operand of a product that is
+    loaded, gets a multiple of `multiple` columns.
+    Loads fill the new ones with zeros, because they are outside of the view,
+    and stores leave them out for the same reason.
+
+    Before:
+    ```mlir
+    %q = tile.load %query[%i, %c0] : !tile.view<bf16> -> !tile.tile<64x40xbf16>
+    ```
+    After, with `multiple=16`:
+    ```mlir
+    %q = tile.load %query[%i, %c0] : !tile.view<bf16> -> !tile.tile<64x48xbf16>
+    ```
+
+    Preconditions: no product with one column, and no reduction of a tile that
+    is padded; tiles of scores have a multiple already. Numerics: none, zeros are added to products.
+  }];
+  let options = [
+    Option<"multiple", "multiple", "int64_t", /*default=*/"16",
+           "what the number of columns becomes a multiple of">];
+}
+
 def TileBoundPass : Pass<"tile-bound", "::mlir::tile::KernelOp"> {
   let summary = "Visit only the key tiles that the mask leaves, and split them";
   let description = [{

@@ -26,9 +26,10 @@ namespace {
 /// Converts one kernel in place.
 class KernelConverter {
 public:
-  KernelConverter(KernelOp kernel, int64_t warps, int64_t stages)
+  KernelConverter(KernelOp kernel, int64_t warps, int64_t stages,
+                  bool queryInRegisters)
       : kernel(kernel), warps(warps), stages(stages),
-        builder(kernel.getContext()) {}
+        queryInRegisters(queryInRegisters), builder(kernel.getContext()) {}
 
   LogicalResult run();
 
@@ -53,6 +54,7 @@ private:
 
   KernelOp kernel;
   int64_t warps, stages;
+  bool queryInRegisters;
   OpBuilder builder;
   llvm::MapVector<std::pair<Value, Type>, Channel> channels;
   /// Loops that have put tiles into a channel, which the next ones count on.
@@ -194,8 +196,11 @@ LogicalResult KernelConverter::convertDot(DotOp dot) {
     FailureOr<Value> tile = share(left);
     if (failed(tile))
       return failure();
-    builder.setInsertionPoint(left);
-    a = warp::ReadOp::create(builder, loc, inRegisters(typeA), *tile);
+    a = *tile;
+    if (queryInRegisters) {
+      builder.setInsertionPoint(left);
+      a = warp::ReadOp::create(builder, loc, inRegisters(typeA), a);
+    }
   } else if (typeA.getElementType() != element) {
     builder.setInsertionPoint(dot);
     auto rounded = TileType::get(dot.getContext(), typeA.getRows(),
@@ -252,7 +257,8 @@ struct ConvertTileToWarp
           << int64_t(warps) << " stages=" << int64_t(stages);
       return signalPassFailure();
     }
-    if (failed(KernelConverter(getOperation(), warps, stages).run()))
+    if (failed(KernelConverter(getOperation(), warps, stages, queryInRegisters)
+                   .run()))
       signalPassFailure();
   }
 };

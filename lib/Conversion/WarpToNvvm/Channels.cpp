@@ -63,8 +63,7 @@ LogicalResult KernelEmitter::emitPut(PutOp put) {
     builder.setInsertionPointToStart(branch.thenBlock());
   }
   comment(first, "Copy a tile to shared memory.");
-  if (failed(emitCopies(put, lowered, stage)))
-    return failure();
+  emitCopies(put, lowered, stage);
   if (branch)
     builder.setInsertionPointAfter(branch);
   // Of all puts, also of those that copy nothing, so that waits can count.
@@ -72,35 +71,80 @@ LogicalResult KernelEmitter::emitPut(PutOp put) {
   return success();
 }
 
-/// Each thread copies pieces of 16 bytes; nothing is read outside of the view,
-/// and what is there becomes zero.
-LogicalResult KernelEmitter::emitCopies(PutOp put, tile::ViewOp view,
-                                        Value stage) {
+int64_t KernelEmitter::alignmentOf(tile::ViewOp view) {
+  auto memref = view.getSource().getType();
+  const int64_t elementBytes = memref.getElementTypeBitWidth() / 8;
+  auto argument = dyn_cast<BlockArgument>(view.getSource());
+  if (!argument || argument.getOwner() != &function.getBody().front())
+    return elementBytes;
+  auto given = function.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(),
+                                                      kAlignmentAttrName);
+  return given ? std::min<int64_t>(given.getInt(), 16) : elementBytes;
+}
+
+void KernelEmitter::forEachPiece(Location loc, int64_t pieces,
+                                 function_ref<void(IndexExpr)> body) {
+  const int64_t threads = warps * lanesPerWarp;
+  const int64_t turns = llvm::divideCeil(pieces, threads);
+  auto turn = [&](Value number) {
+    IndexExpr piece = expr(number) * threads + expr(thread);
+    if (pieces % threads == 0)
+      return body(piece);
+    Value exists =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                              piece.value, index(loc, pieces));
+    auto branch = scf::IfOp::create(builder, loc, exists);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(branch.thenBlock());
+    body(piece);
+  };
+  // Of unaligned tensors there are too many.
+  constexpr int64_t mostUnrolled = 16;
+  if (turns <= mostUnrolled)
+    return unrolled(loc, turns, turn);
+  auto loop = scf::ForOp::create(builder, loc, index(loc, 0), index(loc, turns),
+                                 index(loc, 1));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  turn(loop.getInductionVar());
+}
+
+/// Each thread copies pieces as large as the alignment of the rows; nothing is
+/// read outside of the view, and what is there becomes zero.
+void KernelEmitter::emitCopies(PutOp put, tile::ViewOp view, Value stage) {
   Location loc = put.getLoc();
   SwizzleLayout layout = ::layoutOf(put.getChannel().getType().getTile());
   constexpr int64_t chunkCols = SwizzleLayout::chunkCols;
-  const int64_t chunksOfRow = layout.cols / chunkCols;
-  const int64_t chunks = layout.rows * chunksOfRow;
-  const int64_t threads = warps * lanesPerWarp;
-  if (chunks % threads != 0)
-    return put.emitOpError()
-           << "copies " << chunks << " pieces of 16 bytes, which " << threads
-           << " threads cannot share evenly";
+  const int64_t pieceBytes = alignmentOf(view);
+  const int64_t pieceCols = pieceBytes / SwizzleLayout::elementBytes;
+  const int64_t piecesOfRow = layout.cols / pieceCols;
   Value row0 = mapping.lookup(put.getRow()),
         col0 = mapping.lookup(put.getCol());
   Value numRows = view.getNumRows(builder, loc);
   Value numCols = view.getNumCols(builder, loc);
   std::optional<int64_t> staticCols = view.getStaticNumCols();
   const bool isCut = !staticCols || *staticCols < layout.cols;
-  Value zero = index(loc, 0), full = index(loc, chunkCols);
-  unrolled(loc, chunks / threads, [&](Value turn) {
-    IndexExpr number = expr(turn) * threads + expr(thread);
-    IndexExpr row = number / chunksOfRow, chunk = number % chunksOfRow;
-    Value target = layout.offset(row, chunk, expr(zero)).value;
+  Value buffer = buffers[put.getChannel()];
+  Value zero = index(loc, 0), full = index(loc, pieceCols);
+  forEachPiece(loc, layout.rows * piecesOfRow, [&](IndexExpr number) {
+    IndexExpr row = number / piecesOfRow,
+              col = number % piecesOfRow * pieceCols;
+    Value target = layout.offset(row, col / chunkCols, col % chunkCols).value;
     Value fromRow = add(loc, row0, row.value);
-    Value fromCol = add(loc, col0, (chunk * chunkCols).value);
+    Value fromCol = add(loc, col0, col.value);
     Value isInside = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::slt, fromRow, numRows);
+    SmallVector<Value> source = view.getIndices(builder, loc, fromRow, fromCol);
+    // cp.async copies at least 4 bytes.
+    if (pieceCols == 1) {
+      Value isInRow = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::slt, fromCol, numCols);
+      isInside = arith::AndIOp::create(builder, loc, isInside, isInRow);
+      Value element = emitGuardedLoad(loc, isInside, view.getSource(), source);
+      memref::StoreOp::create(builder, loc, element, buffer,
+                              ValueRange{stage, target});
+      return;
+    }
     Value count = full;
     if (isCut) {
       Value left = arith::SubIOp::create(builder, loc, numCols, fromCol);
@@ -110,11 +154,10 @@ LogicalResult KernelEmitter::emitCopies(PutOp put, tile::ViewOp view,
     count = arith::SelectOp::create(builder, loc, isInside, count, zero);
     nvgpu::DeviceAsyncCopyOp::create(
         builder, loc, nvgpu::DeviceAsyncTokenType::get(builder.getContext()),
-        buffers[put.getChannel()], ValueRange{stage, target}, view.getSource(),
-        view.getIndices(builder, loc, fromRow, fromCol),
-        builder.getIndexAttr(chunkCols), count, builder.getUnitAttr());
+        buffer, ValueRange{stage, target}, view.getSource(), source,
+        builder.getIndexAttr(pieceCols), count,
+        pieceBytes == 16 ? builder.getUnitAttr() : UnitAttr());
   });
-  return success();
 }
 
 LogicalResult KernelEmitter::emitTake(TakeOp take) {

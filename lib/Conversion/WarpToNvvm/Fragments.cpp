@@ -188,6 +188,22 @@ struct Window {
 };
 } // namespace
 
+Value KernelEmitter::emitGuardedLoad(Location loc, Value condition,
+                                     Value memref, ValueRange indices) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  auto branch = scf::IfOp::create(builder, loc, element, condition,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  Value value = memref::LoadOp::create(builder, loc, memref, indices);
+  scf::YieldOp::create(builder, loc, value);
+  builder.setInsertionPointToStart(branch.elseBlock());
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(element));
+  scf::YieldOp::create(builder, loc, zero);
+  return branch.getResult(0);
+}
+
 LogicalResult KernelEmitter::emitLoad(tile::LoadOp load) {
   Location loc = load.getLoc();
   TileType type = load.getTile().getType();
@@ -199,24 +215,12 @@ LogicalResult KernelEmitter::emitLoad(tile::LoadOp load) {
   forEachRegister(loc, type, /*byPair=*/false, [&](const Register &at) {
     Value row = add(loc, window.row0, rowOf(loc, type, at));
     Value col = add(loc, window.col0, colOf(loc, type, at));
-    auto branch = scf::IfOp::create(builder, loc, type.getElementType(),
-                                    window.isInside(loc, row, col),
-                                    /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(branch.thenBlock());
-    Value value =
-        memref::LoadOp::create(builder, loc, window.view.getSource(),
-                               window.view.getIndices(builder, loc, row, col));
+    Value value = emitGuardedLoad(
+        loc, window.isInside(loc, row, col), window.view.getSource(),
+        window.view.getIndices(builder, loc, row, col));
     if (element != type.getElementType())
       value = arith::ExtFOp::create(builder, loc, type.getElementType(), value);
-    scf::YieldOp::create(builder, loc, value);
-    builder.setInsertionPointToStart(branch.elseBlock());
-    Value zero = arith::ConstantOp::create(
-        builder, loc, builder.getZeroAttr(type.getElementType()));
-    scf::YieldOp::create(builder, loc, zero);
-    builder.setInsertionPointAfter(branch);
-    memref::StoreOp::create(builder, loc, branch.getResult(0), target,
-                            indicesOf(type, at));
+    memref::StoreOp::create(builder, loc, value, target, indicesOf(type, at));
   });
   return success();
 }
@@ -235,7 +239,10 @@ LogicalResult KernelEmitter::emitStore(tile::StoreOp store) {
   Value source = fragment(store.getTile());
   // Pairs of columns are written together if the view ends after one.
   auto cols = window.view.getStaticNumCols();
-  const bool hasPairs = type.getCols() != 1 && cols && *cols % 2 == 0;
+  const int64_t pairBytes =
+      2 * type.getElementType().getIntOrFloatBitWidth() / 8;
+  const bool hasPairs = type.getCols() != 1 && cols && *cols % 2 == 0 &&
+                        alignmentOf(window.view) >= pairBytes;
   forEachRegister(loc, type, hasPairs, [&](const Register &at) {
     Value row = add(loc, window.row0, rowOf(loc, type, at));
     Value col = add(loc, window.col0, colOf(loc, type, at));

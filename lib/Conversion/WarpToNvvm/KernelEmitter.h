@@ -14,11 +14,18 @@
 #define ATTN_LIB_CONVERSION_WARPTONVVM_KERNELEMITTER_H
 
 #include "attn/Conversion/Passes.h"
+#include "attn/Target/ThreadLevel.h"
 #include "dialect/Warp/Layout.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace mlir::warp {
+
+using ::attn::kAlignmentAttrName;
+using ::attn::kCommentAttrName;
+using ::attn::kNameAttrName;
+using ::attn::kSharedBytesAttrName;
+using ::attn::kUnrollAttrName;
 
 /// A value of type index with arithmetic, for the formulas of Layout.h.
 struct IndexExpr {
@@ -52,14 +59,22 @@ public:
   // Channels.cpp
   LogicalResult emitChannel(ChannelOp channel);
   LogicalResult emitPut(PutOp put);
-  LogicalResult emitCopies(PutOp put, tile::ViewOp view, Value stage);
+  void emitCopies(PutOp put, tile::ViewOp view, Value stage);
+  /// For a number of pieces that the threads share: body(number), in turns.
+  void forEachPiece(Location loc, int64_t pieces,
+                    function_ref<void(IndexExpr)> body);
   LogicalResult emitTake(TakeOp take);
   // Products.cpp
   LogicalResult emitRead(ReadOp read);
   LogicalResult emitDot(DotOp dot);
 
+  /// An element of a memref if the condition holds, else zero.
+  Value emitGuardedLoad(Location loc, Value condition, Value memref,
+                        ValueRange indices);
+
   /// The memref of a tile in registers.
   Value fragment(Value tile);
+  Value createFragment(tile::TileType type, StringRef called);
   MmaLayout layoutOf(tile::TileType type) const {
     return {type.getRows(), type.getCols(), warps};
   }
@@ -92,6 +107,9 @@ public:
   static void comment(Operation *op, StringRef text);
   static void name(Operation *op, StringRef text);
 
+  /// What the rows of a view are aligned to, in bytes, and at most 16.
+  int64_t alignmentOf(tile::ViewOp view);
+
   /// A barrier if shared memory has been read since the last one.
   void barrierAfterReads(Location loc);
 
@@ -114,12 +132,6 @@ private:
   LogicalResult emitBlock(Block &block);
   LogicalResult emitLoop(scf::ForOp loop);
 };
-
-/// For #pragma unroll.
-inline constexpr llvm::StringLiteral kUnrollAttrName = "attn.unroll";
-inline constexpr llvm::StringLiteral kCommentAttrName = "attn.comment";
-inline constexpr llvm::StringLiteral kNameAttrName = "attn.name";
-inline constexpr llvm::StringLiteral kSharedBytesAttrName = "attn.shared_bytes";
 
 } // namespace mlir::warp
 

@@ -44,6 +44,28 @@ struct BlockLoader {
 };
 } // namespace
 
+/// Reads 16 columns of a warp's rows in shared memory into blocks of 8 columns
+/// of a fragment.
+static void readColumns(const BlockLoader &loader, MmaLayout layout,
+                        IndexExpr from, Value rowBlock, Value fragment,
+                        IndexExpr to) {
+  KernelEmitter &kernel = loader.kernel;
+  OpBuilder &builder = kernel.builder;
+  Location loc = loader.loc;
+  Value matrices =
+      loader.load(kernel.expr(kernel.warp) * (layout.rows / layout.warps) +
+                      kernel.expr(rowBlock) * MmaLayout::blockRows,
+                  from * 2);
+  for (int64_t n = 0; n < 4; ++n) {
+    Value elements = vector::ExtractOp::create(builder, loc, matrices, n);
+    Value colBlock = (to * 2 + kernel.expr(kernel.index(loc, n / 2))).value;
+    vector::StoreOp::create(builder, loc, elements, fragment,
+                            ValueRange{rowBlock, colBlock,
+                                       kernel.index(loc, n % 2),
+                                       kernel.index(loc, 0)});
+  }
+}
+
 LogicalResult KernelEmitter::emitRead(ReadOp read) {
   Location loc = read.getLoc();
   TileType type = read.getTile().getType();
@@ -60,20 +82,10 @@ LogicalResult KernelEmitter::emitRead(ReadOp read) {
                      /*isTransposed=*/false,
                      ldmatrixRows(expr(lane))};
   Value target = fragment(read.getTile());
-  const int64_t warpRows = layout.rows / warps;
   unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
-    unrolled(loc, layout.colBlocks() / 2, [&](Value pairOfBlocks) {
-      Value matrices = loader.load(expr(warp) * warpRows +
-                                       expr(rowBlock) * MmaLayout::blockRows,
-                                   expr(pairOfBlocks) * 2);
-      for (int64_t n = 0; n < 4; ++n) {
-        Value elements = vector::ExtractOp::create(builder, loc, matrices, n);
-        Value colBlock =
-            (expr(pairOfBlocks) * 2 + expr(index(loc, n / 2))).value;
-        vector::StoreOp::create(
-            builder, loc, elements, target,
-            ValueRange{rowBlock, colBlock, index(loc, n % 2), index(loc, 0)});
-      }
+    unrolled(loc, layout.colBlocks() / 2, [&](Value columns) {
+      readColumns(loader, layout, expr(columns), rowBlock, target,
+                  expr(columns));
     });
   });
   hasReaders = true;
@@ -110,7 +122,12 @@ LogicalResult KernelEmitter::emitDot(DotOp dot) {
                      isTransposed,
                      isTransposed ? ldmatrixRows(expr(lane))
                                   : ldmatrixColumns(expr(lane))};
-  Value a = fragment(dot.getA());
+  // What is in shared memory is read again for every step.
+  const bool isSharedA = isa<SwizzleAttr>(typeA.getLayout());
+  auto stepTypeA = TileType::get(typeA.getContext(), typeA.getRows(), 16,
+                                 typeA.getElementType());
+  Value a =
+      isSharedA ? createFragment(stepTypeA, "operand") : fragment(dot.getA());
   Value sums = fragment(dot.getProduct());
   if (dot.getAccumulator()) {
     copyFragment(dot.getAccumulator(), dot.getProduct());
@@ -128,6 +145,20 @@ LogicalResult KernelEmitter::emitDot(DotOp dot) {
   const auto kind = pair.getElementType().isBF16() ? NVVM::MMATypes::bf16
                                                    : NVVM::MMATypes::f16;
   unrolled(loc, depth / 16, [&](Value step) {
+    IndexExpr stepOfA = isSharedA ? expr(index(loc, 0)) : expr(step);
+    if (isSharedA) {
+      auto [bufferA, stageA] = places[dot.getA()];
+      BlockLoader loaderA{*this,
+                          loc,
+                          typeA,
+                          bufferA,
+                          stageA,
+                          /*isTransposed=*/false,
+                          ldmatrixRows(expr(lane))};
+      unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
+        readColumns(loaderA, layout, expr(step), rowBlock, a, stepOfA);
+      });
+    }
     unrolled(loc, layout.colBlocks() / 2, [&](Value columns) {
       IndexExpr inner = expr(step), outer = expr(columns);
       Value matrices = dot.getTransposeB() ? loader.load(outer * 16, inner * 2)
@@ -135,7 +166,7 @@ LogicalResult KernelEmitter::emitDot(DotOp dot) {
       unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
         SmallVector<Value> operandA;
         for (int64_t n = 0; n < 4; ++n) {
-          Value colBlock = (inner * 2 + expr(index(loc, n / 2))).value;
+          Value colBlock = (stepOfA * 2 + expr(index(loc, n / 2))).value;
           operandA.push_back(
               asOperand(builder, loc,
                         vector::LoadOp::create(builder, loc, pair, a,

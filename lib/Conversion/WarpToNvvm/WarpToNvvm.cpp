@@ -12,6 +12,8 @@
 
 #include "KernelEmitter.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace mlir::warp;
 using tile::TileType;
@@ -83,9 +85,12 @@ static StringRef nameOf(Value tile) {
 
 Value KernelEmitter::fragment(Value tile) {
   Value &memref = fragments[tile];
-  if (memref)
-    return memref;
-  TileType type = tileTypeOf(tile);
+  if (!memref)
+    memref = createFragment(tileTypeOf(tile), nameOf(tile));
+  return memref;
+}
+
+Value KernelEmitter::createFragment(TileType type, StringRef called) {
   MmaLayout layout = layoutOf(type);
   SmallVector<int64_t> shape;
   if (type.getRows() != 1)
@@ -105,8 +110,8 @@ Value KernelEmitter::fragment(Value tile) {
       builder, kernel.getLoc(),
       MemRefType::get(shape, type.getElementType(), MemRefLayoutAttrInterface(),
                       space));
-  name(alloca, nameOf(tile));
-  return memref = alloca;
+  name(alloca, called);
+  return alloca;
 }
 
 void KernelEmitter::unrolled(Location loc, int64_t end,
@@ -355,6 +360,34 @@ static void lower(tile::LaunchOp launch, gpu::GPUModuleOp module) {
   launch.erase();
 }
 
+/// Takes names and alignments of a kernel's arguments from its launch.
+static void describeArguments(tile::LaunchOp launch, tile::KernelOp kernel) {
+  Builder builder(kernel.getContext());
+  for (auto [number, operand] : llvm::enumerate(launch.getArguments())) {
+    // The first argument is the work index.
+    const unsigned argument = number + 1;
+    if (auto view = operand.getDefiningOp<memref::ViewOp>()) {
+      // Tensors in the workspace are dense, one behind the other.
+      auto type = view.getType();
+      int64_t rowBytes = type.getShape().back();
+      if (ShapedType::isDynamic(rowBytes))
+        rowBytes = 1;
+      rowBytes *= type.getElementTypeBitWidth() / 8;
+      kernel.setArgAttr(argument, kAlignmentAttrName,
+                        builder.getI64IntegerAttr(std::gcd(rowBytes, 16)));
+      continue;
+    }
+    auto given = dyn_cast<BlockArgument>(operand);
+    auto entry = given ? dyn_cast<func::FuncOp>(given.getOwner()->getParentOp())
+                       : func::FuncOp();
+    if (!entry)
+      continue;
+    for (StringRef name : {kNameAttrName, kAlignmentAttrName})
+      if (Attribute attr = entry.getArgAttr(given.getArgNumber(), name))
+        kernel.setArgAttr(argument, name, attr);
+  }
+}
+
 namespace {
 struct ConvertWarpToNvvm
     : tile::impl::ConvertWarpToNvvmPassBase<ConvertWarpToNvvm> {
@@ -367,6 +400,10 @@ struct ConvertWarpToNvvm
     builder.setInsertionPointToEnd(module.getBody());
     auto gpuModule =
         gpu::GPUModuleOp::create(builder, module.getLoc(), "kernels");
+    module.walk([&](tile::LaunchOp launch) {
+      describeArguments(
+          launch, module.lookupSymbol<tile::KernelOp>(launch.getKernel()));
+    });
     for (tile::KernelOp kernel : kernels) {
       auto warps = kernel->getAttrOfType<IntegerAttr>(tile::kWarpsAttrName);
       if (!warps) {

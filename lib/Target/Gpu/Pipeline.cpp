@@ -34,9 +34,10 @@ attn::Result<attn::GpuTargetInfo> attn::findGpuTarget(std::string_view name) {
 
 void attn::buildWarpStage(OpPassManager &pm,
                           const GpuPipelineOptions &options) {
+  pm.addNestedPass<KernelOp>(createTilePadColumnsPass());
   pm.addNestedPass<KernelOp>(createTileDeferScalePass());
-  pm.addNestedPass<KernelOp>(
-      createConvertTileToWarpPass({options.warps, options.stages}));
+  pm.addNestedPass<KernelOp>(createConvertTileToWarpPass(
+      {options.warps, options.stages, options.queryInRegisters}));
   pm.addNestedPass<KernelOp>(createWarpPipelinePass());
   addCleanUp(pm);
 }

@@ -24,7 +24,8 @@ int64_t GpuSchedule::registers(int64_t headDim, int64_t valueDim) const {
   const int64_t lanes = 32 * warps;
   const int64_t output = tileQ * valueDim / lanes;
   const int64_t scores = tileQ * tileKv / lanes;
-  const int64_t query = tileQ * headDim / 2 / lanes;
+  const int64_t query =
+      queryInRegisters ? tileQ * headDim / 2 / lanes : tileQ * 16 / 2 / lanes;
   constexpr int64_t others = 50;
   return output + scores + scores / 2 + query + others;
 }
@@ -81,9 +82,12 @@ Result<GpuSchedule> attn::chooseGpuSchedule(const GpuTargetInfo &target,
     }
     if (wanted.warps)
       schedule.warps = wanted.warps;
-    last = schedule.misfit(target, headDim, valueDim);
-    if (last.empty())
-      return schedule;
+    for (bool inRegisters : {true, false}) {
+      schedule.queryInRegisters = inRegisters;
+      last = schedule.misfit(target, headDim, valueDim);
+      if (last.empty())
+        return schedule;
+    }
   }
   return failure("head dimensions of " + std::to_string(headDim) + " and " +
                  std::to_string(valueDim) + " do not fit: the smallest tile " +

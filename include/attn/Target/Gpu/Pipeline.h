@@ -35,6 +35,8 @@ struct GpuPipelineOptions {
   TileStageOptions tiles;
   /// Warps of a thread block, and stages of its channels.
   int64_t warps = 4, stages = 2;
+  /// Whether queries are read from shared memory once, not for every tile.
+  bool queryInRegisters = true;
 };
 
 /// Tile kernels -> the warp dialect.

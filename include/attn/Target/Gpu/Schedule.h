@@ -23,6 +23,8 @@ struct GpuSchedule {
   /// Rows of a query tile and of a key tile.
   int64_t tileQ, tileKv;
   int64_t warps, stages;
+  /// Whether queries are read from shared memory once, not for every tile.
+  bool queryInRegisters = true;
 
   /// Registers of a thread that hold tiles, and what comes on top of them:
   /// addresses, masks, and fragments on their way to a product.
