@@ -137,21 +137,22 @@ FailureOr<Value> KernelConverter::share(LoadOp load) {
   Value number = (*channel)->count;
   auto loop = dyn_cast<scf::ForOp>(load->getParentOp());
   if (loop) {
-    if (getConstantIntValue(loop.getLowerBound()) != 0 ||
-        getConstantIntValue(loop.getStep()) != 1)
-      return loop.emitOpError() << "must count from 0 in steps of 1";
+    if (getConstantIntValue(loop.getStep()) != 1)
+      return loop.emitOpError() << "must count in steps of 1";
     Value &first = firstNumbers[{loop, (*channel)->channel}];
     if (first)
       return load.emitOpError() << "is the second load of this tile in a loop";
     first = number;
-    number =
-        arith::AddIOp::create(builder, loc, number, loop.getInductionVar());
+    Value turn = arith::SubIOp::create(builder, loc, loop.getInductionVar(),
+                                       loop.getLowerBound());
+    number = arith::AddIOp::create(builder, loc, number, turn);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointAfter(loop);
     // The loop may be left without an iteration.
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-    Value trips =
-        arith::MaxSIOp::create(builder, loc, loop.getUpperBound(), zero);
+    Value trips = arith::SubIOp::create(builder, loc, loop.getUpperBound(),
+                                        loop.getLowerBound());
+    trips = arith::MaxSIOp::create(builder, loc, trips, zero);
     (*channel)->count = arith::AddIOp::create(builder, loc, first, trips);
   } else if (load->getParentOp() != kernel) {
     return load.emitOpError()
@@ -192,7 +193,8 @@ LogicalResult KernelConverter::convertDot(DotOp dot) {
     return failure();
   Value a = dot.getA();
   auto typeA = cast<TileType>(a.getType());
-  if (auto left = a.getDefiningOp<LoadOp>()) {
+  auto left = a.getDefiningOp<LoadOp>();
+  if (left && left.getView().getType().getElementType() == element) {
     FailureOr<Value> tile = share(left);
     if (failed(tile))
       return failure();
