@@ -58,6 +58,16 @@ struct SwizzleLayout {
   int64_t slabCols() const { return bytes / elementBytes; }
   int64_t elements() const { return rows * cols; }
 
+  /// Blocks of 16 x 16 elements: offset(16 * b + row, 2 * p + chunk, 0) is
+  /// blockOffset(b, p) + offset(row, 2 * (p % blocksOfSlab()) + chunk, 0). The
+  /// first part does not depend on the lane.
+  int64_t blocksOfSlab() const { return slabCols() / 16; }
+  template <typename T>
+  T blockOffset(T rowBlock, T colBlock) const {
+    return colBlock / blocksOfSlab() * (rows * slabCols()) +
+           rowBlock * (16 * slabCols());
+  }
+
   /// Of an element whose column is `chunk` times 8 columns, plus `within`.
   template <typename T>
   T offset(T row, T chunk, T within) const {

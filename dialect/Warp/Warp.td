@@ -256,4 +256,46 @@ def Warp_AwaitOp : Warp_Op<"await", [MemoryEffects<[MemRead]>]> {
   let hasCustomAssemblyFormat = 1;
 }
 
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+def Warp_RowSumOp : Warp_Op<"row_sum", [
+    Pure, AllTypesMatch<["init", "sum"]>]> {
+  let summary = "Sums of rows on the tensor cores";
+  let description = [{
+    `init` plus the sum of each row of a 16-bit tile, in f32: its product with
+    ones. All lanes of a row have the sum, without exchanging anything.
+
+    ```mlir
+    %l1 = warp.row_sum %p, %l
+        : !tile.tile<64x128xbf16, #warp.mma<4>>, !tile.tile<64x1xf32, #warp.mma<4>>
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$input, Tile_TileType:$init);
+  let results = (outs Tile_TileType:$sum);
+  let assemblyFormat = [{
+    $input `,` $init attr-dict `:` qualified(type($input)) `,`
+    qualified(type($init))
+  }];
+  let hasVerifier = 1;
+}
+
+def Warp_DiffersOp : Warp_Op<"differs", [Pure, SameTypeOperands]> {
+  let summary = "Whether two tiles differ in the rows of a warp";
+  let description = [{
+    True if an element that a thread of the warp has in `a` is not equal to that
+    in `b`, or is no number. The same in all threads of a warp; warps have
+    results of their own. The tiles have one column of f32.
+
+    ```mlir
+    %changed = warp.differs %m1, %m : !tile.tile<64x1xf32, #warp.mma<4>>
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$a, Tile_TileType:$b);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$a `,` $b attr-dict `:` qualified(type($a))";
+  let hasVerifier = 1;
+}
+
 #endif // ATTN_DIALECT_WARP_TD

@@ -206,6 +206,29 @@ LogicalResult DotOp::verify() {
   return success();
 }
 
+LogicalResult RowSumOp::verify() {
+  TileType input = getInput().getType(), init = getInit().getType();
+  Type element = input.getElementType();
+  if (!(element.isBF16() || element.isF16()) || !isInRegisters(input) ||
+      init.getLayout() != input.getLayout() ||
+      init.getRows() != input.getRows() || init.getCols() != 1 ||
+      !init.getElementType().isF32())
+    return emitOpError() << "adds rows of bf16 or f16 in registers to one "
+                            "column of f32 of the same layout, got "
+                         << input << " and " << init;
+  return success();
+}
+
+LogicalResult DiffersOp::verify() {
+  TileType type = getA().getType();
+  if (!isInRegisters(type) || type.getCols() != 1 ||
+      !type.getElementType().isF32())
+    return emitOpError() << "compares tiles of one column of f32 in registers, "
+                            "got "
+                         << type;
+  return success();
+}
+
 void AwaitOp::build(OpBuilder &builder, OperationState &state, Value product) {
   state.addOperands(product);
   state.addTypes(cast<PendingType>(product.getType()).getTile());

@@ -97,6 +97,10 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   pipeline.warps = schedule->warps;
   pipeline.stages = schedule->stages;
   pipeline.queryInRegisters = schedule->queryInRegisters;
+  pipeline.sumRounded = true;
+  module->walk([&](mlir::attn::AttentionOp attention) {
+    pipeline.sumRounded &= !attention.getLse();
+  });
 
   if (Status status = setAlignments(*module, options.alignment); !status)
     return unsupported(status.takeFailure());

@@ -241,6 +241,72 @@ def ConvertTileToWarpPass
                            "::mlir::warp::WarpDialect"];
 }
 
+def WarpLazyRescalePass : Pass<"warp-lazy-rescale", "::mlir::tile::KernelOp"> {
+  let summary = "Multiply sums only where the maximum has grown much";
+  let description = [{
+    The online softmax keeps a row's maximum as long as the next one is not
+    larger by more than `threshold`, so that probabilities are at most two to
+    this power. Output and sum are multiplied by two to the difference of the
+    maxima in warps that have a row whose maximum changes, which is rare after
+    the first tiles.
+
+    Before:
+    ```mlir
+    %m1 = tile.map(%r, %m) { max }
+    %alpha = tile.map(%a = %m, %b = %m1) { exp2(a - b) }
+    %o1 = tile.map(%a = %o, %b = %alpha) { a * b }
+    ```
+    After:
+    ```mlir
+    %m0 = tile.map(%r, %m) { max }
+    %m1 = tile.map(%a = %m0, %b = %m) { a > b + 8 ? a : b }
+    %changed = warp.differs %m1, %m
+    %o1 = scf.if %changed {
+      %alpha = tile.map(%a = %m, %b = %m1) { exp2(a - b) }
+      yield tile.map(%a = %o, %b = %alpha) { a * b }
+    } else {
+      yield %o
+    }
+    ```
+
+    Preconditions: what convert-tile-to-warp makes; other loops are left alone.
+    Numerics: none but rounding, because the last division takes the maximum
+    out again; f16 holds two to the threshold and more.
+  }];
+  let options = [
+    Option<"threshold", "threshold", "float", /*default=*/"8.0f",
+           "what a maximum may grow by, as a power of two">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::warp::WarpDialect"];
+}
+
+def WarpRowSumPass : Pass<"warp-row-sum", "::mlir::tile::KernelOp"> {
+  let summary = "Add up probabilities on the tensor cores";
+  let description = [{
+    Sums of rows of a tile that is also rounded for a product are taken of the
+    rounded tile, by the tensor cores. The sum costs one instruction for 16
+    columns of 16 rows, and no exchange between lanes.
+
+    Before:
+    ```mlir
+    %l1 = tile.reduce add rows %p, %l
+    %r = tile.map(%p) { round }
+    ```
+    After:
+    ```mlir
+    %r = tile.map(%p) { round }
+    %l1 = warp.row_sum %r, %l
+    ```
+
+    Preconditions: what convert-tile-to-warp makes. Numerics: the output is
+    divided by the sum of what was multiplied, so that its weights add up to
+    one. The sum itself, and with it a log-sum-exp, has the error of the
+    rounding: up to 0.4 % in bf16 if all probabilities are alike.
+  }];
+  let dependentDialects = ["::mlir::warp::WarpDialect"];
+}
+
 def WarpPipelinePass : Pass<"warp-pipeline", "::mlir::tile::KernelOp"> {
   let summary = "Begin copies before their tiles are needed";
   let description = [{

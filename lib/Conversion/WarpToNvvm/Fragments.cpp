@@ -12,6 +12,8 @@
 
 #include "KernelEmitter.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 using namespace mlir;
 using namespace mlir::warp;
 using tile::TileType;
@@ -59,6 +61,10 @@ static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
 LogicalResult KernelEmitter::emitMap(tile::MapOp map) {
   Location loc = map.getLoc();
   TileType type = map.getResult().getType();
+  if (!fragments.contains(map.getResult()))
+    for (Value input : map.getInputs())
+      if (reuse(input, map.getResult(), map))
+        break;
   Value target = fragment(map.getResult());
   auto rounding = map.getYielded().getDefiningOp<arith::TruncFOp>();
   if (!rounding || rounding->getBlock() != map.getBlock() ||
@@ -154,6 +160,27 @@ LogicalResult KernelEmitter::emitReduce(tile::ReduceOp reduce) {
     });
   });
   return success();
+}
+
+void KernelEmitter::emitDiffers(DiffersOp differs) {
+  Location loc = differs.getLoc();
+  TileType type = differs.getA().getType();
+  Value a = fragment(differs.getA()), b = fragment(differs.getB());
+  Value result;
+  for (int64_t block = 0; block < layoutOf(type).rowBlocks(); ++block)
+    for (int64_t half = 0; half < 2; ++half) {
+      SmallVector<Value> place = {index(loc, block), index(loc, half)};
+      Value differ =
+          arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE,
+                                memref::LoadOp::create(builder, loc, a, place),
+                                memref::LoadOp::create(builder, loc, b, place));
+      result =
+          result ? arith::OrIOp::create(builder, loc, result, differ) : differ;
+    }
+  Value allLanes = arith::ConstantIntOp::create(builder, loc, -1, 32);
+  result = NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(), allLanes,
+                                    result, NVVM::VoteSyncKind::any);
+  mapping.map(differs.getResult(), result);
 }
 
 //===----------------------------------------------------------------------===//

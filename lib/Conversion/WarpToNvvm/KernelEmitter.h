@@ -18,6 +18,7 @@
 #include "dialect/Warp/Layout.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/IRMapping.h"
+#include <map>
 
 namespace mlir::warp {
 
@@ -67,6 +68,17 @@ public:
   // Products.cpp
   LogicalResult emitRead(ReadOp read);
   LogicalResult emitDot(DotOp dot);
+  LogicalResult emitRowSum(RowSumOp sum);
+  /// Adds the product of a block of 16 x 16 elements of the first operand with
+  /// one of 16 x 8 of the second to a block of `sums`.
+  void emitMma(Location loc, Value sums, Value rowBlock, Value colBlock,
+               ValueRange operandA, ValueRange operandB);
+  /// What a lane adds to the offsets of blocks that it reads with ldmatrix.
+  Value laneOffsetsOf(SwizzleLayout layout, bool isSecond);
+  /// The four words of a block of 16 x 16 elements of a first operand.
+  SmallVector<Value> operandOf(Location loc, Value fragment, Value rowBlock,
+                               IndexExpr step);
+  void emitDiffers(DiffersOp differs);
 
   /// An element of a memref if the condition holds, else zero.
   Value emitGuardedLoad(Location loc, Value condition, Value memref,
@@ -75,6 +87,11 @@ public:
   /// The memref of a tile in registers.
   Value fragment(Value tile);
   Value createFragment(tile::TileType type, StringRef called);
+  /// Whether nobody reads a tile after `op`, so that a result may take its
+  /// fragment.
+  static bool diesAt(Value tile, Operation *op);
+  /// Gives `result` the fragment of a tile that dies at `op`.
+  bool reuse(Value tile, Value result, Operation *op);
   MmaLayout layoutOf(tile::TileType type) const {
     return {type.getRows(), type.getCols(), warps};
   }
@@ -123,6 +140,9 @@ public:
   /// Whether other warps may still read shared memory.
   bool hasReaders = false;
   llvm::DenseMap<Value, Value> fragments;
+  /// For ldmatrix: what the position of a lane adds to the offset of a block,
+  /// by the width of slabs and whether lanes are those of columns.
+  std::map<std::pair<int64_t, bool>, Value> laneOffsets;
   /// Of a channel, `[stage][element]`.
   llvm::DenseMap<Value, Value> buffers;
   /// Of a tile in shared memory: its buffer and stage.
@@ -131,6 +151,7 @@ public:
 private:
   LogicalResult emitBlock(Block &block);
   LogicalResult emitLoop(scf::ForOp loop);
+  LogicalResult emitIf(scf::IfOp branch);
 };
 
 } // namespace mlir::warp

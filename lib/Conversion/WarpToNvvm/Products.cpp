@@ -20,42 +20,83 @@ using namespace mlir::warp;
 using tile::TileType;
 
 namespace {
-/// Loads the block of 16 x 16 elements that begins at (row, 8 * chunk) of a
-/// tile in shared memory, as two elements for each of four matrices.
-struct BlockLoader {
+/// Loads blocks of 16 x 16 elements of a tile in shared memory, as two elements
+/// for each of four matrices.
+class BlockLoader {
+public:
+  /// `isSecond`: of a second operand whose rows are columns of the product.
+  /// With `isTransposed` matrices are transposed on their way.
+  BlockLoader(KernelEmitter &kernel, Location loc, Value tile, bool isSecond,
+              bool isTransposed)
+      : kernel(kernel), loc(loc), type(cast<TileType>(tile.getType())),
+        layout{type.getRows(), type.getCols(),
+               cast<SwizzleAttr>(type.getLayout()).getBytes()},
+        isTransposed(isTransposed) {
+    std::tie(buffer, stage) = kernel.places[tile];
+    laneOffsets = kernel.laneOffsetsOf(layout, isSecond);
+  }
+
+  Value load(IndexExpr rowBlock, IndexExpr colBlock) const {
+    OpBuilder &builder = kernel.builder;
+    Value lane = memref::LoadOp::create(
+        builder, loc, laneOffsets, (colBlock % layout.blocksOfSlab()).value);
+    lane =
+        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), lane);
+    Value offset =
+        (layout.blockOffset(rowBlock, colBlock) + kernel.expr(lane)).value;
+    auto result = VectorType::get({4, 2}, type.getElementType());
+    return nvgpu::LdMatrixOp::create(builder, loc, result, buffer,
+                                     ValueRange{stage, offset}, isTransposed,
+                                     /*numTiles=*/4);
+  }
+
+private:
   KernelEmitter &kernel;
   Location loc;
   TileType type;
-  Value buffer, stage;
+  SwizzleLayout layout;
   bool isTransposed;
-  Position<IndexExpr> lanes;
-
-  Value load(IndexExpr row, IndexExpr chunk) const {
-    OpBuilder &builder = kernel.builder;
-    SwizzleLayout layout{type.getRows(), type.getCols(),
-                         cast<SwizzleAttr>(type.getLayout()).getBytes()};
-    IndexExpr offset = layout.offset(row + lanes.row, chunk + lanes.col,
-                                     kernel.expr(kernel.index(loc, 0)));
-    auto result = VectorType::get({4, 2}, type.getElementType());
-    return nvgpu::LdMatrixOp::create(builder, loc, result, buffer,
-                                     ValueRange{stage, offset.value},
-                                     isTransposed, /*numTiles=*/4);
-  }
+  Value buffer, stage, laneOffsets;
 };
 } // namespace
 
+Value KernelEmitter::laneOffsetsOf(SwizzleLayout layout, bool isSecond) {
+  Value &offsets = laneOffsets[{layout.bytes, isSecond}];
+  if (offsets)
+    return offsets;
+  Location loc = kernel.getLoc();
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(lane);
+  auto space = gpu::AddressSpaceAttr::get(builder.getContext(),
+                                          gpu::AddressSpace::Private);
+  auto alloca = memref::AllocaOp::create(
+      builder, loc,
+      MemRefType::get({layout.blocksOfSlab()}, builder.getI32Type(),
+                      MemRefLayoutAttrInterface(), space));
+  name(alloca, isSecond ? "column_offsets" : "row_offsets");
+  Position<IndexExpr> at =
+      isSecond ? ldmatrixColumns(expr(lane)) : ldmatrixRows(expr(lane));
+  unrolled(loc, layout.blocksOfSlab(), [&](Value block) {
+    Value offset =
+        layout.offset(at.row, expr(block) * 2 + at.col, expr(index(loc, 0)))
+            .value;
+    offset =
+        arith::IndexCastOp::create(builder, loc, builder.getI32Type(), offset);
+    memref::StoreOp::create(builder, loc, offset, alloca, block);
+  });
+  return offsets = alloca;
+}
+
 /// Reads 16 columns of a warp's rows in shared memory into blocks of 8 columns
 /// of a fragment.
-static void readColumns(const BlockLoader &loader, MmaLayout layout,
+static void readColumns(KernelEmitter &kernel, Location loc,
+                        const BlockLoader &loader, MmaLayout layout,
                         IndexExpr from, Value rowBlock, Value fragment,
                         IndexExpr to) {
-  KernelEmitter &kernel = loader.kernel;
   OpBuilder &builder = kernel.builder;
-  Location loc = loader.loc;
-  Value matrices =
-      loader.load(kernel.expr(kernel.warp) * (layout.rows / layout.warps) +
-                      kernel.expr(rowBlock) * MmaLayout::blockRows,
-                  from * 2);
+  Value matrices = loader.load(kernel.expr(kernel.warp) * layout.rowBlocks() +
+                                   kernel.expr(rowBlock),
+                               from);
   for (int64_t n = 0; n < 4; ++n) {
     Value elements = vector::ExtractOp::create(builder, loc, matrices, n);
     Value colBlock = (to * 2 + kernel.expr(kernel.index(loc, n / 2))).value;
@@ -73,18 +114,12 @@ LogicalResult KernelEmitter::emitRead(ReadOp read) {
   if (type.getCols() % 16 != 0)
     return read.emitOpError()
            << "reads " << type << "; its columns must be a multiple of 16";
-  auto [buffer, stage] = places[read.getSource()];
-  BlockLoader loader{*this,
-                     loc,
-                     read.getSource().getType(),
-                     buffer,
-                     stage,
-                     /*isTransposed=*/false,
-                     ldmatrixRows(expr(lane))};
+  BlockLoader loader(*this, loc, read.getSource(), /*isSecond=*/false,
+                     /*isTransposed=*/false);
   Value target = fragment(read.getTile());
   unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
     unrolled(loc, layout.colBlocks() / 2, [&](Value columns) {
-      readColumns(loader, layout, expr(columns), rowBlock, target,
+      readColumns(*this, loc, loader, layout, expr(columns), rowBlock, target,
                   expr(columns));
     });
   });
@@ -99,9 +134,51 @@ static Value asOperand(OpBuilder &builder, Location loc, Value pair) {
   return LLVM::BitcastOp::create(builder, loc, builder.getI32Type(), pair);
 }
 
+SmallVector<Value> KernelEmitter::operandOf(Location loc, Value fragment,
+                                            Value rowBlock, IndexExpr step) {
+  auto type = cast<MemRefType>(fragment.getType());
+  auto pair = VectorType::get(2, type.getElementType());
+  SmallVector<Value> words;
+  for (int64_t n = 0; n < 4; ++n) {
+    Value colBlock = (step * 2 + expr(index(loc, n / 2))).value;
+    words.push_back(asOperand(
+        builder, loc,
+        vector::LoadOp::create(
+            builder, loc, pair, fragment,
+            ValueRange{rowBlock, colBlock, index(loc, n % 2), index(loc, 0)})));
+  }
+  return words;
+}
+
+void KernelEmitter::emitMma(Location loc, Value sums, Value rowBlock,
+                            Value colBlock, ValueRange operandA,
+                            ValueRange operandB) {
+  auto at = [&](int64_t n) {
+    return SmallVector<Value>{rowBlock, colBlock, index(loc, n / 2),
+                              index(loc, n % 2)};
+  };
+  SmallVector<Value> operandC;
+  for (int64_t n = 0; n < 4; ++n)
+    operandC.push_back(memref::LoadOp::create(builder, loc, sums, at(n)));
+  auto f32 = builder.getF32Type();
+  auto four = LLVM::LLVMStructType::getLiteral(builder.getContext(),
+                                               {f32, f32, f32, f32});
+  const auto kind = operandA[0].getType().isInteger() ? NVVM::MMATypes::bf16
+                                                      : NVVM::MMATypes::f16;
+  Value product = NVVM::MmaOp::create(
+      builder, loc, four, operandA, operandB, operandC,
+      ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+      std::array{kind, kind},
+      std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
+  for (int64_t n = 0; n < 4; ++n) {
+    Value sum = LLVM::ExtractValueOp::create(builder, loc, product, n);
+    memref::StoreOp::create(builder, loc, sum, sums, at(n));
+  }
+}
+
 LogicalResult KernelEmitter::emitDot(DotOp dot) {
   Location loc = dot.getLoc();
-  TileType typeA = dot.getA().getType(), typeB = dot.getB().getType(),
+  TileType typeA = dot.getA().getType(),
            type = dot.getProduct().getType().getTile();
   MmaLayout layout = layoutOf(type);
   const int64_t depth = typeA.getCols();
@@ -110,97 +187,110 @@ LogicalResult KernelEmitter::emitDot(DotOp dot) {
                              << " with an inner size of " << depth
                              << "; columns and inner size must be multiples "
                                 "of 16";
-  auto [buffer, stage] = places[dot.getB()];
   // A matrix of K is columns of the product; one of V is rows of the inner
   // dimension and is transposed on its way.
-  const bool isTransposed = !dot.getTransposeB();
-  BlockLoader loader{*this,
-                     loc,
-                     typeB,
-                     buffer,
-                     stage,
-                     isTransposed,
-                     isTransposed ? ldmatrixRows(expr(lane))
-                                  : ldmatrixColumns(expr(lane))};
+  BlockLoader loaderB(*this, loc, dot.getB(), /*isSecond=*/dot.getTransposeB(),
+                      /*isTransposed=*/!dot.getTransposeB());
   // What is in shared memory is read again for every step.
   const bool isSharedA = isa<SwizzleAttr>(typeA.getLayout());
-  auto stepTypeA = TileType::get(typeA.getContext(), typeA.getRows(), 16,
-                                 typeA.getElementType());
-  Value a =
-      isSharedA ? createFragment(stepTypeA, "operand") : fragment(dot.getA());
-  Value sums = fragment(dot.getProduct());
-  if (dot.getAccumulator()) {
-    copyFragment(dot.getAccumulator(), dot.getProduct());
+  std::optional<BlockLoader> loaderA;
+  Value a;
+  if (isSharedA) {
+    loaderA.emplace(*this, loc, dot.getA(), /*isSecond=*/false,
+                    /*isTransposed=*/false);
+    a = createFragment(TileType::get(typeA.getContext(), typeA.getRows(), 16,
+                                     typeA.getElementType()),
+                       "query");
   } else {
+    a = fragment(dot.getA());
+  }
+  Value accumulator = dot.getAccumulator();
+  if (accumulator && !reuse(accumulator, dot.getProduct(), dot))
+    copyFragment(accumulator, dot.getProduct());
+  Value sums = fragment(dot.getProduct());
+  if (!accumulator) {
     Value zero =
         arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0.0f));
     forEachRegister(loc, type, /*byPair=*/false, [&](const Register &at) {
       memref::StoreOp::create(builder, loc, zero, sums, indicesOf(type, at));
     });
   }
-  auto pair = VectorType::get(2, typeA.getElementType());
-  auto f32 = builder.getF32Type();
-  auto four = LLVM::LLVMStructType::getLiteral(builder.getContext(),
-                                               {f32, f32, f32, f32});
-  const auto kind = pair.getElementType().isBF16() ? NVVM::MMATypes::bf16
-                                                   : NVVM::MMATypes::f16;
   unrolled(loc, depth / 16, [&](Value step) {
     IndexExpr stepOfA = isSharedA ? expr(index(loc, 0)) : expr(step);
-    if (isSharedA) {
-      auto [bufferA, stageA] = places[dot.getA()];
-      BlockLoader loaderA{*this,
-                          loc,
-                          typeA,
-                          bufferA,
-                          stageA,
-                          /*isTransposed=*/false,
-                          ldmatrixRows(expr(lane))};
+    if (isSharedA)
       unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
-        readColumns(loaderA, layout, expr(step), rowBlock, a, stepOfA);
+        readColumns(*this, loc, *loaderA, layout, expr(step), rowBlock, a,
+                    stepOfA);
       });
-    }
     unrolled(loc, layout.colBlocks() / 2, [&](Value columns) {
       IndexExpr inner = expr(step), outer = expr(columns);
-      Value matrices = dot.getTransposeB() ? loader.load(outer * 16, inner * 2)
-                                           : loader.load(inner * 16, outer * 2);
+      Value matrices = dot.getTransposeB() ? loaderB.load(outer, inner)
+                                           : loaderB.load(inner, outer);
       unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
-        SmallVector<Value> operandA;
-        for (int64_t n = 0; n < 4; ++n) {
-          Value colBlock = (stepOfA * 2 + expr(index(loc, n / 2))).value;
-          operandA.push_back(
-              asOperand(builder, loc,
-                        vector::LoadOp::create(builder, loc, pair, a,
-                                               ValueRange{rowBlock, colBlock,
-                                                          index(loc, n % 2),
-                                                          index(loc, 0)})));
-        }
+        SmallVector<Value> operandA = operandOf(loc, a, rowBlock, stepOfA);
         for (int64_t n = 0; n < 2; ++n) {
           Value colBlock = (outer * 2 + expr(index(loc, n))).value;
-          SmallVector<Value> operandB, operandC;
+          SmallVector<Value> operandB;
           for (int64_t m = 0; m < 2; ++m)
             operandB.push_back(asOperand(
                 builder, loc,
                 vector::ExtractOp::create(builder, loc, matrices, 2 * n + m)));
-          auto at = [&](int64_t r) {
-            return SmallVector<Value>{rowBlock, colBlock, index(loc, r / 2),
-                                      index(loc, r % 2)};
-          };
-          for (int64_t r = 0; r < 4; ++r)
-            operandC.push_back(
-                memref::LoadOp::create(builder, loc, sums, at(r)));
-          Value product = NVVM::MmaOp::create(
-              builder, loc, four, operandA, operandB, operandC,
-              ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
-              std::array{kind, kind},
-              std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
-          for (int64_t r = 0; r < 4; ++r) {
-            Value sum = LLVM::ExtractValueOp::create(builder, loc, product, r);
-            memref::StoreOp::create(builder, loc, sum, sums, at(r));
-          }
+          emitMma(loc, sums, rowBlock, colBlock, operandA, operandB);
         }
       });
     });
   });
   hasReaders = true;
+  return success();
+}
+
+LogicalResult KernelEmitter::emitRowSum(RowSumOp sum) {
+  Location loc = sum.getLoc();
+  TileType input = sum.getInput().getType(), type = sum.getSum().getType();
+  if (input.getCols() % 16 != 0)
+    return sum.emitOpError()
+           << "adds " << input << "; its columns must be a multiple of 16";
+  Type element = input.getElementType();
+  MmaLayout layout = layoutOf(input);
+  // All eight columns of a product with ones are the sum.
+  Value sums =
+      createFragment(TileType::get(type.getContext(), type.getRows(),
+                                   MmaLayout::blockCols, type.getElementType()),
+                     "sums");
+  if (!reuse(sum.getInit(), sum.getSum(), sum))
+    copyFragment(sum.getInit(), sum.getSum());
+  Value target = fragment(sum.getSum());
+  auto pair = VectorType::get(2, element);
+  Value ones = asOperand(
+      builder, loc,
+      arith::ConstantOp::create(
+          builder, loc,
+          DenseElementsAttr::get(pair, builder.getFloatAttr(element, 1.0))));
+  Value first = index(loc, 0);
+  unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
+    auto forEachHalf = [&](function_ref<void(Value)> body) {
+      for (int64_t half = 0; half < 2; ++half)
+        body(index(loc, half));
+    };
+    forEachHalf([&](Value half) {
+      Value init = memref::LoadOp::create(builder, loc, target,
+                                          ValueRange{rowBlock, half});
+      for (int64_t n = 0; n < 2; ++n)
+        memref::StoreOp::create(
+            builder, loc, init, sums,
+            ValueRange{rowBlock, first, half, index(loc, n)});
+    });
+    unrolled(loc, layout.colBlocks() / 2, [&](Value step) {
+      emitMma(loc, sums, rowBlock, first,
+              operandOf(loc, fragment(sum.getInput()), rowBlock, expr(step)),
+              {ones, ones});
+    });
+    forEachHalf([&](Value half) {
+      Value done = memref::LoadOp::create(
+          builder, loc, sums, ValueRange{rowBlock, first, half, first});
+      memref::StoreOp::create(builder, loc, done, target,
+                              ValueRange{rowBlock, half});
+    });
+  });
   return success();
 }

@@ -76,11 +76,23 @@ static StringRef nameOf(Value tile) {
   if (isa<BlockArgument>(tile))
     return "carried";
   Operation *op = tile.getDefiningOp();
-  if (isa<DotOp>(op))
-    return "product";
+  if (auto dot = dyn_cast<DotOp>(op))
+    return dot.getTransposeB() ? "scores" : "output";
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))
     return reduce.getKind() == tile::ReduceKind::add ? "row_sum" : "row_max";
-  return isa<ReadOp>(op) ? "operand" : "tile";
+  if (isa<RowSumOp>(op))
+    return "row_sum";
+  if (isa<ReadOp>(op))
+    return "query";
+  // What a map computes is called after its last operation.
+  auto map = dyn_cast<tile::MapOp>(op);
+  Operation *last = map ? map.getYielded().getDefiningOp() : nullptr;
+  if (isa_and_nonnull<math::Exp2Op>(last))
+    return cast<TileType>(tile.getType()).getCols() == 1 ? "correction"
+                                                         : "probabilities";
+  if (isa_and_nonnull<arith::TruncFOp>(last))
+    return "rounded";
+  return "tile";
 }
 
 Value KernelEmitter::fragment(Value tile) {
@@ -112,6 +124,23 @@ Value KernelEmitter::createFragment(TileType type, StringRef called) {
                       space));
   name(alloca, called);
   return alloca;
+}
+
+bool KernelEmitter::diesAt(Value tile, Operation *op) {
+  Block *block = op->getBlock();
+  return tile.getParentBlock() == block &&
+         llvm::all_of(tile.getUsers(), [&](Operation *user) {
+           Operation *top = block->findAncestorOpInBlock(*user);
+           return top == op || top->isBeforeInBlock(op);
+         });
+}
+
+bool KernelEmitter::reuse(Value tile, Value result, Operation *op) {
+  TileType type = tileTypeOf(tile), wanted = tileTypeOf(result);
+  if (type != wanted || !diesAt(tile, op))
+    return false;
+  fragments[result] = fragment(tile);
+  return true;
 }
 
 void KernelEmitter::unrolled(Location loc, int64_t end,
@@ -171,8 +200,10 @@ void KernelEmitter::copyFragment(Value from, Value to) {
   if (from == to)
     return;
   Location loc = kernel.getLoc();
-  auto type = cast<TileType>(from.getType());
+  TileType type = tileTypeOf(from);
   Value source = fragment(from), target = fragment(to);
+  if (source == target)
+    return;
   forEachRegister(loc, type, /*byPair=*/false, [&](const Register &at) {
     SmallVector<Value> indices = indicesOf(type, at);
     Value value = memref::LoadOp::create(builder, loc, source, indices);
@@ -192,7 +223,10 @@ LogicalResult KernelEmitter::emitLoop(scf::ForOp loop) {
   for (auto [number, init, argument] :
        llvm::enumerate(loop.getInitArgs(), loop.getRegionIterArgs())) {
     if (isa<TileType>(argument.getType())) {
-      copyFragment(init, argument);
+      // Two that begin alike do not stay so.
+      if (llvm::count(loop.getInitArgs(), init) != 1 ||
+          !reuse(init, argument, loop))
+        copyFragment(init, argument);
     } else {
       inits.push_back(mapping.lookup(init));
       carried.push_back(number);
@@ -249,11 +283,52 @@ LogicalResult KernelEmitter::emitLoop(scf::ForOp loop) {
   return success();
 }
 
+LogicalResult KernelEmitter::emitIf(scf::IfOp branch) {
+  Location loc = branch.getLoc();
+  if (!branch.elseBlock() ||
+      !llvm::all_of(branch.getResultTypes(), llvm::IsaPred<TileType>))
+    return branch.emitOpError() << "must have two branches that yield tiles";
+  // A tile that one branch leaves alone is changed in its place.
+  for (auto [result, kept] :
+       llvm::zip_equal(branch.getResults(), branch.elseYield().getOperands()))
+    if (!reuse(kept, result, branch))
+      fragment(result);
+  auto lowered =
+      scf::IfOp::create(builder, loc, mapping.lookup(branch.getCondition()),
+                        /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  for (auto [from, to] : {std::pair(branch.thenBlock(), lowered.thenBlock()),
+                          std::pair(branch.elseBlock(), lowered.elseBlock())}) {
+    builder.setInsertionPointToStart(to);
+    // The last map of a tile that is changed in its place does so.
+    for (auto [yielded, kept, result] :
+         llvm::zip_equal(from->getTerminator()->getOperands(),
+                         branch.elseYield().getOperands(), branch.getResults()))
+      if (auto map = yielded.getDefiningOp<tile::MapOp>();
+          map && map->getBlock() == from && map->hasOneUse() &&
+          llvm::all_of(kept.getUsers(), [&](Operation *user) {
+            return user->getBlock() != from || user == map ||
+                   user->isBeforeInBlock(map);
+          }))
+        fragments[yielded] = fragment(result);
+    if (failed(emitBlock(*from)))
+      return failure();
+    for (auto [yielded, result] : llvm::zip_equal(
+             from->getTerminator()->getOperands(), branch.getResults()))
+      copyFragment(yielded, result);
+  }
+  if (lowered.elseBlock()->without_terminator().empty())
+    lowered.getElseRegion().getBlocks().clear();
+  return success();
+}
+
 LogicalResult KernelEmitter::emitBlock(Block &block) {
   for (Operation &op : block) {
     LogicalResult result = success();
     if (auto loop = dyn_cast<scf::ForOp>(op))
       result = emitLoop(loop);
+    else if (auto branch = dyn_cast<scf::IfOp>(op))
+      result = emitIf(branch);
     else if (auto map = dyn_cast<tile::MapOp>(op))
       result = emitMap(map);
     else if (auto reduce = dyn_cast<tile::ReduceOp>(op))
@@ -272,6 +347,10 @@ LogicalResult KernelEmitter::emitBlock(Block &block) {
       result = emitRead(read);
     else if (auto dot = dyn_cast<DotOp>(op))
       result = emitDot(dot);
+    else if (auto sum = dyn_cast<RowSumOp>(op))
+      result = emitRowSum(sum);
+    else if (auto differs = dyn_cast<DiffersOp>(op))
+      emitDiffers(differs);
     else if (auto await = dyn_cast<AwaitOp>(op))
       // mma.sync is complete when it is issued.
       fragments[await.getTile()] = fragments[await.getProduct()];

@@ -221,6 +221,18 @@ bool KernelPrinter::printGpuStatement(Operation *op) {
         line("__syncwarp(" + expr(op.getMask()).text + ");");
         return true;
       })
+      .Case([&](NVVM::VoteSyncOp op) {
+        if (op.getKind() != NVVM::VoteSyncKind::any ||
+            getConstantIntValue(op.getMask()) != -1) {
+          fail(op, "votes are any, of all lanes");
+          return true;
+        }
+        std::string name = makeName("any");
+        line("bool " + name + " = __any_sync(0xffffffff, " +
+             expr(op.getPred()).text + ");");
+        values[op.getRes()] = {name};
+        return true;
+      })
       .Case([&](gpu::ShuffleOp op) {
         bool isXor = op.getMode() == gpu::ShuffleMode::XOR;
         Type type = op.getValue().getType();

@@ -38,6 +38,9 @@ void attn::buildWarpStage(OpPassManager &pm,
   pm.addNestedPass<KernelOp>(createTileDeferScalePass());
   pm.addNestedPass<KernelOp>(createConvertTileToWarpPass(
       {options.warps, options.stages, options.queryInRegisters}));
+  if (options.sumRounded)
+    pm.addNestedPass<KernelOp>(createWarpRowSumPass());
+  pm.addNestedPass<KernelOp>(createWarpLazyRescalePass());
   pm.addNestedPass<KernelOp>(createWarpPipelinePass());
   addCleanUp(pm);
 }

@@ -37,6 +37,9 @@ struct GpuPipelineOptions {
   int64_t warps = 4, stages = 2;
   /// Whether queries are read from shared memory once, not for every tile.
   bool queryInRegisters = true;
+  /// Whether sums are taken of rounded probabilities, which a log-sum-exp is
+  /// too inaccurate with.
+  bool sumRounded = false;
 };
 
 /// Tile kernels -> the warp dialect.
