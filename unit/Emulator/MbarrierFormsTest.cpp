@@ -224,12 +224,15 @@ TEST(MbarrierForms, StatesHoldWhatWasPendingBefore) {
 }
 
 TEST(MbarrierForms, DropsTakeFromLaterPhases) {
+  // A wait for a phase by its parity comes after one for the phase before.
+  const std::string wait =
+      "mbarrier.test_wait.parity.shared.b64 %p0, [%r0], 0;\n";
   // 3 of 7 are gone from the second phase on.
   EXPECT_EQ(resultOf("7",
                      pending(1, "arrive_drop.shared.b64 %d0, [%r0], 2") +
                          pending(2, "arrive_drop.release.cta.shared::cta.b64 "
                                     "%d0, [%r0]") +
-                         pending(3, "arrive.shared.b64 %d0, [%r0], 4") +
+                         pending(3, "arrive.shared.b64 %d0, [%r0], 4") + wait +
                          pending(4, "arrive.shared.b64 %d0, [%r0], 3") +
                          test(5, "1") +
                          pending(6, "arrive.shared.b64 %d0, [%r0]") +
@@ -237,16 +240,17 @@ TEST(MbarrierForms, DropsTakeFromLaterPhases) {
                      7),
             0x1104457u);
   // With .noComplete, which must leave something.
-  EXPECT_EQ(
-      resultOf("6",
-               pending(1, "arrive_drop.noComplete.shared.b64 %d0, [%r0], "
-                          "4") +
-                   pending(2, "arrive_drop.noComplete.release.cta.b64 "
-                              "%d0, [%d11], 1") +
-                   test(3, "0") + pending(4, "arrive.shared.b64 %d0, [%r0]") +
-                   pending(5, "arrive.shared.b64 %d0, [%r0]") + test(6, "1"),
-               6),
-      0x111026u);
+  EXPECT_EQ(resultOf("6",
+                     pending(1, "arrive_drop.noComplete.shared.b64 %d0, [%r0], "
+                                "4") +
+                         pending(2, "arrive_drop.noComplete.release.cta.b64 "
+                                    "%d0, [%d11], 1") +
+                         test(3, "0") +
+                         pending(4, "arrive.shared.b64 %d0, [%r0]") + wait +
+                         pending(5, "arrive.shared.b64 %d0, [%r0]") +
+                         test(6, "1"),
+                     6),
+            0x111026u);
   expectReport(kernelOf("2",
                         "mbarrier.arrive_drop.noComplete.shared.b64 %d0, "
                         "[%r0], 2;\n",
