@@ -22,7 +22,8 @@ using T = TensorMapType;
 
 static const Target sm90 = {90, false, 80};
 
-static const char *storeKernel = R"(.visible .entry kernel(.param .u64 input, .param .u64 output, .param .align 64 .b8 map0[128])
+static const char *storeKernel =
+    R"(.visible .entry kernel(.param .u64 input, .param .u64 output, .param .align 64 .b8 map0[128])
 {
   .shared .align 1024 .b8 tile[$BYTES];
   .reg .b64 %in, %data, %at, %map;
@@ -75,9 +76,16 @@ struct Reduction {
 };
 
 uint64_t replace(Element, uint64_t, uint64_t b) { return b; }
+/// Subnormal numbers of f32 are zeros, before and after.
+uint64_t flushed(Element element, uint64_t bits) {
+  return element != Element::f32 || bits & 0x7f800000 ? bits
+                                                      : bits & 0x80000000;
+}
 uint64_t sum(Element element, uint64_t a, uint64_t b) {
   if (isFloat(element))
-    return encode(element, addOdd(decode(element, a), decode(element, b)));
+    return flushed(
+        element, encode(element, addOdd(decode(element, flushed(element, a)),
+                                        decode(element, flushed(element, b)))));
   return a + b;
 }
 /// Of bits that have no sign; s32 and s64 are told apart by the type below.
@@ -126,6 +134,8 @@ std::string numbers(T type, bool isReduction, size_t bytes, uint64_t seed) {
     uint64_t bits = random.below(2) ? random.next() : random.below(9);
     if (emulator::isFloat(type))
       bits = encode(tensor.element(), random.between(-30, 30));
+    if (type == T::f32 && random.below(4) == 0)
+      bits = random.next() & 0x807fffff;
     append(numbers, bits, tensor.elementBytes());
   }
   numbers.resize(bytes);
@@ -149,21 +159,21 @@ static void add(Cases &cases, const std::string &name, const Tensor &tensor,
          instruction = fill(instruction, {{"R", std::to_string(tensor.rank())},
                                           {"O", reduction.operation}});
          Problem problem;
-         problem.ptx = header(sm90) +
-                       fill(storeKernel,
-                            {{"BYTES", std::to_string(sharedBytes)},
-                             {"WORDS", std::to_string(sharedBytes / 4)},
-                             {"LOADS", coordinateLoads(tensor.rank())},
-                             {"INSTRUCTION", instruction},
-                             {"LIST", coordinateList(tensor.rank())},
-                             {"PLACES", std::to_string(places.size())}});
+         problem.ptx =
+             header(sm90) +
+             fill(storeKernel, {{"BYTES", std::to_string(sharedBytes)},
+                                {"WORDS", std::to_string(sharedBytes / 4)},
+                                {"LOADS", coordinateLoads(tensor.rank())},
+                                {"INSTRUCTION", instruction},
+                                {"LIST", coordinateList(tensor.rank())},
+                                {"PLACES", std::to_string(places.size())}});
          problem.block = {128, 1, 1};
          for (const Coordinates &at : places)
            for (unsigned d = 0; d < 8; ++d)
              append(problem.input, d < at.size() ? at[d] : 0, 4);
          problem.input.resize(256);
-         std::string data = numbers(tensor.type, isReduction,
-                                    sharedBytes * places.size(), 32);
+         std::string data =
+             numbers(tensor.type, isReduction, sharedBytes * places.size(), 32);
          problem.input += data;
          problem.maps = {tensor.map(true, 0)};
          problem.addOutput("tensor", tensor.element(), 1,
@@ -187,15 +197,14 @@ static void add(Cases &cases, const std::string &name, const Tensor &tensor,
                              : tensor.type == T::s64 ? Element::s64
                                                      : tensor.element();
            for (size_t n = 0; n < places.size(); ++n)
-             tensor.forEach(
-                 places[n], [&](uint32_t from, bool isInside, uint64_t to) {
-                   if (!isInside)
-                     return;
-                   uint64_t b = read(data, n * sharedBytes + from, size);
-                   write(all, to,
-                         reduction.combine(element, read(all, to, size), b),
-                         size);
-                 });
+             tensor.forEach(places[n], [&](uint32_t from, bool isInside,
+                                           uint64_t to) {
+               if (!isInside)
+                 return;
+               uint64_t b = read(data, n * sharedBytes + from, size);
+               write(all, to,
+                     reduction.combine(element, read(all, to, size), b), size);
+             });
            return all;
          };
          return problem;
