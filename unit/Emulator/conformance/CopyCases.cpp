@@ -32,8 +32,7 @@ std::string randomInput(size_t bytes) {
   return input;
 }
 
-const char *begin =
-    R"(.visible .entry kernel(.param .u64 input, .param .u64 output)
+const char *begin = R"(.visible .entry kernel(.param .u64 input, .param .u64 output)
 {
   .shared .align 128 .b8 tile[$BYTES];
   .shared .align 8 .b64 barrier;
@@ -67,8 +66,9 @@ const char *waitPhase = R"(wait:
 
 std::string kernel(const Target &target, size_t sharedBytes,
                    const std::string &body) {
-  return header(target) + fill(std::string(begin) + body + end,
-                               {{"BYTES", std::to_string(sharedBytes)}});
+  return header(target) +
+         fill(std::string(begin) + body + end,
+              {{"BYTES", std::to_string(sharedBytes)}});
 }
 } // namespace
 
@@ -82,8 +82,7 @@ static void addSourceSizes(Cases &cases, const char *cache, uint32_t size) {
   cases.push_back(
       {"cp-async." + std::string(cache) + std::to_string(size), sm80, [=] {
          Problem problem;
-         problem.ptx = kernel(sm80, threads * 16,
-                              fill(R"(  mov.b32 %r0, 0xa5a5a5a5;
+         problem.ptx = kernel(sm80, threads * 16, fill(R"(  mov.b32 %r0, 0xa5a5a5a5;
   st.shared.v4.b32 [%s], {%r0, %r0, %r0, %r0};
   mad.wide.u32 %from, %t, 16, %in;
   mad.wide.u32 %at, %t, 4, %in;
@@ -95,10 +94,10 @@ static void addSourceSizes(Cases &cases, const char *cache, uint32_t size) {
   cp.async.commit_group;
   cp.async.wait_group 0;
 )",
-                                   {{"SIZES", std::to_string(threads * 16)},
-                                    {"PAST", std::to_string(threads * 20)},
-                                    {"CACHE", cache},
-                                    {"SIZE", std::to_string(size)}}));
+                                               {{"SIZES", std::to_string(threads * 16)},
+                                                {"PAST", std::to_string(threads * 20)},
+                                                {"CACHE", cache},
+                                                {"SIZE", std::to_string(size)}}));
          problem.block = {threads, 1, 1};
          problem.input = randomInput(threads * 16);
          for (uint32_t t = 0; t < threads; ++t)
@@ -118,27 +117,27 @@ static void addSourceSizes(Cases &cases, const char *cache, uint32_t size) {
 
 /// The predicate that makes a copy write zeros.
 static void addIgnoredSource(Cases &cases) {
-  cases.push_back({"cp-async.ignore-src", sm80, [] {
-                     Problem problem;
-                     problem.ptx = kernel(sm80, threads * 16,
-                                          R"(  mad.wide.u32 %from, %t, 16, %in;
+  cases.push_back(
+      {"cp-async.ignore-src", sm80, [] {
+         Problem problem;
+         problem.ptx = kernel(sm80, threads * 16, R"(  mad.wide.u32 %from, %t, 16, %in;
   and.b32 %n, %t, 3;
   setp.eq.u32 %p, %n, 1;
   cp.async.cg.shared.global [%s], [%from], 16, %p;
   cp.async.wait_all;
 )");
-                     problem.block = {threads, 1, 1};
-                     problem.input = randomInput(threads * 16);
-                     problem.addOutput("tile", Element::b8, threads, 16);
-                     std::string input = problem.input;
-                     problem.expected = [=] {
-                       std::string all = input;
-                       for (uint32_t t = 1; t < threads; t += 4)
-                         all.replace(t * 16, 16, 16, '\0');
-                       return all;
-                     };
-                     return problem;
-                   }});
+         problem.block = {threads, 1, 1};
+         problem.input = randomInput(threads * 16);
+         problem.addOutput("tile", Element::b8, threads, 16);
+         std::string input = problem.input;
+         problem.expected = [=] {
+           std::string all = input;
+           for (uint32_t t = 1; t < threads; t += 4)
+             all.replace(t * 16, 16, 16, '\0');
+           return all;
+         };
+         return problem;
+       }});
 }
 
 /// Four groups; after each wait the groups that must have arrived are added up.
@@ -175,8 +174,8 @@ static void addGroups(Cases &cases) {
            std::vector<uint32_t> sums(threads);
            for (uint32_t group = 0; group < 4; ++group)
              for (uint32_t t = 0; t < threads; ++t) {
-               sums[t] =
-                   sums[t] * 31 + read(input, (group * threads + t) * 16, 4);
+               sums[t] = sums[t] * 31 +
+                         read(input, (group * threads + t) * 16, 4);
                append(all, sums[t], 4);
              }
            return all;
@@ -194,9 +193,8 @@ static void addCopyArrivals(Cases &cases) {
            Problem problem;
            // Without .noinc the pending count is raised first: the threads
            // arrive on their own.
-           problem.ptx =
-               kernel(sm90, threads * 16,
-                      fill(R"(  setp.eq.u32 %p, %t, 0;
+           problem.ptx = kernel(sm90, threads * 16,
+                                fill(R"(  setp.eq.u32 %p, %t, 0;
   @%p mbarrier.init.shared::cta.b64 [%bar], $THREADS;
   bar.sync 0;
   mad.wide.u32 %from, %t, 16, %in;
@@ -205,12 +203,14 @@ static void addCopyArrivals(Cases &cases) {
 $ARRIVE$WAIT  xor.b32 %n, %t, 77;
   mad.lo.u32 %s, %n, 16, %base;
 )",
-                           {{"THREADS", std::to_string(threads)},
-                            {"NOINC", noInc ? ".noinc" : ""},
-                            {"ARRIVE", noInc ? ""
+                                     {{"THREADS", std::to_string(threads)},
+                                      {"NOINC", noInc ? ".noinc" : ""},
+                                      {"ARRIVE",
+                                       noInc ? ""
                                              : "  mbarrier.arrive.shared::cta."
                                                "b64 _, [%bar];\n"},
-                            {"WAIT", fill(waitPhase, {{"PARITY", "0"}})}}));
+                                      {"WAIT", fill(waitPhase,
+                                                    {{"PARITY", "0"}})}}));
            problem.block = {threads, 1, 1};
            problem.input = randomInput(threads * 16);
            problem.addOutput("tile", Element::b8, threads, 16);
@@ -231,37 +231,38 @@ $ARRIVE$WAIT  xor.b32 %n, %t, 77;
 
 /// From global memory in pieces of 16 to 1008 bytes on one mbarrier.
 static void addBulkLoad(Cases &cases) {
-  cases.push_back({"bulk.load", sm90, [] {
-                     constexpr uint32_t pieces[] = {16, 32, 48, 240, 704, 1008};
-                     std::string copies;
-                     uint32_t offset = 0;
-                     for (uint32_t bytes : pieces) {
-                       copies += fill(R"(  add.u32 %n, %base, $AT;
+  cases.push_back(
+      {"bulk.load", sm90, [] {
+         constexpr uint32_t pieces[] = {16, 32, 48, 240, 704, 1008};
+         std::string copies;
+         uint32_t offset = 0;
+         for (uint32_t bytes : pieces) {
+           copies += fill(R"(  add.u32 %n, %base, $AT;
   @%p cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%n], [%in+$AT], $BYTES, [%bar];
 )",
-                                      {{"AT", std::to_string(offset)},
-                                       {"BYTES", std::to_string(bytes)}});
-                       offset += bytes;
-                     }
-                     Problem problem;
-                     problem.ptx = kernel(
-                         sm90, threads * 16,
-                         fill(R"(  setp.eq.u32 %p, %t, 0;
+                          {{"AT", std::to_string(offset)},
+                           {"BYTES", std::to_string(bytes)}});
+           offset += bytes;
+         }
+         Problem problem;
+         problem.ptx = kernel(
+             sm90, threads * 16,
+             fill(R"(  setp.eq.u32 %p, %t, 0;
   @%p mbarrier.init.shared::cta.b64 [%bar], 1;
   fence.mbarrier_init.release.cluster;
   bar.sync 0;
   @%p mbarrier.arrive.expect_tx.shared::cta.b64 _, [%bar], $SUM;
 $COPIES$WAIT)",
-                              {{"SUM", std::to_string(offset)},
-                               {"COPIES", copies},
-                               {"WAIT", fill(waitPhase, {{"PARITY", "0"}})}}));
-                     problem.block = {threads, 1, 1};
-                     problem.input = randomInput(threads * 16);
-                     problem.addOutput("tile", Element::b8, threads, 16);
-                     std::string input = problem.input;
-                     problem.expected = [=] { return input; };
-                     return problem;
-                   }});
+                  {{"SUM", std::to_string(offset)},
+                   {"COPIES", copies},
+                   {"WAIT", fill(waitPhase, {{"PARITY", "0"}})}}));
+         problem.block = {threads, 1, 1};
+         problem.input = randomInput(threads * 16);
+         problem.addOutput("tile", Element::b8, threads, 16);
+         std::string input = problem.input;
+         problem.expected = [=] { return input; };
+         return problem;
+       }});
 }
 
 namespace {
@@ -371,9 +372,9 @@ static void addBulkStores(Cases &cases) {
   cases.push_back({"bulk.store", sm90, [] {
                      std::string input = randomInput(2048),
                                  initial(2048, '\x11');
-                     Problem problem = bulkStore(
-                         "cp.async.bulk.global.shared::cta.bulk_group",
-                         Element::b32, input, initial);
+                     Problem problem =
+                         bulkStore("cp.async.bulk.global.shared::cta.bulk_group",
+                                   Element::b32, input, initial);
                      problem.expected = [=] {
                        std::string all = input + input;
                        return all.replace(4080, 16, initial, 0, 16);
@@ -388,10 +389,11 @@ static void addBulkStores(Cases &cases) {
            Element element = elementCalled(reduction.type);
            std::string input = numbers(reduction, 29),
                        initial = numbers(reduction, 30);
-           Problem problem = bulkStore(
-               "cp.reduce.async.bulk.global.shared::cta.bulk_group." +
-                   std::string(reduction.operation) + "." + reduction.type,
-               element, input, initial);
+           Problem problem =
+               bulkStore("cp.reduce.async.bulk.global.shared::cta.bulk_group." +
+                             std::string(reduction.operation) + "." +
+                             reduction.type,
+                         element, input, initial);
            problem.expected = [=, &reduction] {
              std::string all = input + initial;
              unsigned size = bytesOf(element);

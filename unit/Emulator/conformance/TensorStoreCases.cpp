@@ -22,8 +22,7 @@ using T = TensorMapType;
 
 static const Target sm90 = {90, false, 80};
 
-static const char *storeKernel =
-    R"(.visible .entry kernel(.param .u64 input, .param .u64 output, .param .align 64 .b8 map0[128])
+static const char *storeKernel = R"(.visible .entry kernel(.param .u64 input, .param .u64 output, .param .align 64 .b8 map0[128])
 {
   .shared .align 1024 .b8 tile[$BYTES];
   .reg .b64 %in, %data, %at, %map;
@@ -159,21 +158,21 @@ static void add(Cases &cases, const std::string &name, const Tensor &tensor,
          instruction = fill(instruction, {{"R", std::to_string(tensor.rank())},
                                           {"O", reduction.operation}});
          Problem problem;
-         problem.ptx =
-             header(sm90) +
-             fill(storeKernel, {{"BYTES", std::to_string(sharedBytes)},
-                                {"WORDS", std::to_string(sharedBytes / 4)},
-                                {"LOADS", coordinateLoads(tensor.rank())},
-                                {"INSTRUCTION", instruction},
-                                {"LIST", coordinateList(tensor.rank())},
-                                {"PLACES", std::to_string(places.size())}});
+         problem.ptx = header(sm90) +
+                       fill(storeKernel,
+                            {{"BYTES", std::to_string(sharedBytes)},
+                             {"WORDS", std::to_string(sharedBytes / 4)},
+                             {"LOADS", coordinateLoads(tensor.rank())},
+                             {"INSTRUCTION", instruction},
+                             {"LIST", coordinateList(tensor.rank())},
+                             {"PLACES", std::to_string(places.size())}});
          problem.block = {128, 1, 1};
          for (const Coordinates &at : places)
            for (unsigned d = 0; d < 8; ++d)
              append(problem.input, d < at.size() ? at[d] : 0, 4);
          problem.input.resize(256);
-         std::string data =
-             numbers(tensor.type, isReduction, sharedBytes * places.size(), 32);
+         std::string data = numbers(tensor.type, isReduction,
+                                    sharedBytes * places.size(), 32);
          problem.input += data;
          problem.maps = {tensor.map(true, 0)};
          problem.addOutput("tensor", tensor.element(), 1,
@@ -197,14 +196,15 @@ static void add(Cases &cases, const std::string &name, const Tensor &tensor,
                              : tensor.type == T::s64 ? Element::s64
                                                      : tensor.element();
            for (size_t n = 0; n < places.size(); ++n)
-             tensor.forEach(places[n], [&](uint32_t from, bool isInside,
-                                           uint64_t to) {
-               if (!isInside)
-                 return;
-               uint64_t b = read(data, n * sharedBytes + from, size);
-               write(all, to,
-                     reduction.combine(element, read(all, to, size), b), size);
-             });
+             tensor.forEach(
+                 places[n], [&](uint32_t from, bool isInside, uint64_t to) {
+                   if (!isInside)
+                     return;
+                   uint64_t b = read(data, n * sharedBytes + from, size);
+                   write(all, to,
+                         reduction.combine(element, read(all, to, size), b),
+                         size);
+                 });
            return all;
          };
          return problem;

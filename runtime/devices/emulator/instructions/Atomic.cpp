@@ -32,11 +32,13 @@ struct Cas {};
 // Execution
 //===----------------------------------------------------------------------===//
 
+/// Elements of a vector.
+constexpr unsigned maxCount = 8;
+
 /// What op.detail holds. In the list of the Op come the sources, one for each
 /// element of the vector, the second source of cas, and the destinations.
-constexpr unsigned maxCount = 8;
 struct Layout {
-  unsigned count = 1; ///< elements of the vector, at most maxCount
+  unsigned count = 1; ///< elements of the vector
   bool hasSecond = false, hasResult = false;
 
   uint64_t detail() const {

@@ -44,13 +44,12 @@ static void decodeFence(Decoder &decoder, const Match &) {
     decoder.op.handler = handler;
 }
 
-/// Groups: the order, then the scope.
+/// Groups: the order, then the scope, without which it is .cluster.
 static void decodeThreadFence(Decoder &decoder, const Match &match) {
   if (!decoder.expectOperands(0))
     return;
   // A CTA is its whole cluster.
-  const bool isOfCta =
-      decoder.instruction().opcode.find(".c") != std::string::npos;
+  const bool isOfCta = match.choices.size() == 1 || match[1] == ".cta";
   decoder.op.handler =
       match[0] == ".acquire"   ? (isOfCta ? runFence<true, true, false>
                                           : runFence<false, true, false>)
