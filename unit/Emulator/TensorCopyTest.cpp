@@ -157,6 +157,34 @@ TEST(TensorCopy, LoadsToPlacesThatAreNotTheBeginning) {
   checkLoad(copy);
 }
 
+TEST(TensorCopy, MapsInConstantAndGlobalMemory) {
+  const Copy copy = copyOf(TensorMapType::bf16, {64, 40}, {32, 8}, {40, 35});
+  TestKernel usual = loadKernel(copy);
+  usual.body += copyShared(512, false);
+  expectSilent(usual, 1);
+  for (const std::string space : {"const", "global"}) {
+    TestKernel kernel = loadKernel(copy);
+    kernel.prepare = [=, fill = kernel.prepare](
+                         TestKernel &kernel,
+                         const std::vector<uint8_t *> &buffers) {
+      fill(kernel, buffers);
+      kernel.module = "." + space + " .align 64 .b8 map[128] = {";
+      for (size_t n = 0; n < 128; ++n)
+        kernel.module += (n ? ", " : "") + std::to_string(kernel.maps[0][n]);
+      kernel.module += "};\n";
+      kernel.maps.clear();
+    };
+    for (size_t at; (at = kernel.body.find("%m0")) != std::string::npos;)
+      kernel.body.replace(at, 3, "%d7");
+    kernel.body =
+        "mov.b64 %d7, map;\ncvta." + space + ".u64 %d7, %d7;\n@%is0 prefetch" +
+        (space == "const" ? ".const.tensormap [map]" : ".tensormap [%d7]") +
+        ";\n" + kernel.body + copyShared(512, false);
+    expectSilent(kernel, 1);
+    EXPECT_TRUE(kernel.buffers[1] == usual.buffers[1]) << space;
+  }
+}
+
 TEST(TensorCopy, Stores) {
   for (const Copy &copy : allCopies()) {
     checkStore(copy);
