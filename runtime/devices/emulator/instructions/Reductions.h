@@ -24,7 +24,9 @@ struct Add {
   template <typename T>
   static T apply(T old, T b, bool isGlobal) {
     if constexpr (std::is_integral_v<T>) {
-      return static_cast<T>(old + b);
+      using Unsigned = std::make_unsigned_t<T>; // wraps around
+      return static_cast<T>(static_cast<Unsigned>(old) +
+                            static_cast<Unsigned>(b));
     } else if constexpr (std::is_same_v<T, float>) {
       // Global memory flushes subnormal numbers, shared memory does not.
       return isGlobal ? canonical(flush(flush(old) + flush(b)))
