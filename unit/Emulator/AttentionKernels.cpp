@@ -165,13 +165,33 @@ const std::vector<AttentionKernel> &test::attentionKernels() {
   return kernels;
 }
 
-Result<std::string> test::readSource(const AttentionKernel &kernel) {
-  std::string path =
-      std::string(ATTN_EMULATOR_KERNELS "/") + kernel.name + ".cu";
+static Result<std::string> readFile(const std::string &name) {
+  std::string path = std::string(ATTN_EMULATOR_KERNELS "/") + name;
   std::ifstream file(path);
   if (!file)
     return failure("cannot open " + path);
   return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// With its headers, so that bugs can be injected there too.
+Result<std::string> test::readSource(const AttentionKernel &kernel) {
+  const std::string name = std::string(kernel.name) + ".cu";
+  Result<std::string> source = readFile(name);
+  const std::string directive = "#include \"";
+  size_t at = source ? source->find("\n" + directive) : std::string::npos;
+  if (at == std::string::npos)
+    return source;
+  const size_t begin = ++at + directive.size(), end = source->find('"', begin);
+  const std::string header = source->substr(begin, end - begin);
+  Result<std::string> text = readFile(header);
+  if (!text)
+    return text;
+  const auto next =
+      std::count(source->begin(), source->begin() + long(end), '\n') + 2;
+  source->replace(at, end + 1 - at,
+                  "#line 1 \"" + header + "\"\n" + *text + "#line " +
+                      std::to_string(next) + " \"" + name + "\"");
+  return source;
 }
 
 Result<Module> test::compileKernel(const AttentionKernel &kernel,

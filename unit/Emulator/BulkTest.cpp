@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Exact.h"
+#include "PtxRunner.h"
 #include "TestKernel.h"
 
 #include <gtest/gtest.h>
@@ -126,29 +128,34 @@ T loaded(const std::vector<uint8_t> &bytes, size_t n) {
   return value;
 }
 
-/// global = combine(global, shared), for elements of type T.
+/// global = combine(global, shared), for elements of type T, with and without a
+/// hint.
 template <typename T, typename Combine>
-void checkReduction(const std::string &operation, Combine combine,
-                    void (*prepare)(std::vector<uint8_t> &) = nullptr) {
-  SCOPED_TRACE(operation);
-  TestKernel kernel =
-      storeKernel("cp.reduce.async.bulk.global.shared::cta.bulk_group" +
-                  operation + " [%b0], [%r0], %r4;\n" + finish);
-  if (prepare)
-    for (auto &buffer : kernel.buffers)
-      prepare(buffer);
-  const std::vector<uint8_t> global = kernel.buffers[0],
-                             shared = kernel.buffers[1];
-  auto result = run(kernel);
-  ASSERT_TRUE(result) << result.error();
-  ASSERT_TRUE(result->ok()) << result->reports[0].str();
-  unsigned wrong = 0;
-  for (size_t n = 0; n < 1024 / sizeof(T); ++n) {
-    T wanted = combine(loaded<T>(global, n), loaded<T>(shared, n));
-    T got = loaded<T>(kernel.buffers[0], n);
-    wrong += std::memcmp(&wanted, &got, sizeof(T)) != 0;
+void checkReduction(
+    const std::string &operation, Combine combine,
+    const std::function<void(std::vector<uint8_t> &)> &prepare = {}) {
+  for (const std::string hint : {"", ".L2::cache_hint"}) {
+    SCOPED_TRACE(operation + hint);
+    TestKernel kernel =
+        storeKernel("cp.reduce.async.bulk.global.shared::cta.bulk_group" +
+                    hint + operation + " [%b0], [%r0], %r4" +
+                    (hint.empty() ? "" : ", %d9") + ";\n" + finish);
+    if (prepare)
+      for (auto &buffer : kernel.buffers)
+        prepare(buffer);
+    const std::vector<uint8_t> global = kernel.buffers[0],
+                               shared = kernel.buffers[1];
+    auto result = run(kernel);
+    ASSERT_TRUE(result) << result.error();
+    ASSERT_TRUE(result->ok()) << result->reports[0].str();
+    unsigned wrong = 0;
+    for (size_t n = 0; n < 1024 / sizeof(T); ++n) {
+      T wanted = combine(loaded<T>(global, n), loaded<T>(shared, n));
+      T got = loaded<T>(kernel.buffers[0], n);
+      wrong += std::memcmp(&wanted, &got, sizeof(T)) != 0;
+    }
+    EXPECT_EQ(wrong, 0u);
   }
-  EXPECT_EQ(wrong, 0u);
 }
 
 TEST(BulkReductions, Integers) {
@@ -189,75 +196,61 @@ TEST(BulkReductions, Integers) {
       makeSmall);
 }
 
-TEST(BulkReductions, FloatingPoint) {
-  checkReduction<uint32_t>(".add.f32", [](uint32_t a, uint32_t b) {
-    float x, y;
-    std::memcpy(&x, &a, 4);
-    std::memcpy(&y, &b, 4);
-    float sum = x + y;
-    uint32_t bits = 0x7fffffff;
-    if (sum == sum)
-      std::memcpy(&bits, &sum, 4);
-    return bits;
-  });
-  // Without NaN, whose bits are any.
-  checkReduction<double>(
-      ".add.f64", [](double a, double b) { return a + b; },
-      [](std::vector<uint8_t> &bytes) {
-        for (size_t n = 7; n < bytes.size(); n += 8)
-          bytes[n] &= 0xbf;
-      });
+/// Every element becomes an edge of the format; which, is up to its bits and to
+/// `round`.
+template <typename T>
+void makeEdges(std::vector<uint8_t> &bytes, const Column &edges,
+               unsigned round) {
+  for (size_t n = 0; n < bytes.size(); n += sizeof(T)) {
+    T value = loaded<T>(bytes, n / sizeof(T));
+    value = static_cast<T>(edges[(value % 8191 + round * 17) % edges.size()]);
+    std::memcpy(&bytes[n], &value, sizeof(T));
+  }
 }
 
-/// The numbers of 16 bits in order of their values, without NaN.
-double small(uint16_t bits, int exponentBits) {
-  int mantissaBits = 15 - exponentBits, bias = (1 << (exponentBits - 1)) - 1;
-  int exponent = bits >> mantissaBits & ((1 << exponentBits) - 1);
-  double fraction = std::ldexp(bits & ((1 << mantissaBits) - 1), -mantissaBits);
-  double magnitude = exponent ? std::ldexp(1 + fraction, exponent - bias)
-                              : std::ldexp(fraction, 1 - bias);
-  return bits >> 15 ? -magnitude : magnitude;
+/// Any bits, and many pairs of edges.
+template <typename T, typename Combine>
+void checkFloats(const std::string &operation, const Column &edges,
+                 Combine combine) {
+  checkReduction<T>(operation, combine);
+  for (unsigned round = 0; round < 10; ++round)
+    checkReduction<T>(operation, combine, [&](std::vector<uint8_t> &bytes) {
+      makeEdges<T>(bytes, edges, round * (1 + bytes[0] % 7));
+    });
+}
+
+/// Subnormal numbers of f32 are zeros, before and after.
+TEST(BulkReductions, FloatingPoint) {
+  auto flushed = [](uint64_t bits) {
+    return layoutF32.isSubnormal(bits) ? bits & layoutF32.sign() : bits;
+  };
+  checkFloats<uint32_t>(".add.f32", f32Edges(), [=](uint64_t a, uint64_t b) {
+    return uint32_t(flushed(sumOf(layoutF32, flushed(a), flushed(b))));
+  });
+  // Without NaN, whose bits are any.
+  Column numbers;
+  for (uint64_t bits : f64Edges())
+    if (std::isfinite(f64(bits)))
+      numbers.push_back(bits);
+  checkFloats<uint64_t>(".add.f64", numbers, [](uint64_t a, uint64_t b) {
+    double sum = f64(a) + f64(b);
+    return std::isnan(sum) ? uint64_t(0) : bits(sum);
+  });
 }
 
 TEST(BulkReductions, HalfPrecision) {
-  for (int exponentBits : {5, 8}) {
-    const std::string type = exponentBits == 5 ? ".f16" : ".bf16";
-    auto order = [=](uint16_t bits) {
-      return small(bits, exponentBits) - (bits == 0x8000 ? 1e-300 : 0);
-    };
-    // No NaN, no infinity.
-    void (*makeFinite)(std::vector<uint8_t> &) =
-        [](std::vector<uint8_t> &bytes) {
-          for (size_t n = 1; n < bytes.size(); n += 2)
-            bytes[n] &= 0xbf;
-        };
-    checkReduction<uint16_t>(
-        ".min" + type,
-        [=](uint16_t a, uint16_t b) { return order(b) < order(a) ? b : a; },
-        makeFinite);
-    checkReduction<uint16_t>(
-        ".max" + type,
-        [=](uint16_t a, uint16_t b) { return order(a) < order(b) ? b : a; },
-        makeFinite);
-    // The nearest of all numbers, and the even one of two.
-    checkReduction<uint16_t>(
-        ".add.noftz" + type,
-        [=](uint16_t a, uint16_t b) {
-          double sum = small(a, exponentBits) + small(b, exponentBits);
-          uint16_t low = 0, high = 0x7fff;
-          while (high - low > 1) {
-            uint16_t middle = uint16_t((low + high) / 2);
-            (small(middle, exponentBits) <= std::fabs(sum) ? low : high) =
-                middle;
-          }
-          double below = std::fabs(sum) - small(low, exponentBits),
-                 above = small(high, exponentBits) - std::fabs(sum);
-          uint16_t nearest =
-              below < above || (below == above && low % 2 == 0) ? low : high;
-          bool isNegative = sum < 0 || (sum == 0 && a >> 15 && b >> 15);
-          return uint16_t(nearest | (isNegative ? 0x8000 : 0));
-        },
-        makeFinite);
+  for (bool isBrain : {false, true}) {
+    const std::string type = isBrain ? ".bf16" : ".f16";
+    const FloatLayout layout = isBrain ? layoutBF16 : layoutF16;
+    const Column edges = isBrain ? bf16Edges() : f16Edges();
+    for (bool isMax : {false, true})
+      checkFloats<uint16_t>((isMax ? ".max" : ".min") + type, edges,
+                            [=](uint64_t a, uint64_t b) {
+                              return uint16_t(extremeOf(layout, a, b, isMax));
+                            });
+    checkFloats<uint16_t>(
+        ".add.noftz" + type, edges,
+        [=](uint64_t a, uint64_t b) { return uint16_t(sumOf(layout, a, b)); });
   }
 }
 

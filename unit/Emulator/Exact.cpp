@@ -200,3 +200,23 @@ uint64_t attn::test::roundSum(const Scaled &a, const Scaled &b,
     return mode == "rm" ? layout.sign() : 0;
   return sum.scaled().round(layout, mode);
 }
+
+uint64_t attn::test::sumOf(const FloatLayout &layout, uint64_t a, uint64_t b) {
+  double x = layout.value(a), y = layout.value(b), sum = x + y;
+  if (std::isnan(sum))
+    return layout.sign() - 1;
+  if (std::isinf(x) || std::isinf(y))
+    return layout.infinity() | (sum < 0 ? layout.sign() : 0);
+  return roundSum(Scaled(x), Scaled(y), layout, "rn");
+}
+
+uint64_t attn::test::extremeOf(const FloatLayout &layout, uint64_t a,
+                               uint64_t b, bool isMax) {
+  double x = layout.value(a), y = layout.value(b);
+  if (std::isnan(x) && std::isnan(y))
+    return layout.sign() - 1;
+  if (std::isnan(x) || std::isnan(y))
+    return std::isnan(x) ? b : a;
+  bool isBelow = x < y || (x == y && std::signbit(x) && !std::signbit(y));
+  return isBelow != isMax ? a : b;
+}

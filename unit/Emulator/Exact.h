@@ -96,6 +96,15 @@ private:
 uint64_t roundSum(const Scaled &a, const Scaled &b, const FloatLayout &layout,
                   const std::string &mode);
 
+// On bits, as min, max and additions to memory do it. A NaN that results is the
+// canonical one of f16, bf16 and f32: all bits but the sign.
+
+/// a + b, rounded to nearest.
+uint64_t sumOf(const FloatLayout &layout, uint64_t a, uint64_t b);
+/// The smaller or the greater one. NaN loses, and -0 is below 0.
+uint64_t extremeOf(const FloatLayout &layout, uint64_t a, uint64_t b,
+                   bool isMax);
+
 } // namespace attn::test
 
 #endif // ATTN_UNIT_EMULATOR_EXACT_H

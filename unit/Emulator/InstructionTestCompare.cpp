@@ -278,7 +278,9 @@ TEST(InstructionCompare, Set) {
                           return t ? result.truth : 0;
                         });
       for (const char *logic : {"and", "or", "xor"})
-        if (std::string(result.type) != "f16" || operands.comparisons == floats)
+        // Not with every type of the operands.
+        if (std::string(result.type) != "f16" ||
+            (operands.comparisons == floats && type != "f64"))
           expectInstruction(
               "set." + comparison + "." + logic + "." + ftz + result.type +
                   "." + type + d + registers(operands) + ", !%p3;",
@@ -304,7 +306,11 @@ TEST(InstructionCompare, Set) {
   check(floating("f16", layoutF16, true), {"f16", 0x3c00, 'h'});
   check(floating("bf16", layoutBF16), {"bf16", 0x3f80, 'h'});
   check(floating("f32", layoutF32), {"f16", 0x3c00, 'h'});
-  check(integers('s', 32), {"f16", 0x3c00, 'h'});
+  check(floating("f32", layoutF32, true), {"f16", 0x3c00, 'h'});
+  check(floating("f64", layoutF64), {"f16", 0x3c00, 'h'});
+  for (char kind : {'b', 'u', 's'})
+    for (int bits : {16, 32, 64})
+      check(integers(kind, bits), {"f16", 0x3c00, 'h'});
 }
 
 TEST(InstructionCompare, SetOfPairs) {
@@ -313,12 +319,33 @@ TEST(InstructionCompare, SetOfPairs) {
     std::string type = packed.ftz ? packed.type.substr(4) : packed.type;
     std::vector<Column> inputs = pairsOf(
         floatEdges(packed.layout.exponentBits, packed.layout.mantissaBits));
+    Column bits;
+    for (size_t n = 0; n < inputs[0].size(); ++n)
+      bits.push_back(n / 3 & 1);
+    std::vector<Column> withBits = {inputs[0], inputs[1], bits};
     for (const std::string &comparison : floats)
-      for (const std::string &result : {type, std::string("u32")})
+      for (const std::string &result :
+           {type, std::string("u32"), std::string("s32")}) {
+        const std::string types =
+            (packed.ftz ? ".ftz." : ".") + result + "." + type;
+        for (const char *logic : {"and", "or", "xor"})
+          expectInstruction(
+              "set." + comparison + "." + logic + types +
+                  " %r0, %r1, %r2, !%p3;",
+              withBits, [&](const uint64_t *in) {
+                uint64_t out = 0;
+                for (int shift : {0, 16})
+                  if (combined(
+                          logic,
+                          holds(comparison, order(in[0] >> shift & 0xffff,
+                                                  in[1] >> shift & 0xffff)),
+                          !in[2]))
+                    out |= (result == type ? packed.one : 0xffff) << shift;
+                return out;
+              });
         expectInstruction(
-            "set." + comparison + (packed.ftz ? ".ftz." : ".") + result + "." +
-                type + " %r0, %r1, %r2;",
-            inputs, [&](const uint64_t *in) {
+            "set." + comparison + types + " %r0, %r1, %r2;", inputs,
+            [&](const uint64_t *in) {
               uint64_t out = 0;
               for (int shift : {0, 16})
                 if (holds(comparison, order(in[0] >> shift & 0xffff,
@@ -326,6 +353,7 @@ TEST(InstructionCompare, SetOfPairs) {
                   out |= (result == type ? packed.one : 0xffff) << shift;
               return out;
             });
+      }
   }
 }
 

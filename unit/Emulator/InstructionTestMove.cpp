@@ -277,13 +277,19 @@ TEST(InstructionMove, Selp) {
 }
 
 TEST(InstructionMove, Slct) {
-  for (const char *type : {"b16", "u32", "s64", "f32", "f64"}) {
+  for (const char *type : {"b16", "u16", "s16", "b32", "u32", "s32", "f32",
+                           "b64", "u64", "s64", "f64"}) {
     std::string width(type + 1), letter = width == "16"   ? "h"
                                           : width == "32" ? "r"
                                                           : "d";
     std::string operands =
         " %" + letter + "0, %" + letter + "1, %" + letter + "2, %r3;";
-    Column edges = {0, 1, 0x7fff};
+    // All bits count, and no NaN becomes another.
+    Column edges = integerEdges(std::stoi(width));
+    edges = {edges.front(), edges[edges.size() / 2], edges.back(),
+             width == "32"   ? uint64_t(0x7f800001)
+             : width == "64" ? uint64_t(0x7ff0000000000001)
+                             : uint64_t(0x7fff)};
     expectInstruction("slct." + std::string(type) + ".s32" + operands,
                       combine({edges, edges, integerEdges(32)}),
                       [](const uint64_t *in) {

@@ -162,6 +162,43 @@ TEST(ModuleErrors, Targets) {
 }
 
 //===----------------------------------------------------------------------===//
+// The number of reports
+//===----------------------------------------------------------------------===//
+
+TEST(Reports, ALaunchIsGivenUpAfterSoMany) {
+  // Six reads of what nothing has written, and what is stored between them.
+  PtxKernel kernel{""};
+  for (unsigned n = 0; n < 6; ++n)
+    kernel.text += "st.global.b32 [%lout], " + std::to_string(n) +
+                   ";\nld.shared.b32 %r0, [%lshared+" + std::to_string(4 * n) +
+                   "];\n";
+  kernel.text += "st.global.b32 [%lout], 6;";
+  kernel.threads = 16;
+  for (unsigned most : {1u, 2u, 5u, 6u, 7u, 100u}) {
+    kernel.options.maxReports = most;
+    Outcome outcome = runKernel(kernel);
+    ASSERT_EQ(outcome.reports.size(), std::min(most, 6u)) << most;
+    for (size_t lane = 0; lane < 16; ++lane)
+      EXPECT_EQ(outcome.word(4 * lane), most > 6 ? 6 : most - 1) << most;
+    // What many lanes do is one report, if the launch goes on.
+    EXPECT_EQ(outcome.reports[0].count, most > 1 ? 16u : 1u);
+  }
+}
+
+TEST(Reports, TheSameOfManyCtasIsOne) {
+  PtxKernel kernel{"ld.shared.b32 %r0, [%shared];", 32, 5};
+  kernel.options.maxReports = 2;
+  Outcome outcome = runKernel(kernel);
+  ASSERT_EQ(outcome.reports.size(), 1u) << outcome.str();
+  EXPECT_GE(outcome.reports[0].count, 5u);
+  // Those after which a CTA cannot go on end the launch.
+  kernel.text = "ld.shared.b32 %r0, [%shared+4096];";
+  outcome = runKernel(kernel);
+  ASSERT_EQ(outcome.reports.size(), 1u) << outcome.str();
+  EXPECT_EQ(outcome.reports[0].count, 1u);
+}
+
+//===----------------------------------------------------------------------===//
 // Checks that are off
 //===----------------------------------------------------------------------===//
 

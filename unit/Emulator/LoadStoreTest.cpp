@@ -29,18 +29,37 @@ const MemoryType types[] = {
     {"f32", 32, false}, {"b64", 64, false}, {"u64", 64, false},
     {"s64", 64, true},  {"f64", 64, false}};
 
-/// Where 16 bytes of each thread are: a state space, and an address.
+/// Where 16 bytes of each thread are: the modifiers of ld and st, and an
+/// address.
 struct Home {
-  const char *space, *address;
+  const char *load, *store, *address;
 };
-// %d18 and %d19 are generic addresses of the places in shared and local memory.
-const Home homes[] = {{".shared", "%r90"},
-                      {".shared::cta", "%d16"},
-                      {".local", "%d17"},
-                      {"", "%d18"},
-                      {"", "%d19"},
-                      {".volatile.shared", "%r90"},
-                      {".relaxed.cta.shared", "%r90"}};
+// %d15 is in global memory, %d18 and %d19 are generic addresses of the places
+// in shared and local memory.
+const Home homes[] = {
+    {".shared", ".shared", "%r90"},
+    {".shared::cta", ".shared::cta", "%d16"},
+    {".local", ".local", "%d17"},
+    {".global", ".global", "%d15"},
+    {"", "", "%d18"},
+    {"", "", "%d19"},
+    {".weak", ".weak.global", "%d15"},
+    {".volatile.shared", ".volatile.shared", "%r90"},
+    {".volatile.global", ".volatile", "%d15"},
+    {".relaxed.cta.shared", ".relaxed.cta.shared", "%r90"},
+    {".relaxed.gpu.global", ".relaxed.sys", "%d15"},
+    {".relaxed.cluster", ".relaxed.cluster.global", "%d15"},
+    {".acquire.gpu.global", ".release.gpu", "%d15"},
+    {".acquire.sys", ".release.sys.global", "%d15"},
+    {".acquire.cta", ".release.cta", "%d18"},
+    {".acquire.cta.shared::cta", ".release.cta.shared::cta", "%d16"},
+    {".acquire.cluster.shared", ".release.cluster.shared", "%r90"},
+    {".global.ca", ".global.wb", "%d15"},
+    {".shared.cg", ".shared.cg", "%r90"},
+    {".cs", ".global.cs", "%d15"},
+    {".local.lu", ".local.wt", "%d17"},
+    {".cv", ".wb", "%d18"},
+    {".global.L1::evict_last", ".global.L1::no_allocate", "%d15"}};
 
 const std::string places = ".local .align 16 .b8 local_[16];\n"
                            "mov.u32 %r91, %tid.x;\nmov.u32 %r90, shared;\n"
@@ -48,7 +67,10 @@ const std::string places = ".local .align 16 .b8 local_[16];\n"
                            "mul.wide.u32 %d16, %r90, 1;\n"
                            "mov.u64 %d17, local_;\n"
                            "cvta.shared.u64 %d18, %d16;\n"
-                           "cvta.local.u64 %d19, %d17;\n";
+                           "cvta.local.u64 %d19, %d17;\n"
+                           // Over the inputs, which all have read by then.
+                           "mul.wide.u32 %d15, %r91, 8;\n"
+                           "add.u64 %d15, %d15, %in;\nbar.sync 0;\n";
 
 std::string registerOf(int bits, int number) {
   return std::string("%") +
@@ -107,8 +129,8 @@ TEST(LoadStore, LoadsExtendToTheRegister) {
             continue;
           lines.inputs = {"%d0", "%d1"};
           std::string address = std::string("[") + home.address + "]";
-          lines.text = places + "st" + home.space + ".v2.b64 " + address +
-                       ", {%d0, %d1};\nld" + home.space +
+          lines.text = places + "st" + home.store + ".v2.b64 " + address +
+                       ", {%d0, %d1};\nld" + home.load +
                        (count > 1 ? ".v" + std::to_string(count) : "") + "." +
                        type.name + " " + list + ", " + address + ";\n";
           expectLines(lines, inputs, [&](const uint64_t *in, uint64_t *out) {
@@ -131,11 +153,11 @@ TEST(LoadStore, StoresCutTheRegister) {
           lines.inputs = {"%d0", "%d1"};
           std::string list = vectorOf(bits, 4, count, lines.inputs);
           std::string address = std::string("[") + home.address + "]";
-          lines.text = places + "st" + home.space + ".v2.b64 " + address +
-                       ", {%d0, %d1};\nst" + home.space +
+          lines.text = places + "st" + home.store + ".v2.b64 " + address +
+                       ", {%d0, %d1};\nst" + home.store +
                        (count > 1 ? ".v" + std::to_string(count) : "") + "." +
                        type.name + " " + address + ", " + list + ";\nld" +
-                       home.space + ".v2.b64 {%d2, %d3}, " + address + ";\n";
+                       home.load + ".v2.b64 {%d2, %d3}, " + address + ";\n";
           lines.outputs = {"%d2", "%d3"};
           std::vector<Column> given(inputs.begin(), inputs.begin() + 2 + count);
           expectLines(lines, given, [&](const uint64_t *in, uint64_t *out) {

@@ -33,9 +33,36 @@ constexpr int threads = 128;
 /// The element at a place of shared memory, counted in elements.
 uint16_t elementAt(uint32_t index) { return static_cast<uint16_t>(3 * index); }
 
+/// How the modifiers are spelled, and the address given.
+struct Spelling {
+  bool isCountFirst; ///< ".x4.trans.m8n8", not ".m8n8.x4.trans"
+  const char *space;
+  bool isWide; ///< the address has 64 bits
+
+  std::string modifiers(int count, bool transposed) const {
+    std::string choice =
+        ".x" + std::to_string(count) + (transposed ? ".trans" : "");
+    return ".sync.aligned" +
+           (isCountFirst ? choice + ".m8n8" : ".m8n8" + choice) + space +
+           ".b16 ";
+  }
+  /// Instructions that make %d9 of the address in %r7.
+  std::string widen() const {
+    return std::string("cvt.u64.u32 %d9, %r7;\n") +
+           (*space ? "" : "cvta.shared.u64 %d9, %d9;\n");
+  }
+  std::string address() const { return isWide ? "[%d9]" : "[%r7]"; }
+};
+const Spelling spellings[] = {{false, ".shared", false},
+                              {true, ".shared", false},
+                              {false, ".shared::cta", true},
+                              {true, ".shared::cta", false},
+                              {false, "", true},
+                              {true, "", true}};
+
 /// Every thread writes 16 bytes; then each warp of 32 threads loads `count`
 /// matrices, the rows of which are all over its 512 bytes.
-void testLoad(int count, bool transposed) {
+void testLoad(int count, bool transposed, const Spelling &spelling) {
   std::string list = "%r10", name = "x" + std::to_string(count);
   PtxLines lines;
   lines.inputs = {"%r0", "%r1", "%r2", "%r3", "%r4"};
@@ -48,10 +75,10 @@ void testLoad(int count, bool transposed) {
                "mad.lo.u32 %r7, %r5, 16, %r6;\n"
                "st.shared.v4.b32 [%r7], {%r1, %r2, %r3, %r4};\n"
                "bar.sync 0;\n"
-               "mad.lo.u32 %r7, %r0, 16, %r6;\n"
-               "ldmatrix.sync.aligned.m8n8." +
-               name + (transposed ? ".trans" : "") + ".shared.b16 {" + list +
-               "}, [%r7];\n";
+               "mad.lo.u32 %r7, %r0, 16, %r6;\n" +
+               spelling.widen() + "ldmatrix" +
+               spelling.modifiers(count, transposed) + "{" + list + "}, " +
+               spelling.address() + ";\n";
   std::vector<Column> inputs(5, Column(threads));
   auto rowOf = [](int thread) { // within the warp, any order
     return thread / 32 * 32 + (thread * 11 + 5) % 32;
@@ -81,11 +108,12 @@ void testLoad(int count, bool transposed) {
 TEST(Matrix, Load) {
   for (int count : {1, 2, 4})
     for (bool transposed : {false, true})
-      testLoad(count, transposed);
+      for (const Spelling &spelling : spellings)
+        testLoad(count, transposed, spelling);
 }
 
 /// stmatrix, then each thread reads 16 bytes.
-void testStore(int count, bool transposed) {
+void testStore(int count, bool transposed, const Spelling &spelling) {
   std::string list = "%r1", name = "x" + std::to_string(count);
   PtxLines lines;
   lines.inputs = {"%r0"};
@@ -98,12 +126,12 @@ void testStore(int count, bool transposed) {
                "mad.lo.u32 %r7, %r5, 16, %r6;\n"
                "st.shared.v4.b32 [%r7], {-1, -1, -1, -1};\n"
                "bar.sync 0;\n"
-               "mad.lo.u32 %r8, %r0, 16, %r6;\n"
-               "stmatrix.sync.aligned.m8n8." +
-               name + (transposed ? ".trans" : "") + ".shared.b16 [%r8], {" +
-               list +
+               "mov.b32 %r8, %r7;\nmad.lo.u32 %r7, %r0, 16, %r6;\n" +
+               spelling.widen() + "stmatrix" +
+               spelling.modifiers(count, transposed) + spelling.address() +
+               ", {" + list +
                "};\nbar.sync 0;\n"
-               "ld.shared.v4.b32 {%r10, %r11, %r12, %r13}, [%r7];\n";
+               "ld.shared.v4.b32 {%r10, %r11, %r12, %r13}, [%r8];\n";
   std::vector<Column> inputs(1 + count, Column(threads));
   auto rowOf = [](int thread) {
     return thread / 32 * 32 + (thread * 7 + 3) % 32;
@@ -136,7 +164,8 @@ void testStore(int count, bool transposed) {
 TEST(Matrix, Store) {
   for (int count : {1, 2, 4})
     for (bool transposed : {false, true})
-      testStore(count, transposed);
+      for (const Spelling &spelling : spellings)
+        testStore(count, transposed, spelling);
 }
 
 TEST(Matrix, Move) {

@@ -82,16 +82,35 @@ TEST(Scopes, ReleasesAndAcquiresOfTwoCtas) {
   expectReport(handOver(release(".gpu"), acquire(".cta")), ReportKind::race,
                what);
   for (const char *fence :
-       {"fence.acq_rel.gpu", "membar.gl", "membar.sys", "fence.sc.sys"}) {
+       {"fence.acq_rel.gpu", "fence.acq_rel.sys", "fence.sc.gpu",
+        "fence.sc.sys", "membar.gl", "membar.sys"}) {
     expectSilent(handOver(fenceAnd(fence), acquire(".gpu")));
     expectSilent(handOver(release(".gpu"), andFence(fence)));
   }
-  for (const char *fence : {"fence.acq_rel.cta", "membar.cta", "fence.sc.cta",
-                            "fence.acq_rel.cluster"}) {
+  // The other ones do not reach another CTA, or are of proxies.
+  for (const char *fence :
+       {"fence.acq_rel.cta", "fence.sc.cta", "fence.acq_rel.cluster",
+        "fence.sc.cluster", "membar.cta", "fence.proxy.alias",
+        "membar.proxy.alias", "fence.proxy.async"}) {
     expectReport(handOver(fenceAnd(fence), acquire(".gpu")), ReportKind::race,
                  what);
     expectReport(handOver(release(".gpu"), andFence(fence)), ReportKind::race,
                  what);
+  }
+}
+
+TEST(Scopes, FencesOfOneDirection) {
+  const std::string flag = "[%out+4000]";
+  const std::string write = ";\nst.relaxed.gpu.global.b32 " + flag + ", 1;\n",
+                    read = "ld.relaxed.gpu.global.b32 %r2, " + flag + ";\n";
+  for (const std::string scope : {".gpu", ".sys"}) {
+    const std::string release = "fence.release" + scope,
+                      acquire = "fence.acquire" + scope;
+    expectSilent(handOver(release + write, read + acquire + ";\n"));
+    expectReport(handOver(acquire + write, read + acquire + ";\n"),
+                 ReportKind::race, "no release and acquire order the two");
+    expectReport(handOver(release + write, read + release + ";\n"),
+                 ReportKind::race, "no release and acquire order the two");
   }
 }
 
@@ -108,15 +127,24 @@ TEST(Scopes, OfTheCtaWithinIt) {
     kernel.ctas = 1;
     return kernel;
   };
-  for (const char *scope : {".cta", ".gpu"}) {
+  for (const char *scope : {".cta", ".cluster", ".gpu", ".sys"}) {
     const std::string of = scope;
     expectSilent(kernel("st.release" + of + ".global.b32 [%out+2048], 1;\n",
                         "ld.acquire" + of + ".global.b32 %r0, [%out+2048];\n"));
-    expectSilent(kernel("fence.acq_rel" + of + ";\nst.relaxed" + of +
-                            ".global.b32 [%out+2048], 1;\n",
-                        "ld.relaxed" + of +
-                            ".global.b32 %r0, [%out+2048];\nfence.acq_rel" +
-                            of + ";\n"));
+    const std::string set = "st.relaxed" + of + ".global.b32 [%out+2048], 1;\n",
+                      get =
+                          "ld.relaxed" + of + ".global.b32 %r0, [%out+2048];\n";
+    for (const std::string order : {".acq_rel", ".sc", ""})
+      expectSilent(kernel("fence" + order + of + ";\n" + set,
+                          get + "fence" + order + of + ";\n"));
+    expectSilent(kernel("fence.release" + of + ";\n" + set,
+                        get + "fence.acquire" + of + ";\n"));
+    expectReport(kernel("fence.acquire" + of + ";\n" + set,
+                        get + "fence.acquire" + of + ";\n"),
+                 ReportKind::race, "another warp");
+    expectReport(kernel("fence.release" + of + ";\n" + set,
+                        get + "fence.release" + of + ";\n"),
+                 ReportKind::race, "another warp");
   }
   // A fence of the CTA and an access of the GPU, and the other way round.
   expectSilent(kernel("membar.cta;\nst.volatile.global.b32 [%out+2048], 1;\n",

@@ -1,4 +1,4 @@
-//===- TensorCopyTest.cpp - cp.async.bulk.tensor --------------------------===//
+//===- TensorCopyTest.cpp - Copies and reductions of boxes of tensors -----===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -11,172 +11,18 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TestKernel.h"
-
-#include "runtime/devices/emulator/TensorMap.h"
+#include "TensorCopySupport.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <random>
 
 using namespace attn::emulator;
 using namespace attn::test;
+using namespace attn::test::tensor;
 using attn::emulator::bytesOf;
 
 namespace {
-
-constexpr uint32_t sharedBegin = 1024;
-
-/// A tensor, a box of it and where the copy begins.
-struct Copy {
-  TensorMapDescription map;
-  std::vector<int32_t> origin;
-  /// Bytes before the tensor in its buffer.
-  uint32_t baseOffset = 0;
-  /// Bytes from the beginning of shared memory to the box.
-  uint32_t sharedOffset = 0;
-};
-
-/// A dense tensor, with `padding` more bytes in each stride.
-Copy copyOf(TensorMapType type, std::vector<uint64_t> dims,
-            std::vector<uint32_t> box, std::vector<int32_t> origin,
-            TensorMapSwizzle swizzle = TensorMapSwizzle::none,
-            uint64_t padding = 0) {
-  Copy copy;
-  copy.map.type = type;
-  copy.map.rank = static_cast<uint32_t>(dims.size());
-  copy.map.swizzle = swizzle;
-  uint64_t stride = bytesOf(type);
-  for (size_t d = 0; d < dims.size(); ++d) {
-    copy.map.dims[d] = dims[d];
-    copy.map.box[d] = box[d];
-    stride = (stride * dims[d] + 15) / 16 * 16 + padding;
-    if (d + 1 < dims.size())
-      copy.map.strides[d] = stride;
-  }
-  copy.origin = std::move(origin);
-  return copy;
-}
-
-uint64_t tensorBytes(const Copy &copy) {
-  uint64_t bytes = copy.baseOffset + bytesOf(copy.map.type);
-  for (uint32_t d = 0; d < copy.map.rank; ++d)
-    bytes += (copy.map.dims[d] - 1) *
-             (d ? copy.map.strides[d - 1] : bytesOf(copy.map.type));
-  return bytes;
-}
-
-/// Calls visit(place in shared memory, place in the buffer or -1) for each
-/// element of the box.
-template <typename Visit>
-void forElements(const Copy &copy, Visit visit) {
-  const TensorMapDescription &map = copy.map;
-  const uint32_t size = bytesOf(map.type);
-  // Elements of the box in each dimension.
-  uint64_t extents[5] = {1, 1, 1, 1, 1}, count = 1;
-  for (uint32_t d = 0; d < map.rank; ++d) {
-    uint32_t step = d ? map.elementStrides[d] : 1;
-    extents[d] = (map.box[d] + step - 1) / step;
-    count *= extents[d];
-  }
-  for (uint64_t n = 0; n < count; ++n) {
-    uint64_t rest = n;
-    int64_t offset = copy.baseOffset;
-    bool isInside = true;
-    for (uint32_t d = 0; d < map.rank; ++d) {
-      int64_t step = d ? map.elementStrides[d] : 1;
-      int64_t at = copy.origin[d] + int64_t(rest % extents[d]) * step;
-      rest /= extents[d];
-      isInside = isInside && at >= 0 && at < int64_t(map.dims[d]);
-      offset += at * int64_t(d ? map.strides[d - 1] : size);
-    }
-    // The swizzle is of addresses: 16 bytes are a chunk, and the number of the
-    // chunk in its line is XORed with the number of the line, of 128 bytes.
-    uint64_t address = sharedBegin + copy.sharedOffset + n * size;
-    uint64_t chunk = address / 16, line = address / 128;
-    const uint64_t chunks[] = {1, 2, 4, 8};
-    chunk ^= line % chunks[static_cast<int>(map.swizzle)];
-    visit(chunk * 16 + address % 16 - sharedBegin, isInside ? offset : -1);
-  }
-}
-
-std::string coordinates(const Copy &copy) {
-  std::string text;
-  for (int32_t coordinate : copy.origin)
-    text += (text.empty() ? "" : ", ") + std::to_string(coordinate);
-  return "{" + text + "}";
-}
-
-std::string rankOf(const Copy &copy) {
-  return std::to_string(copy.map.rank) + "d";
-}
-
-uint32_t sharedBytesOf(const Copy &copy) {
-  return static_cast<uint32_t>(
-      (copy.sharedOffset + copy.map.boxBytes() + 1023) / 1024 * 1024);
-}
-
-void setMap(TestKernel &kernel, const Copy &copy) {
-  kernel.maps = {std::vector<uint8_t>(128)};
-  kernel.prepare = [map = copy.map, offset = copy.baseOffset](
-                       TestKernel &kernel,
-                       const std::vector<uint8_t *> &buffers) {
-    TensorMapDescription description = map;
-    description.base = buffers[0] + offset;
-    auto bits = encodeTiled(description);
-    ASSERT_TRUE(bits) << bits.error();
-    std::memcpy(kernel.maps[0].data(), &*bits, 128);
-  };
-}
-
-/// The barrier lies behind the box.
-std::string initBarrier(uint32_t bytes) {
-  return "mov.u32 %r0, shared;\nadd.u32 %r1, %r0, " + std::to_string(bytes) +
-         ";\n@%is0 mbarrier.init.shared.b64 [%r1], 1;\n"
-         "@%is0 fence.mbarrier_init.release.cluster;\nbar.sync 0;\n";
-}
-const std::string waitForCopy =
-    "wait:\nmbarrier.try_wait.parity.shared.b64 %p9, [%r1], 0;\n"
-    "@!%p9 bra wait;\n";
-
-/// Copies words between shared memory and buffer 1.
-std::string copyShared(uint32_t bytes, bool isLoad) {
-  return "mov.u32 %r20, %thread;\nloop:\nsetp.ge.u32 %p1, %r20, " +
-         std::to_string(bytes / 4) +
-         ";\n@%p1 bra end;\nmul.wide.u32 %d2, %r20, 4;\nadd.u64 %d2, %b1, "
-         "%d2;\nshl.b32 %r21, %r20, 2;\nadd.u32 %r21, %r0, %r21;\n" +
-         (isLoad
-              ? "ld.global.b32 %r22, [%d2];\nst.shared.b32 [%r21], %r22;\n"
-              : "ld.shared.b32 %r22, [%r21];\nst.global.b32 [%d2], %r22;\n") +
-         "add.u32 %r20, %r20, 128;\nbra loop;\nend:\n";
-}
-
-std::vector<uint8_t> randomBytes(size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::vector<uint8_t> bytes((count + 15) / 16 * 16);
-  for (uint8_t &byte : bytes)
-    byte = static_cast<uint8_t>(random());
-  return bytes;
-}
-
-TestKernel loadKernel(const Copy &copy) {
-  const uint32_t bytes = sharedBytesOf(copy);
-  TestKernel kernel;
-  kernel.sharedBytes = bytes + 16;
-  kernel.buffers = {randomBytes(tensorBytes(copy), 1),
-                    std::vector<uint8_t>(bytes)};
-  setMap(kernel, copy);
-  kernel.body =
-      initBarrier(bytes) +
-      "@!%is0 bra wait;\nmbarrier.arrive.expect_tx.shared.b64 _, [%r1], " +
-      std::to_string(copy.map.boxBytes()) + ";\ncp.async.bulk.tensor." +
-      rankOf(copy) +
-      ".shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r0+" +
-      std::to_string(copy.sharedOffset) + "], [%m0, " + coordinates(copy) +
-      "], [%r1];\n" + waitForCopy;
-  return kernel;
-}
 
 /// Loads a box and compares all of it.
 void checkLoad(const Copy &copy) {
@@ -208,26 +54,6 @@ void checkLoad(const Copy &copy) {
       ADD_FAILURE() << "the element at byte " << place << " of shared memory";
   });
   EXPECT_EQ(wrong, 0u);
-}
-
-TestKernel storeKernel(const Copy &copy, const std::string &reduction) {
-  const uint32_t bytes = sharedBytesOf(copy);
-  TestKernel kernel;
-  kernel.sharedBytes = bytes;
-  kernel.buffers = {randomBytes(tensorBytes(copy), 1), randomBytes(bytes, 2)};
-  setMap(kernel, copy);
-  kernel.body =
-      "mov.u32 %r0, shared;\n" + copyShared(bytes, true) +
-      "fence.proxy.async.shared::cta;\nbar.sync 0;\n@!%is0 bra done;\n" +
-      (reduction.empty()
-           ? "cp.async.bulk.tensor." + rankOf(copy) +
-                 ".global.shared::cta.tile.bulk_group"
-           : "cp.reduce.async.bulk.tensor." + rankOf(copy) +
-                 ".global.shared::cta" + reduction + ".tile.bulk_group") +
-      " [%m0, " + coordinates(copy) + "], [%r0+" +
-      std::to_string(copy.sharedOffset) +
-      "];\ncp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;\n";
-  return kernel;
 }
 
 using Combine = std::function<uint64_t(uint64_t global, uint64_t shared)>;
@@ -306,6 +132,9 @@ std::vector<Copy> allCopies() {
     filled.map.fill = TensorMapFill::nan;
     copies.push_back(filled);
   }
+  // Each spelling for each rank, and more.
+  for (size_t n = 0; n < copies.size(); ++n)
+    copies[n].spelling = spellings[n % std::size(spellings)];
   return copies;
 }
 
@@ -326,6 +155,34 @@ TEST(TensorCopy, LoadsToPlacesThatAreNotTheBeginning) {
   copy.map.swizzle = TensorMapSwizzle::none;
   copy.sharedOffset = 128;
   checkLoad(copy);
+}
+
+TEST(TensorCopy, MapsInConstantAndGlobalMemory) {
+  const Copy copy = copyOf(TensorMapType::bf16, {64, 40}, {32, 8}, {40, 35});
+  TestKernel usual = loadKernel(copy);
+  usual.body += copyShared(512, false);
+  expectSilent(usual, 1);
+  for (const std::string space : {"const", "global"}) {
+    TestKernel kernel = loadKernel(copy);
+    kernel.prepare = [=, fill = kernel.prepare](
+                         TestKernel &kernel,
+                         const std::vector<uint8_t *> &buffers) {
+      fill(kernel, buffers);
+      kernel.module = "." + space + " .align 64 .b8 map[128] = {";
+      for (size_t n = 0; n < 128; ++n)
+        kernel.module += (n ? ", " : "") + std::to_string(kernel.maps[0][n]);
+      kernel.module += "};\n";
+      kernel.maps.clear();
+    };
+    for (size_t at; (at = kernel.body.find("%m0")) != std::string::npos;)
+      kernel.body.replace(at, 3, "%d7");
+    kernel.body =
+        "mov.b64 %d7, map;\ncvta." + space + ".u64 %d7, %d7;\n@%is0 prefetch" +
+        (space == "const" ? ".const.tensormap [map]" : ".tensormap [%d7]") +
+        ";\n" + kernel.body + copyShared(512, false);
+    expectSilent(kernel, 1);
+    EXPECT_TRUE(kernel.buffers[1] == usual.buffers[1]) << space;
+  }
 }
 
 TEST(TensorCopy, Stores) {
@@ -370,14 +227,34 @@ TEST(TensorCopy, TypesThatAreConverted) {
 
 TEST(TensorCopy, Reductions) {
   using Type = TensorMapType;
-  auto each = [](Type type, const std::string &operation, Combine combine) {
-    checkStore(copyOf(type, {40, 9}, {16, 8}, {30, 4}), operation, combine);
-    checkStore(copyOf(type, {40, 9, 3}, {128 / bytesOf(type), 8, 2},
-                      {-3, -1, 2}, TensorMapSwizzle::of128Bytes),
-               operation, combine);
+  size_t number = 0;
+  auto each = [&](Type type, const std::string &operation, Combine combine) {
+    for (Copy copy :
+         {copyOf(type, {40}, {32}, {20}),
+          copyOf(type, {40, 9}, {16, 8}, {30, 4}),
+          copyOf(type, {40, 9, 3}, {128 / bytesOf(type), 8, 2}, {-3, -1, 2},
+                 TensorMapSwizzle::of128Bytes),
+          copyOf(type, {40, 3, 3, 4}, {16, 2, 2, 2}, {8, 2, -1, 1}),
+          copyOf(type, {40, 3, 3, 2, 2}, {16, 2, 2, 1, 2}, {8, 1, 1, 1, 1})}) {
+      copy.spelling = spellings[number++ % std::size(spellings)];
+      checkStore(copy, operation, combine);
+    }
+    ++number;
   };
   each(Type::u32, ".add",
        [](uint64_t a, uint64_t b) { return uint32_t(a + b); });
+  each(Type::s32, ".add",
+       [](uint64_t a, uint64_t b) { return uint32_t(a + b); });
+  each(Type::u32, ".min",
+       [](uint64_t a, uint64_t b) { return std::min(a, b); });
+  each(Type::s32, ".max", [](uint64_t a, uint64_t b) {
+    return uint32_t(std::max(int32_t(a), int32_t(b)));
+  });
+  each(Type::u64, ".max",
+       [](uint64_t a, uint64_t b) { return std::max(a, b); });
+  each(Type::s64, ".min", [](uint64_t a, uint64_t b) {
+    return uint64_t(std::min(int64_t(a), int64_t(b)));
+  });
   each(Type::s32, ".min", [](uint64_t a, uint64_t b) {
     return uint32_t(std::min(int32_t(a), int32_t(b)));
   });
@@ -401,177 +278,101 @@ TEST(TensorCopy, Reductions) {
                "no reduction .min of the type of the tensor, f32");
 }
 
+/// Of floating-point types: numbers, and what is none.
+TEST(TensorCopy, ReductionsOfFloats) {
+  using Type = TensorMapType;
+  // Pairs of bits in the order in which they are combined, with the sum, the
+  // smaller and the greater. The last one of each type is no number.
+  struct Case {
+    uint32_t global, shared, sum, least, greatest;
+  };
+  const std::vector<Case> halves = {{0x3c00, 0x4000, 0x4200, 0x3c00,
+                                     0x4000}, // 1 and 2
+                                    {0x3c00, 0x1000, 0x3c00, 0x1000,
+                                     0x3c00}, // half a step: to even
+                                    {0x3c01, 0x1000, 0x3c02, 0x1000, 0x3c01},
+                                    {0x7bff, 0x7bff, 0x7c00, 0x7bff,
+                                     0x7bff}, // overflows
+                                    {0x0001, 0x8003, 0x8002, 0x8003,
+                                     0x0001}, // subnormal numbers
+                                    {0x8000, 0x0000, 0x0000, 0x8000, 0x0000},
+                                    {0x0000, 0x8000, 0x0000, 0x8000, 0x0000},
+                                    {0x7c00, 0xfc00, 0x7fff, 0xfc00, 0x7c00},
+                                    {0x7e01, 0x3c00, 0x7fff, 0x3c00, 0x3c00}},
+                          brains = {{0x3f80, 0x4000, 0x4040, 0x3f80, 0x4000},
+                                    {0x3f80, 0x3b80, 0x3f80, 0x3b80, 0x3f80},
+                                    {0x3f81, 0x3b80, 0x3f82, 0x3b80, 0x3f81},
+                                    {0x7f7f, 0x7f7f, 0x7f80, 0x7f7f, 0x7f7f},
+                                    {0x0001, 0x8003, 0x8002, 0x8003, 0x0001},
+                                    {0x8000, 0x0000, 0x0000, 0x8000, 0x0000},
+                                    {0x0000, 0x8000, 0x0000, 0x8000, 0x0000},
+                                    {0x7f80, 0xff80, 0x7fff, 0xff80, 0x7f80},
+                                    {0x3f80, 0xffc1, 0x7fff, 0x3f80, 0x3f80}};
+  // Subnormal numbers of f32 are zeros, before and after.
+  const std::vector<Case> words = {{0x3f800000, 0x40000000, 0x40400000, 0, 0},
+                                   {0x3f800000, 0x33800000, 0x3f800000, 0, 0},
+                                   {0x3f800001, 0x33800000, 0x3f800002, 0, 0},
+                                   {0x00400000, 0x00400000, 0x00000000, 0, 0},
+                                   {0x80000001, 0x80000001, 0x80000000, 0, 0},
+                                   {0x00800001, 0x80800000, 0x00000000, 0, 0},
+                                   {0x80800001, 0x00800000, 0x80000000, 0, 0},
+                                   {0x7f7fffff, 0x7f7fffff, 0x7f800000, 0, 0},
+                                   {0x7f800000, 0xff800000, 0x7fffffff, 0, 0}};
+  auto check = [](Type type, const std::vector<Case> &cases,
+                  const std::string &operation, uint32_t Case::*wanted) {
+    SCOPED_TRACE(std::string(nameOf(type)) + operation);
+    TestKernel kernel = storeKernel(copyOf(type, {16}, {16}, {0}), operation);
+    const uint32_t size = bytesOf(type);
+    for (size_t n = 0; n < 16; ++n)
+      for (int side : {0, 1}) {
+        const Case &given = cases[n % cases.size()];
+        std::memcpy(&kernel.buffers[static_cast<size_t>(side)][n * size],
+                    side ? &given.shared : &given.global, size);
+      }
+    auto result = run(kernel);
+    ASSERT_TRUE(result) << result.error();
+    ASSERT_TRUE(result->ok()) << result->reports[0].str();
+    for (size_t n = 0; n < 16; ++n) {
+      uint32_t got = 0;
+      std::memcpy(&got, &kernel.buffers[0][n * size], size);
+      EXPECT_EQ(got, cases[n % cases.size()].*wanted) << "element " << n;
+    }
+  };
+  check(Type::f16, halves, ".add", &Case::sum);
+  check(Type::f16, halves, ".min", &Case::least);
+  check(Type::f16, halves, ".max", &Case::greatest);
+  check(Type::bf16, brains, ".add", &Case::sum);
+  check(Type::bf16, brains, ".min", &Case::least);
+  check(Type::bf16, brains, ".max", &Case::greatest);
+  check(Type::f32, words, ".add", &Case::sum);
+}
+
 TEST(TensorCopy, Prefetches) {
-  Copy copy = copyOf(TensorMapType::bf16, {64, 40}, {32, 8}, {0, 4});
-  TestKernel kernel = loadKernel(copy);
-  kernel.body = "@%is0 prefetch.tensormap [%m0];\n"
-                "@%is0 cp.async.bulk.prefetch.tensor.2d.L2.global.tile [%m0, "
-                "{0, 4}];\n" +
-                kernel.body;
-  expectSilent(kernel);
-}
-
-//===----------------------------------------------------------------------===//
-// Mistakes
-//===----------------------------------------------------------------------===//
-
-Copy usualCopy() {
-  return copyOf(TensorMapType::bf16, {64, 40}, {64, 8}, {0, 4},
-                TensorMapSwizzle::of128Bytes);
-}
-
-/// Replaces text that must be there.
-void replace(std::string &text, const std::string &from,
-             const std::string &to) {
-  size_t at = text.find(from);
-  ASSERT_NE(at, std::string::npos) << from;
-  text.replace(at, from.size(), to);
-}
-
-TEST(TensorCopyChecks, WhatIsUsualIsSilent) {
-  expectSilent(loadKernel(usualCopy()));
-  expectSilent(storeKernel(usualCopy(), ""));
-  expectSilent(storeKernel(
-      copyOf(TensorMapType::bf16, {64, 40}, {64, 8}, {0, 4}), ".add"));
-}
-
-TEST(TensorCopyChecks, Maps) {
-  TestKernel kernel = loadKernel(usualCopy());
-  kernel.prepare = nullptr; // all zero
-  expectReport(kernel, ReportKind::descriptor, "tensor map");
-  kernel = loadKernel(usualCopy());
-  replace(kernel.body, "cp.async.bulk.tensor.2d", "cp.async.bulk.tensor.3d");
-  replace(kernel.body, "{0, 4}", "{0, 4, 0}");
-  expectReport(kernel, ReportKind::descriptor,
-               "the copy is of 3 dimensions, and the tensor map has 2");
-  kernel = loadKernel(usualCopy());
-  replace(kernel.body, "[%m0,", "[%d7,");
-  kernel.body = "add.u64 %d7, %m0, 16;\n" + kernel.body;
-  expectReport(kernel, ReportKind::descriptor, "multiple of 64");
-  // A copy of the map in local memory.
-  kernel = loadKernel(usualCopy());
-  replace(kernel.body, "[%m0,", "[%d7,");
-  kernel.body = ".local .align 64 .b8 map[128];\nmov.b64 %d7, map;\n"
-                "cvta.local.u64 %d7, %d7;\n" +
-                kernel.body;
-  expectReport(kernel, ReportKind::descriptor, "address of local memory");
-  // Interleaved tensors are refused.
-  Copy interleaved =
-      copyOf(TensorMapType::u8, {16, 9, 5}, {16, 8, 2}, {0, 0, 0});
-  interleaved.map.interleave = TensorMapInterleave::of16Bytes;
-  expectReport(loadKernel(interleaved), ReportKind::descriptor,
-               "interleaved tensors are not emulated");
-}
-
-TEST(TensorCopyChecks, Alignment) {
-  Copy copy = usualCopy();
-  copy.sharedOffset = 128;
-  expectReport(loadKernel(copy), ReportKind::alignment,
-               "not a multiple of 1024");
-  copy.map.swizzle = TensorMapSwizzle::none;
-  expectSilent(loadKernel(copy));
-  copy.sharedOffset = 64;
-  expectReport(loadKernel(copy), ReportKind::alignment,
-               "not a multiple of 128");
-}
-
-TEST(TensorCopyChecks, Bounds) {
-  Copy copy = usualCopy();
-  TestKernel kernel = loadKernel(copy);
-  kernel.buffers[0].resize(11 * 128); // rows 4 to 11 are read
-  expectReport(kernel, ReportKind::bounds, "in no allocation");
-  kernel = storeKernel(copy, "");
-  kernel.buffers[0].resize(11 * 128);
-  expectReport(kernel, ReportKind::bounds, "in no allocation");
-  kernel = loadKernel(copy);
-  kernel.sharedBytes = 1024;
-  replace(kernel.body, "add.u32 %r1, %r0, 1024;", "mov.u32 %r1, %r0;");
-  expectAmongReports(kernel, ReportKind::mbarrier,
-                     "where there is an mbarrier");
-  kernel = loadKernel(copy);
-  replace(kernel.body, "[%r0+0]", "[%r0+1024]");
-  expectReport(kernel, ReportKind::bounds, "of shared memory");
-}
-
-TEST(TensorCopyChecks, BytesThatAreExpected) {
-  // Too many: nobody ever goes on.
-  TestKernel kernel = loadKernel(usualCopy());
-  replace(kernel.body, "[%r1], 1024;", "[%r1], 1152;");
-  expectReport(kernel, ReportKind::deadlock, "nothing can go on");
-  // Too few: the phase ends before all bytes are there.
-  for (const char *bytes : {"896", "512", "128"}) {
-    kernel = loadKernel(usualCopy());
-    replace(kernel.body, "[%r1], 1024;", std::string("[%r1], ") + bytes + ";");
-    kernel.body += copyShared(1024, false);
-    expectAnyReport(kernel);
-  }
-  // Bytes of elements outside of the tensor count, too.
-  Copy outside = usualCopy();
-  outside.origin = {32, 38};
-  expectSilent(loadKernel(outside));
-}
-
-TEST(TensorCopyChecks, CopiesThatNobodyWaitsFor) {
-  TestKernel kernel = loadKernel(usualCopy());
-  replace(kernel.body, waitForCopy, "wait:\n");
-  expectReport(kernel, ReportKind::pending, "nobody has waited for");
-  replace(kernel.body, "wait:\n", "wait:\nld.shared.u32 %r9, [%r0];\n");
-  expectAmongReports(kernel, ReportKind::race, "");
-  kernel = storeKernel(usualCopy(), "");
-  replace(kernel.body, "cp.async.bulk.wait_group 0;\n", "");
-  expectReport(kernel, ReportKind::pending, "wait_group.read is missing");
-  replace(kernel.body, "cp.async.bulk.commit_group;\n", "");
-  expectReport(kernel, ReportKind::pending, "commit_group is missing");
-}
-
-TEST(TensorCopyChecks, Fences) {
-  TestKernel kernel = loadKernel(usualCopy());
-  replace(kernel.body, "@%is0 fence.mbarrier_init.release.cluster;\n", "");
-  expectReport(kernel, ReportKind::proxyRace, "fence.mbarrier_init");
-  for (const char *fence : {"fence.proxy.async;\n", "@%is0 fence.proxy.async;\n"}) {
-    TestKernel fenced = kernel;
-    replace(fenced.body, "bar.sync 0;\n", fence + std::string("bar.sync 0;\n"));
-    expectSilent(fenced);
-  }
-  kernel = storeKernel(usualCopy(), "");
-  replace(kernel.body, "fence.proxy.async.shared::cta;\n", "");
-  expectReport(kernel, ReportKind::proxyRace, "fence.proxy.async is missing");
-  kernel = storeKernel(usualCopy(), "");
-  replace(kernel.body, "bar.sync 0;\n", "");
-  expectAmongReports(kernel, ReportKind::race, "");
-}
-
-TEST(TensorCopyChecks, WritesBeforeTheCopyHasRead) {
-  const std::string write = "st.shared.u32 [%r0], %r0;\n";
-  TestKernel kernel = storeKernel(usualCopy(), "");
-  replace(kernel.body, "cp.async.bulk.wait_group 0;\n",
-          write + "cp.async.bulk.wait_group 0;\n");
-  expectReport(kernel, ReportKind::race, "may still read");
-  kernel = storeKernel(usualCopy(), "");
-  replace(kernel.body, "cp.async.bulk.wait_group 0;\n",
-          "cp.async.bulk.wait_group.read 0;\n" + write);
-  expectSilent(kernel);
-}
-
-TEST(TensorCopyChecks, LoadsOverDataThatIsStillRead) {
-  // All threads read; thread 0 loads again, with and without a barrier.
-  for (bool hasBarrier : {true, false}) {
-    TestKernel kernel = loadKernel(usualCopy());
-    kernel.body +=
-        "shl.b32 %r30, %thread, 2;\nadd.u32 %r30, %r0, %r30;\n"
-        "ld.shared.u32 %r31, [%r30];\n" +
-        std::string(hasBarrier ? "bar.sync 0;\n" : "") +
-        "@!%is0 bra again;\n"
-        "mbarrier.arrive.expect_tx.shared.b64 _, [%r1], 1024;\n"
-        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::"
-        "bytes [%r0], [%m0, {0, 4}], [%r1];\n"
-        "again:\nmbarrier.try_wait.parity.shared.b64 %p9, [%r1], 1;\n"
-        "@!%p9 bra again;\n";
-    if (hasBarrier)
-      expectSilent(kernel);
-    else
-      expectAmongReports(kernel, ReportKind::race, "");
-  }
+  for (Copy copy :
+       {copyOf(TensorMapType::u8, {100}, {64}, {50}),
+        copyOf(TensorMapType::bf16, {64, 40}, {32, 8}, {0, 4}),
+        copyOf(TensorMapType::bf16, {64, 9, 5}, {32, 8, 3}, {40, 4, -1}),
+        copyOf(TensorMapType::u32, {40, 9, 5, 4}, {32, 4, 3, 2}, {0, 1, 2, 3}),
+        copyOf(TensorMapType::f64, {30, 3, 5, 4, 3}, {2, 2, 3, 2, 2},
+               {-1, 2, -2, 3, 1})})
+    for (const Spelling &spelling : spellings) {
+      copy.spelling = spelling;
+      auto prefetch = [&](const std::string &rank) {
+        return "@%is0 cp.async.bulk.prefetch.tensor." + rank + ".L2.global" +
+               spelling.mode + spelling.hint() + " [%m0, " + coordinates(copy) +
+               "]" + spelling.policy() + ";\n";
+      };
+      TestKernel kernel = loadKernel(copy);
+      kernel.body = makePolicy +
+                    "@%is0 prefetch.tensormap [%m0];\n"
+                    "@%is0 prefetch.param.tensormap [map0];\n" +
+                    prefetch(rankOf(copy)) + kernel.body;
+      expectSilent(kernel, 1);
+      // Of a map that is none.
+      kernel.prepare = nullptr;
+      kernel.body = makePolicy + prefetch(rankOf(copy));
+      expectReport(kernel, ReportKind::descriptor, "tensor map", 1);
+    }
 }
 
 } // namespace

@@ -34,9 +34,8 @@ std::string TestKernel::ptx() const {
              number + ";\ncvta.param.u64 %m" + number + ", %m" + number + ";\n";
   }
   return ".version 8.6\n.target " + target +
-         "\n.address_size 64\n.extern .shared .align 1024 .b8 shared[];\n"
-         ".visible .entry kernel(" +
-         parameters + ")\n" +
+         "\n.address_size 64\n.extern .shared .align 1024 .b8 shared[];\n" +
+         module + ".visible .entry kernel(" + parameters + ")\n" +
          (hasBounds ? ".maxntid " + std::to_string(threads) + ", 1, 1\n" : "") +
          "{\n"
          ".reg .pred %p<10>, %is0;\n"

@@ -40,6 +40,8 @@ struct TestKernel {
   std::vector<std::vector<uint8_t>> buffers = {};
   /// 128 bytes each; see `mapOf`.
   std::vector<std::vector<uint8_t>> maps = {};
+  /// Variables and functions of the module.
+  std::string module = {};
   emulator::LaunchOptions options = {};
   std::string target = "sm_90a";
   uint32_t registersPerThread = 0;

@@ -175,21 +175,26 @@ struct Product {
   bool accumulates = true;
   int scaleA = 1, scaleB = 1;
   bool saturates = false;
-  unsigned padding = 0; ///< see OperandLayout
+  bool saturatesLast = false; ///< spelled at the end
+  unsigned padding = 0;       ///< see OperandLayout
   unsigned seed = 0;
   /// Bytes from the beginning of the pattern to the operands: K-major tiles may
   /// begin at any chunk pair of the first row.
   unsigned offsetA = 0, offsetB = 0;
   /// Some elements are infinite or NaN.
   bool hasSpecials = false;
+  /// Integer sums are near their limits before.
+  bool isNearLimits = false;
 };
 
 constexpr unsigned sharedBegin = 1024, rows = 64;
 
 std::string name(const Product &p) {
   return "m64n" + std::to_string(p.columns) + "k" +
-         std::to_string(32 / p.b->bytes()) + (p.saturates ? ".satfinite" : "") +
-         "." + p.sum + "." + p.a->name + "." + p.b->name;
+         std::to_string(32 / p.b->bytes()) +
+         (p.saturates && !p.saturatesLast ? ".satfinite" : "") + "." + p.sum +
+         "." + p.a->name + "." + p.b->name +
+         (p.saturates && p.saturatesLast ? ".satfinite" : "");
 }
 
 std::string list(const char *letter, unsigned first, unsigned count) {
@@ -306,10 +311,11 @@ void check(const Product &p) {
   // Registers, by thread: D before, and A.
   std::vector<uint32_t> sums(128 * registers), fragments(128 * 4);
   for (uint32_t &sum : sums)
-    sum = isInteger ? uint32_t(random())
-          : isHalf  ? toF16(float(random() % 64) / 8 - 4) |
-                          uint32_t(toF16(float(random() % 64) / 8 - 4)) << 16
-                    : [&] {
+    sum = p.isNearLimits ? 0x7fff0000 + random() % 0x20000
+          : isInteger    ? uint32_t(random())
+          : isHalf ? toF16(float(random() % 64) / 8 - 4) |
+                         uint32_t(toF16(float(random() % 64) / 8 - 4)) << 16
+                   : [&] {
                        float value = float(random() % 1024) / 64 - 8;
                        uint32_t bits;
                        std::memcpy(&bits, &value, 4);
@@ -453,6 +459,25 @@ TEST(Wgmma, AllTypes) {
       if (testing::Test::HasFailure())
         return;
     }
+}
+
+/// Sums near both limits: some of them, and only those, stay there.
+TEST(Wgmma, SumsOfIntegersSaturate) {
+  for (const Format *a : {&s8, &u8})
+    for (const Format *b : {&s8, &u8})
+      for (unsigned variant = 0; variant < 8; ++variant) {
+        Product product;
+        product.columns = 64;
+        product.a = a;
+        product.b = b;
+        product.sum = "s32";
+        product.isNearLimits = true;
+        product.saturates = variant & 3;
+        product.saturatesLast = variant & 1;
+        product.takesRegistersA = variant & 4;
+        product.seed = variant;
+        check(product);
+      }
 }
 
 TEST(Wgmma, ScalesNegate) {

@@ -15,8 +15,10 @@ using namespace attn;
 using namespace attn::emulator;
 
 StateSpace attn::emulator::stateSpaceOf(std::string_view text) {
-  if (text == ".global" || text == ".const")
+  if (text == ".global")
     return StateSpace::global;
+  if (text == ".const")
+    return StateSpace::constant;
   if (text == ".shared" || text == ".shared::cta")
     return StateSpace::shared;
   if (text == ".local")
@@ -273,6 +275,15 @@ bool WarpAccess::checkInside(Allocation &allocation, LaneMask lanes) {
   Launch &launch = warp.cta.launch;
   GlobalShadow::OfAllocation *shadow = shadowOf(launch, allocation);
   const AccessOrder how{kind.strength, kind.isOfCta};
+  if (kind.space == StateSpace::constant && !allocation.isConstant &&
+      launch.options.bounds && lanes) {
+    const int lane = __builtin_ctz(lanes);
+    if (!report({warp, op, lane}, ReportKind::bounds,
+                std::string(verbOf(kind.intent)) + " constant memory at " +
+                    hex(addresses[lane]) + ": that is in '" + allocation.name +
+                    "', which is not constant"))
+      return false;
+  }
   return forLanes(lanes, [&](int lane) {
     if (!checkGlobal({warp, op, lane}, allocation, shadow, addresses[lane],
                      kind.bytes, kind.intent, how))
@@ -354,6 +365,7 @@ bool WarpAccess::param(LaneMask lanes) {
 bool WarpAccess::inSpace(StateSpace space, LaneMask lanes, bool isGeneric) {
   switch (space) {
   case StateSpace::global:
+  case StateSpace::constant:
     return global(lanes);
   case StateSpace::shared:
     return shared(lanes, isGeneric ? sharedWindow : 0);

@@ -20,7 +20,14 @@ namespace attn::emulator {
 
 /// The memory that an instruction names. Constant memory is global memory that
 /// is not written.
-enum class StateSpace : uint8_t { generic, global, shared, local, param };
+enum class StateSpace : uint8_t {
+  generic,
+  global,
+  shared,
+  local,
+  param,
+  constant
+};
 
 /// Reads ".global", ".shared::cta", ".const" ...; empty is generic.
 StateSpace stateSpaceOf(std::string_view text);

@@ -10,7 +10,7 @@
 
 #include "Access.h"
 #include "Mbarrier.h"
-#include "instructions/Floats.h"
+#include "instructions/Reductions.h"
 
 #include <numeric>
 
@@ -228,84 +228,13 @@ void BulkStore::run(Cta &cta) {
   ++cta.events;
 }
 
-namespace {
-
-struct Add {
-  template <typename T>
-  static T apply(T a, T b) {
-    return a + b;
-  }
-  static F16 apply(F16 a, F16 b) {
-    return fromFloat<F16>(toFloatOdd(double(toFloat(a)) + double(toFloat(b))));
-  }
-  static BF16 apply(BF16 a, BF16 b) {
-    return fromFloat<BF16>(toFloatOdd(double(toFloat(a)) + double(toFloat(b))));
-  }
-  static float apply(float a, float b) { return canonical(a + b); }
-};
-
-/// The smaller or greater of two numbers, of which neither is NaN if one is a
-/// number; -0 is below 0.
-template <bool isGreater>
-struct Extreme {
-  template <typename T>
-  static T apply(T a, T b) {
-    return (isGreater ? a < b : b < a) ? b : a;
-  }
-  template <typename T>
-  static T ofSmall(T a, T b) {
-    float x = toFloat(a), y = toFloat(b);
-    if (x != x && y != y)
-      return {0x7fff};
-    if (x != x || y != y)
-      return x != x ? b : a;
-    if (x == y) // the sign bit decides between zeros
-      return {
-          static_cast<uint16_t>(isGreater ? a.bits & b.bits : a.bits | b.bits)};
-    return (isGreater ? x < y : y < x) ? b : a;
-  }
-  static F16 apply(F16 a, F16 b) { return ofSmall(a, b); }
-  static BF16 apply(BF16 a, BF16 b) { return ofSmall(a, b); }
-};
-using Min = Extreme<false>;
-using Max = Extreme<true>;
-
-struct Inc {
-  static uint32_t apply(uint32_t a, uint32_t b) { return a >= b ? 0 : a + 1; }
-};
-struct Dec {
-  static uint32_t apply(uint32_t a, uint32_t b) {
-    return a == 0 || a > b ? b : a - 1;
-  }
-};
-struct And {
-  template <typename T>
-  static T apply(T a, T b) {
-    return a & b;
-  }
-};
-struct Or {
-  template <typename T>
-  static T apply(T a, T b) {
-    return a | b;
-  }
-};
-struct Xor {
-  template <typename T>
-  static T apply(T a, T b) {
-    return a ^ b;
-  }
-};
-
-} // namespace
-
 template <typename Operation, typename T>
 static void reduce(uint8_t *global, const uint8_t *shared, uint32_t count) {
   for (uint32_t n = 0; n + sizeof(T) <= count; n += sizeof(T)) {
     T a, b;
     std::memcpy(&a, global + n, sizeof(T));
     std::memcpy(&b, shared + n, sizeof(T));
-    a = Operation::apply(a, b);
+    a = combine<Operation>(a, b, /*isGlobal=*/true);
     std::memcpy(global + n, &a, sizeof(T));
   }
 }

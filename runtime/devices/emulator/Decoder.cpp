@@ -254,6 +254,7 @@ Ref Decoder::specialRow(const std::string &name) {
       {"gridid", Special::gridid},
       {"dynamic_smem_size", Special::dynamicSharedSize},
       {"total_smem_size", Special::totalSharedSize},
+      {"aggr_smem_size", Special::aggregateSharedSize},
       {"clusterid.x", Special::clusteridX},
       {"clusterid.y", Special::clusteridY},
       {"clusterid.z", Special::clusteridZ},
@@ -268,7 +269,6 @@ Ref Decoder::specialRow(const std::string &name) {
       {"cluster_nctaid.z", Special::clusterNctaidZ},
       {"cluster_ctarank", Special::clusterCtarank},
       {"cluster_nctarank", Special::clusterNctarank},
-      {"is_explicit_cluster", Special::isExplicitCluster},
   };
   auto found = names.find(name);
   if (found == names.end()) {

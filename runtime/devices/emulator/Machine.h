@@ -149,8 +149,12 @@ public:
   void fenceProxy(LaneMask lanes, bool isOfShared, bool isOfGlobal);
   /// fence and membar: what the relaxed reads before it observed is seen, and
   /// relaxed writes after it release what the warp has done before it.
-  /// `isOfCta`: between threads of the CTA only.
-  void fence(LaneMask lanes, bool isOfCta);
+  /// Fences of one direction do only one of both.
+  struct Fence {
+    bool isOfCta; ///< between threads of the CTA only
+    bool acquires = true, releases = true;
+  };
+  void fence(LaneMask lanes, Fence kind);
   struct Fences {
     /// What relaxed reads have observed: what other CTAs have released, and
     /// what the own one has.

@@ -58,6 +58,18 @@ void Allocation::markAll(size_t offset, size_t size) {
   }
 }
 
+void Allocation::forget(size_t offset, size_t size) {
+  std::memset(data + offset, freshByte, size);
+  if (isInitialized)
+    std::fill(initialized.begin(), initialized.end(), ~uint64_t(0));
+  isInitialized = false;
+  for (size_t end = offset + size; offset < end;) {
+    size_t next = std::min(end, (offset / 64 + 1) * 64);
+    initialized[offset / 64] &= ~bitRange(offset % 64, next - offset / 64 * 64);
+    offset = next;
+  }
+}
+
 void *Memory::allocate(size_t bytes, std::string name, size_t alignment) {
   alignment = std::max<size_t>(alignment, 256);
   auto added = std::make_unique<Allocation>();

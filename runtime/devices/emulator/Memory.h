@@ -59,6 +59,8 @@ struct Allocation {
       return markAll(offset, size);
     initialized[offset / 64] |= ((uint64_t(1) << size) - 1) << offset % 64;
   }
+  /// These bytes, which lie in it, become as if nothing had written them.
+  void forget(size_t offset, size_t size);
 
 private:
   // The same over several words.

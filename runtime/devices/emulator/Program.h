@@ -122,6 +122,7 @@ enum class Special : uint8_t {
   gridid,
   dynamicSharedSize,
   totalSharedSize,
+  aggregateSharedSize,
   clusteridX,
   clusteridY,
   clusteridZ,
@@ -136,7 +137,6 @@ enum class Special : uint8_t {
   clusterNctaidZ,
   clusterCtarank,
   clusterNctarank,
-  isExplicitCluster,
 };
 
 class Memory;

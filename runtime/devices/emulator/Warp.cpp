@@ -38,6 +38,9 @@ Warp::Warp(Cta &cta, unsigned index, LaneMask lanes)
 void Warp::fillSpecials() {
   const Dim3 &block = cta.launch.dimensions.block,
              &grid = cta.launch.dimensions.grid;
+  // Shared memory is given out in units.
+  const uint32_t sharedSize = static_cast<uint32_t>(
+      alignUp(cta.launch.sharedBytes, cta.program.module->sm < 80 ? 256 : 128));
   auto value = [&](Special special, uint32_t lane) -> uint32_t {
     uint32_t thread = index * lanesPerWarp + lane;
     switch (special) {
@@ -90,7 +93,9 @@ void Warp::fillSpecials() {
     case Special::dynamicSharedSize:
       return cta.launch.dimensions.dynamicSharedBytes;
     case Special::totalSharedSize:
-      return cta.launch.sharedBytes;
+      return sharedSize;
+    case Special::aggregateSharedSize:
+      return sharedSize + sharedBase;
     case Special::nsmid:
     case Special::clusterNctaidX:
     case Special::clusterNctaidY:
@@ -104,7 +109,6 @@ void Warp::fillSpecials() {
     case Special::clusterCtaidY:
     case Special::clusterCtaidZ:
     case Special::clusterCtarank:
-    case Special::isExplicitCluster:
       return 0;
     }
     return 0;
@@ -315,15 +319,19 @@ Warp::Fences &Warp::getFences() {
   return *fences;
 }
 
-void Warp::fence(LaneMask lanes, bool isOfCta) {
+void Warp::fence(LaneMask lanes, Fence kind) {
   Fences &known = getFences();
-  acquire(known.observedOfCta);
-  if (!isOfCta)
-    acquire(known.observed);
-  orderLanes(lanes, known.observedOwn);
-  known.fencedOfCta = view;
-  if (!isOfCta)
-    known.fenced = view;
+  if (kind.acquires) {
+    acquire(known.observedOfCta);
+    if (!kind.isOfCta)
+      acquire(known.observed);
+    orderLanes(lanes, known.observedOwn);
+  }
+  if (kind.releases) {
+    known.fencedOfCta = view;
+    if (!kind.isOfCta)
+      known.fenced = view;
+  }
   tick();
 }
 

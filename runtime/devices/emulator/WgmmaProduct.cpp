@@ -16,7 +16,7 @@
 
 #include "WgmmaProduct.h"
 
-#include "instructions/Floats.h"
+#include "instructions/Elements.h"
 
 #include <cstring>
 
@@ -93,62 +93,37 @@ std::string MatrixDescriptor::read(uint64_t bits, bool isTransposed,
 // Operands
 //===----------------------------------------------------------------------===//
 
-namespace {
+template <MatrixType type>
+struct ElementOf;
+template <>
+struct ElementOf<MatrixType::f16> : ElementF16 {};
+template <>
+struct ElementOf<MatrixType::bf16> : ElementBF16 {};
+template <>
+struct ElementOf<MatrixType::tf32> : ElementTF32 {};
+template <>
+struct ElementOf<MatrixType::e4m3> : ElementE4M3 {};
+template <>
+struct ElementOf<MatrixType::e5m2> : ElementE5M2 {};
+template <>
+struct ElementOf<MatrixType::s8> : ElementS8 {};
+template <>
+struct ElementOf<MatrixType::u8> : ElementU8 {};
 
-/// Elements of 8 bits as f32.
-struct ByteTable {
-  uint32_t e4m3[256], e5m2[256];
-  ByteTable() {
-    for (unsigned n = 0; n < 256; ++n) {
-      e4m3[n] = bitCast<uint32_t>(
-          static_cast<float>(valueOf<FormatE4M3>(static_cast<uint8_t>(n))));
-      e5m2[n] = bitCast<uint32_t>(
-          static_cast<float>(valueOf<FormatE5M2>(static_cast<uint8_t>(n))));
-    }
-  }
-};
-
-} // namespace
-
-static const ByteTable &byteTable() {
-  static const ByteTable table;
-  return table;
-}
+/// In 16 bytes.
+template <MatrixType type>
+static constexpr unsigned perChunk =
+    16 / sizeof(typename ElementOf<type>::Stored);
 
 /// 16 bytes as numbers of 4 bytes.
 template <MatrixType type>
 static void convertChunk(const uint8_t *bytes, uint32_t *values) {
-  if constexpr (type == MatrixType::tf32) {
-    std::memcpy(values, bytes, 16);
-    for (int n = 0; n < 4; ++n)
-      values[n] &= 0xffffe000;
-  } else if constexpr (type == MatrixType::f16) {
-    uint16_t halves[8];
-    std::memcpy(halves, bytes, 16);
-    for (int n = 0; n < 8; ++n)
-      values[n] = bitCast<uint32_t>(toFloat(F16{halves[n]}));
-  } else if constexpr (type == MatrixType::bf16) {
-    uint16_t halves[8];
-    std::memcpy(halves, bytes, 16);
-    for (int n = 0; n < 8; ++n)
-      values[n] = uint32_t(halves[n]) << 16;
-  } else {
-    for (int n = 0; n < 16; ++n)
-      if constexpr (type == MatrixType::s8)
-        values[n] = static_cast<uint32_t>(static_cast<int8_t>(bytes[n]));
-      else if constexpr (type == MatrixType::u8)
-        values[n] = bytes[n];
-      else if constexpr (type == MatrixType::e4m3)
-        values[n] = byteTable().e4m3[bytes[n]];
-      else
-        values[n] = byteTable().e5m2[bytes[n]];
-  }
+  using Element = ElementOf<type>;
+  typename Element::Stored stored[perChunk<type>];
+  std::memcpy(stored, bytes, 16);
+  for (unsigned n = 0; n < perChunk<type>; ++n)
+    values[n] = bitCast<uint32_t>(Element::convert(stored[n]));
 }
-
-template <MatrixType type>
-static constexpr unsigned perChunk = type <= MatrixType::bf16   ? 8
-                                     : type == MatrixType::tf32 ? 4
-                                                                : 16;
 
 /// Calls function(TypeTag) with the type as a constant.
 template <typename Function>

@@ -12,132 +12,28 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Access.h"
-#include "Floats.h"
+#include "Reductions.h"
 
 using namespace attn;
 using namespace attn::emulator;
 
 namespace {
 
-//===----------------------------------------------------------------------===//
-// Operations
-//===----------------------------------------------------------------------===//
-
-// Each computes what is stored from what was there and the operands.
-
-struct Add {
-  template <typename T>
-  static T apply(T old, T b, T, bool isGlobal) {
-    if constexpr (std::is_integral_v<T>) {
-      return static_cast<T>(old + b);
-    } else if constexpr (std::is_same_v<T, float>) {
-      // Global memory flushes subnormal numbers, shared memory does not.
-      return isGlobal ? canonical(flush(flush(old) + flush(b)))
-                      : canonical(old + b);
-    } else if constexpr (std::is_same_v<T, double>) {
-      return canonical(old + b);
-    } else {
-      // A sum of two in a double is exact enough to be rounded once.
-      return fromDouble<T>(double(toFloat(old)) + double(toFloat(b)));
-    }
-  }
-
-private:
-  template <typename T>
-  static T fromDouble(double value) {
-    return fromFloat<T>(toFloatOdd(value));
-  }
-};
-
-/// True if a is below b; -0 is below +0, and any number below NaN.
-template <typename T>
-bool isBelow(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    return a < b;
-  } else {
-    float x = toFloat(a), y = toFloat(b);
-    if (std::isnan(x) || std::isnan(y))
-      return !std::isnan(x);
-    return x < y || (x == y && std::signbit(x) && !std::signbit(y));
-  }
-}
-
-struct Min {
-  template <typename T>
-  static T apply(T old, T b, T, bool) {
-    return isBelow(b, old) ? b : old;
-  }
-};
-struct Max {
-  template <typename T>
-  static T apply(T old, T b, T, bool) {
-    if constexpr (!std::is_integral_v<T>) // NaN loses here too
-      if (std::isnan(toFloat(old)) || std::isnan(toFloat(b)))
-        return std::isnan(toFloat(old)) ? b : old;
-    return isBelow(old, b) ? b : old;
-  }
-};
-struct And {
-  template <typename T>
-  static T apply(T old, T b, T, bool) {
-    return old & b;
-  }
-};
-struct Or {
-  template <typename T>
-  static T apply(T old, T b, T, bool) {
-    return old | b;
-  }
-};
-struct Xor {
-  template <typename T>
-  static T apply(T old, T b, T, bool) {
-    return old ^ b;
-  }
-};
-struct Inc {
-  template <typename T>
-  static T apply(T old, T b, T, bool) {
-    return old >= b ? 0 : old + 1;
-  }
-};
-struct Dec {
-  template <typename T>
-  static T apply(T old, T b, T, bool) {
-    return old == 0 || old > b ? b : old - 1;
-  }
-};
+/// atom.exch and atom.cas.
 struct Exch {
   template <typename T>
-  static T apply(T, T b, T, bool) {
+  static T apply(T, T b, bool) {
     return b;
   }
 };
-struct Cas {
-  template <typename T>
-  static T apply(T old, T b, T c, bool) {
-    return old == b ? c : old;
-  }
-};
-
-/// The halves of a packed pair.
-template <typename Operation, typename T>
-T applyTo(T old, T b, T c, bool isGlobal) {
-  if constexpr (std::is_same_v<T, F16x2> || std::is_same_v<T, BF16x2>) {
-    return pairOf<T>(
-        applyTo<Operation>(lowOf(old), lowOf(b), lowOf(c), isGlobal),
-        applyTo<Operation>(highOf(old), highOf(b), highOf(c), isGlobal));
-  } else if constexpr (std::is_same_v<T, F16> || std::is_same_v<T, BF16>) {
-    T result = Operation::template apply<T>(old, b, c, isGlobal);
-    return std::isnan(toFloat(result)) ? T{0x7fff} : result;
-  } else {
-    return Operation::template apply<T>(old, b, c, isGlobal);
-  }
-}
+struct Cas {};
 
 //===----------------------------------------------------------------------===//
 // Execution
 //===----------------------------------------------------------------------===//
+
+/// Elements of a vector.
+constexpr unsigned maxCount = 8;
 
 /// What op.detail holds. In the list of the Op come the sources, one for each
 /// element of the vector, the second source of cas, and the destinations.
@@ -178,20 +74,23 @@ Flow atomic(Warp &warp, const Op &op, LaneMask lanes) {
     bool isGlobal = packed.space == StateSpace::global ||
                     (packed.space == StateSpace::generic &&
                      !(addresses[lane] & windowMask));
+    auto source = [&](unsigned k) {
+      return fromStored<T>(warp.row<Stored<T>>(list[k])[lane]);
+    };
+    T old[maxCount];
     for (unsigned n = 0; n < layout.count; ++n) {
-      auto source = [&](unsigned k) {
-        return fromStored<T>(warp.row<Stored<T>>(list[k])[lane]);
-      };
       uint8_t *place = places[lane] + n * sizeof(T);
-      T old, second{};
-      std::memcpy(&old, place, sizeof(T));
-      if (layout.hasSecond)
-        second = source(1);
-      T result = applyTo<Operation>(old, source(n), second, isGlobal);
+      std::memcpy(&old[n], place, sizeof(T));
+      T result;
+      if constexpr (std::is_same_v<Operation, Cas>)
+        result = old[n] == source(0) ? source(1) : old[n];
+      else
+        result = combine<Operation>(old[n], source(n), isGlobal);
       std::memcpy(place, &result, sizeof(T));
-      if (layout.hasResult)
-        warp.row<Stored<T>>(results[n])[lane] = toStored(old);
     }
+    // Only now: they may go into registers of the sources.
+    for (unsigned n = 0; layout.hasResult && n < layout.count; ++n)
+      warp.row<Stored<T>>(results[n])[lane] = toStored(old[n]);
   }
   return Flow::next;
 }
@@ -369,66 +268,35 @@ std::vector<Form> attn::emulator::atomicForms() {
       {"red.shared.add.noftz<.bf16|.bf16x2>", "[%d9], %$01", decodeRed, 90,
        false, 78},
   // Vectors, of global memory only. The order .v2.f32.add is in use too.
-#define VECTORS(name, result, decode)                                          \
-  {name "[.relaxed.gpu|.release.gpu][.global].add.v2.f32",                     \
-   result("{%r0, %r1}") "[%d9], {%r2, %r3}",                                   \
-   decode,                                                                     \
-   90,                                                                         \
-   false,                                                                      \
-   81},                                                                        \
-      {name "[.relaxed.gpu|.release.gpu][.global].add.v4.f32",                 \
-       result("{%r0, %r1, %r2, %r3}") "[%d9], {%r4, %r5, %r6, %r7}",           \
-       decode,                                                                 \
-       90,                                                                     \
-       false,                                                                  \
-       81},                                                                    \
-      {name "[.global].v2.f32.add",                                            \
-       result("{%r0, %r1}") "[%d9], {%r2, %r3}",                               \
-       decode,                                                                 \
-       90,                                                                     \
-       false,                                                                  \
-       81},                                                                    \
-      {name "[.global].v4.f32.add",                                            \
-       result("{%r0, %r1, %r2, %r3}") "[%d9], {%r4, %r5, %r6, %r7}",           \
-       decode,                                                                 \
-       90,                                                                     \
-       false,                                                                  \
-       81},                                                                    \
-      {name "[.global]<.add|.min|.max>.noftz.v2<.f16|.bf16>",                  \
-       result("{%h0, %h1}") "[%d9], {%h2, %h3}",                               \
-       decode,                                                                 \
-       90,                                                                     \
-       false,                                                                  \
-       81},                                                                    \
-      {name "[.global]<.add|.min|.max>.noftz.v4<.f16|.bf16>",                  \
-       result("{%h0, %h1, %h2, %h3}") "[%d9], {%h4, %h5, %h6, %h7}",           \
-       decode,                                                                 \
-       90,                                                                     \
-       false,                                                                  \
-       81},                                                                    \
-      {name "[.global]<.add|.min|.max>.noftz.v8<.f16|.bf16>",                  \
-       result("{%h0, %h1, %h2, %h3, %h4, %h5, %h6, %h7}") "[%d9], {%h0, %h1, " \
-                                                          "%h2, %h3, %h4, "    \
-                                                          "%h5, %h6, %h7}",    \
-       decode,                                                                 \
-       90,                                                                     \
-       false,                                                                  \
-       81},                                                                    \
-      {name "[.global]<.add|.min|.max>.noftz.v2<.f16x2|.bf16x2>",              \
-       result("{%r0, %r1}") "[%d9], {%r2, %r3}",                               \
-       decode,                                                                 \
-       90,                                                                     \
-       false,                                                                  \
-       81},                                                                    \
-      {name "[.global]<.add|.min|.max>.noftz.v4<.f16x2|.bf16x2>",              \
-       result("{%r0, %r1, %r2, %r3}") "[%d9], {%r4, %r5, %r6, %r7}",           \
-       decode,                                                                 \
-       90,                                                                     \
-       false,                                                                  \
-       81}
+#define H2 "{%h0, %h1}"
+#define H4 "{%h0, %h1, %h2, %h3}"
+#define H8 "{%h0, %h1, %h2, %h3, %h4, %h5, %h6, %h7}"
+#define R2 "{%r0, %r1}"
+#define R4 "{%r0, %r1, %r2, %r3}"
+#define HALVES "<.add|.min|.max>.noftz"
+#define ONES "<.f16|.bf16>"
+#define PAIRS "<.f16x2|.bf16x2>"
+#define VECTOR(spelling, registers, result, policy, decode)                    \
+  {spelling, result(registers) "[%d9], " registers policy, decode, 90, false,  \
+   81}
+#define VECTORS(name, hint, policy, result, decode)                            \
+  VECTOR(name ".add" hint ".v2.f32", R2, result, policy, decode),              \
+      VECTOR(name ".add" hint ".v4.f32", R4, result, policy, decode),          \
+      VECTOR(name ".v2.f32.add" hint, R2, result, policy, decode),             \
+      VECTOR(name ".v4.f32.add" hint, R4, result, policy, decode),             \
+      VECTOR(name HALVES hint ".v2" ONES, H2, result, policy, decode),         \
+      VECTOR(name HALVES hint ".v4" ONES, H4, result, policy, decode),         \
+      VECTOR(name HALVES hint ".v8" ONES, H8, result, policy, decode),         \
+      VECTOR(name HALVES hint ".v2" PAIRS, R2, result, policy, decode),        \
+      VECTOR(name HALVES hint ".v4" PAIRS, R4, result, policy, decode)
 #define WITH_RESULT(result) result ", "
 #define NO_RESULT(result)
-      VECTORS("atom", WITH_RESULT, decodeAtom),
-      VECTORS("red", NO_RESULT, decodeRed),
+#define SCOPES "[.cta|.cluster|.gpu|.sys][.global]"
+#define HINT ".L2::cache_hint"
+      VECTORS("atom[.relaxed|.acquire|.release|.acq_rel]" SCOPES, "", "",
+              WITH_RESULT, decodeAtom),
+      VECTORS("red[.relaxed|.release]" SCOPES, "", "", NO_RESULT, decodeRed),
+      VECTORS("atom[.global]", HINT, ", %d8", WITH_RESULT, decodeAtom),
+      VECTORS("red[.global]", HINT, ", %d8", NO_RESULT, decodeRed),
   };
 }

@@ -14,15 +14,15 @@
 
 using namespace attn::emulator;
 
-/// Orders what the warp did before relaxed writes after it, and relaxed reads
-/// before it before what the warp does next.
-template <bool isOfCta>
+/// What the warp did comes before its relaxed writes after the fence, and what
+/// its relaxed reads before the fence saw comes before what it does next.
+template <bool isOfCta, bool acquires = true, bool releases = true>
 static Flow runFence(Warp &warp, const Op &, LaneMask lanes) {
-  warp.fence(lanes, isOfCta);
+  warp.fence(lanes, {isOfCta, acquires, releases});
   return Flow::next;
 }
 
-/// All addresses of one place are the same here.
+/// fence.proxy.alias: a place has one address here.
 static Flow runNothing(Warp &, const Op &, LaneMask) { return Flow::next; }
 
 template <bool isOfShared, bool isOfGlobal>
@@ -44,17 +44,28 @@ static void decodeFence(Decoder &decoder, const Match &) {
     decoder.op.handler = handler;
 }
 
-std::vector<Form> attn::emulator::fenceForms() {
+/// Groups: the order, then the scope, without which it is .cluster.
+static void decodeThreadFence(Decoder &decoder, const Match &match) {
+  if (!decoder.expectOperands(0))
+    return;
   // A CTA is its whole cluster.
+  const bool isOfCta = match.choices.size() == 1 || match[1] == ".cta";
+  decoder.op.handler =
+      match[0] == ".acquire"   ? (isOfCta ? runFence<true, true, false>
+                                          : runFence<false, true, false>)
+      : match[0] == ".release" ? (isOfCta ? runFence<true, false, true>
+                                          : runFence<false, false, true>)
+                               : (isOfCta ? runFence<true> : runFence<false>);
+}
+
+std::vector<Form> attn::emulator::fenceForms() {
   return {
       {"membar<.cta>", "", decodeFence<runFence<true>>},
       {"membar<.gl|.sys>", "", decodeFence<runFence<false>>},
-      {"fence[.sc|.acq_rel|.acquire|.release]<.cta>", "",
-       decodeFence<runFence<true>>, 70, false, 60},
-      {"fence[.sc|.acq_rel|.acquire|.release]<.gpu|.sys>", "",
-       decodeFence<runFence<false>>, 70, false, 60},
-      {"fence[.sc|.acq_rel|.acquire|.release].cluster", "",
-       decodeFence<runFence<true>>, 90, false, 78},
+      {"fence[.sc|.acq_rel|.acquire|.release]<.cta|.gpu|.sys>", "",
+       decodeThreadFence, 70, false, 60},
+      {"fence[.sc|.acq_rel|.acquire|.release].cluster", "", decodeThreadFence,
+       90, false, 78},
       {"fence.proxy.alias", "", decodeFence<runNothing>, 70, false, 75},
       {"membar.proxy.alias", "", decodeFence<runNothing>, 70, false, 75},
       {"fence.proxy.async", "", decodeFence<runProxyFence<true, true>>, 90,

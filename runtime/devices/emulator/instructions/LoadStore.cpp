@@ -9,7 +9,7 @@
 // PTX ISA, "Data movement and conversion instructions": ld, ld.global.nc, st,
 // prefetch, prefetchu, discard, applypriority, createpolicy. Cache operators,
 // eviction priorities, prefetch sizes and cache policies are hints about speed
-// and have no effect here.
+// and have no effect here. A discard has: it writes what nobody knows.
 //
 //===----------------------------------------------------------------------===//
 
@@ -98,6 +98,28 @@ Flow store(Warp &warp, const Op &op, LaneMask lanes) {
       spill(warp.row<uint64_t>(list[n]));
     else
       spill(warp.row<uint32_t>(list[n]));
+  }
+  return Flow::next;
+}
+
+/// discard: 128 bytes of global memory.
+Flow discard(Warp &warp, const Op &op, LaneMask lanes) {
+  AccessKind kind;
+  kind.space = StateSpace::global;
+  kind.intent = Intent::write;
+  kind.bytes = kind.alignment = 128;
+  uint64_t addresses[lanesPerWarp];
+  uint8_t *places[lanesPerWarp];
+  laneAddresses(warp, op, 0, op.bits, addresses);
+  if (!access(warp, op, lanes, kind, addresses, places))
+    return Flow::stop;
+  for (; lanes; lanes &= lanes - 1) {
+    const uint64_t address = addresses[__builtin_ctz(lanes)];
+    // With the check of bounds off, it may be none.
+    if (Allocation *allocation = warp.cta.launch.findGlobal(address);
+        allocation && allocation->contains(address, kind.bytes))
+      allocation->forget(address - reinterpret_cast<uint64_t>(allocation->data),
+                         kind.bytes);
   }
   return Flow::next;
 }
@@ -218,7 +240,8 @@ void address(Decoder &decoder, size_t n, Modifiers &modifiers) {
   PackedAccess &packed = modifiers.packed;
   packed.isWide = decoder.address(n, modifiers.space, 0) == 64;
   // The parameters of functions are in local memory.
-  if (packed.space == StateSpace::param && !decoder.isInKernel())
+  if (packed.space == StateSpace::param && !decoder.isInKernel() &&
+      modifiers.space != ".param::entry")
     packed.space = StateSpace::local;
   decoder.op.bits = packed.bits();
 }
@@ -240,14 +263,29 @@ void decodeStore(Decoder &decoder, const Match &) {
   decoder.op.handler = handlerFor<PickStore>(modifiers.type, false);
 }
 
-/// prefetch, discard, applypriority: an address, and perhaps a size.
-void decodeHint(Decoder &decoder, const Match &) {
+/// prefetch, discard, applypriority: an address, and perhaps a size. True if
+/// the address has 64 bits.
+bool decodePlace(Decoder &decoder) {
   if (!decoder.expectOperands(1, 2))
-    return;
-  decoder.address(0, ".global", 0);
+    return false;
+  const std::string &opcode = decoder.instruction().opcode;
+  const char *space = "";
+  for (const char *each : {".global", ".local"})
+    if (opcode.find(each) != std::string::npos)
+      space = each;
   if (decoder.operandCount() == 2 && decoder.constant(1) != 128)
     decoder.fail("the size must be 128");
+  return decoder.address(0, space, 0) == 64;
+}
+
+void decodeHint(Decoder &decoder, const Match &) {
+  decodePlace(decoder);
   decoder.op.handler = nothing;
+}
+
+void decodeDiscard(Decoder &decoder, const Match &) {
+  decoder.op.bits = decodePlace(decoder);
+  decoder.op.handler = discard;
 }
 
 void decodePolicy(Decoder &decoder, const Match &) {
@@ -341,7 +379,7 @@ std::vector<Form> attn::emulator::memoryForms() {
       {"prefetch.global<.L2::evict_last|.L2::evict_normal>", "[%d9]",
        decodeHint, 80},
       {"prefetchu.L1", "[%d9]", decodeHint},
-      {"discard[.global].L2", "[%d9], 128", decodeHint, 80},
+      {"discard[.global].L2", "[%d9], 128", decodeDiscard, 80},
       {"applypriority[.global].L2::evict_normal", "[%d9], 128", decodeHint, 80},
       {"createpolicy.fractional<.L2::evict_last|.L2::evict_normal|"
        ".L2::evict_first|.L2::evict_unchanged>"

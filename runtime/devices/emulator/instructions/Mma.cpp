@@ -15,10 +15,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Floats.h"
+#include "Elements.h"
 #include "Product.h"
-
-#include <array>
 
 using namespace attn;
 using namespace attn::emulator;
@@ -26,58 +24,6 @@ using namespace attn::emulator;
 namespace {
 
 constexpr int blockRows = 8, rowsOfA = 16, columns = 8;
-
-//===----------------------------------------------------------------------===//
-// Elements
-//===----------------------------------------------------------------------===//
-
-// Each type: what is stored, what is computed with, and the conversion.
-
-struct ElementF16 {
-  using Stored = uint16_t;
-  using Value = float;
-  static Value convert(Stored bits) { return toFloat(F16{bits}); }
-};
-struct ElementBF16 {
-  using Stored = uint16_t;
-  using Value = float;
-  static Value convert(Stored bits) { return toFloat(BF16{bits}); }
-};
-struct ElementTF32 {
-  using Stored = uint32_t;
-  using Value = float;
-  /// The hardware does not look at the low 13 bits.
-  static Value convert(Stored bits) {
-    return bitCast<float>(bits & 0xffffe000u);
-  }
-};
-template <typename Format>
-struct ElementF8 {
-  using Stored = uint8_t;
-  using Value = float;
-  static Value convert(Stored bits) {
-    static const std::array<float, 256> table = [] {
-      std::array<float, 256> values;
-      for (unsigned n = 0; n < 256; ++n)
-        values[n] =
-            static_cast<float>(valueOf<Format>(static_cast<uint8_t>(n)));
-      return values;
-    }();
-    return table[bits];
-  }
-};
-using ElementE4M3 = ElementF8<FormatE4M3>;
-using ElementE5M2 = ElementF8<FormatE5M2>;
-struct ElementU8 {
-  using Stored = uint8_t;
-  using Value = int32_t;
-  static Value convert(Stored bits) { return bits; }
-};
-struct ElementS8 {
-  using Stored = int8_t;
-  using Value = int32_t;
-  static Value convert(Stored bits) { return bits; }
-};
 
 //===----------------------------------------------------------------------===//
 // Fragments

@@ -45,6 +45,8 @@ Flow readClock(Warp &warp, const Op &op, LaneMask lanes) {
 /// The row of a special register, or handler and detail of a clock.
 void decodeSpecial(Decoder &decoder, const std::string &name, Type type) {
   Op &op = decoder.op;
+  if (name == "is_explicit_cluster")
+    return decoder.fail("'%" + name + "' is a predicate");
   bool isWideClock = name == "clock64" || name == "globaltimer";
   bool isClock = isWideClock || name == "clock" || name == "clock_hi" ||
                  name == "globaltimer_lo" || name == "globaltimer_hi";
@@ -151,9 +153,22 @@ void decodeMove(Decoder &decoder, const Match &match) {
   op.dst = decoder.destination(0, type);
 }
 
+/// The special register that is a predicate: no cluster was asked for.
+Flow moveIsExplicitCluster(Warp &warp, const Op &op, LaneMask lanes) {
+  writePredicate(warp, op.dst, lanes, 0);
+  return Flow::next;
+}
+
 void decodeMovePredicate(Decoder &decoder, const Match &) {
   if (!decoder.expectOperands(2))
     return;
+  if (decoder.operand(1).kind == Kind::special) {
+    if (decoder.operand(1).name != "is_explicit_cluster")
+      return decoder.fail("'%" + decoder.operand(1).name + "' is no predicate");
+    decoder.op.dst = decoder.destinationPredicate(0);
+    decoder.op.handler = moveIsExplicitCluster;
+    return;
+  }
   bool negated = false;
   decoder.op.src[0] = decoder.sourcePredicate(1, &negated);
   decoder.op.bits = negated;
@@ -370,6 +385,8 @@ std::vector<Form> attn::emulator::moveForms() {
       {"mov<.b64|.u64>", "%d0, shared", decodeMove},
       {"mov<.b64|.u64>", "%d0, global_+8", decodeMove},
       {"mov<.b32|.u32>", "%r0, shared+16", decodeMove},
+      {"mov.pred", "%p0, %is_explicit_cluster", decodeMovePredicate, 90, false,
+       78},
       {"mov<.b32|.u32>", "%r0, %tid.x", decodeMove},
       {"mov<.b32|.u32>", "%r0, %clock", decodeMove},
       {"mov<.b64|.u64>", "%d0, %clock64", decodeMove},

@@ -1,5 +1,4 @@
-//===- instructions/SharedOperand.h - Addresses of shared memory -*- C++
-//-*-===//
+//===- SharedOperand.h - Addresses of shared memory -------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -101,7 +101,7 @@ static uint16_t columnsOf(std::string_view opcode) {
   return columns;
 }
 
-/// Groups: the type of D if `sumGroup` is not negative, then those of A and B.
+/// `kind` holds the types of A, B and D; the rest is read here.
 static void decodeProduct(Decoder &decoder, WgmmaKind kind) {
   const std::string &opcode = decoder.instruction().opcode;
   kind.columns = columnsOf(opcode);
