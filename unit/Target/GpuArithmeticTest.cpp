@@ -219,7 +219,11 @@ std::vector<Case> makeCases() {
        "%v = vector.bitcast %u : vector<4xf16> to vector<2xi32>\n"
        "%r = vector.extract %v[1] : i32 from vector<2xi32>",
        [](uint32_t a, uint32_t b) {
-         return toF16(f(b)) | uint32_t(toF16(f(a))) << 16;
+         // There is one NaN.
+         auto half = [](uint32_t x) -> uint32_t {
+           return std::isnan(f(x)) ? 0x7fff : toF16(f(x));
+         };
+         return half(b) | half(a) << 16;
        }},
       {"%t = vector.from_elements %x, %y, %x, %y, %y, %y, %x, %x : "
        "vector<8xf32>\n%u = arith.mulf %t, %t : vector<8xf32>\n"
@@ -268,11 +272,20 @@ std::vector<Case> makeCases() {
                     : bits(std::fmin(f(a), f(b)));
        },
        true},
+      // Of a signalling NaN, too, the number is the result.
       {"%r = arith.maxnumf %x, %y : f32",
-       [](uint32_t a, uint32_t b) { return bits(std::fmax(f(a), f(b))); },
+       [](uint32_t a, uint32_t b) {
+         return std::isnan(f(a))   ? b
+                : std::isnan(f(b)) ? a
+                                   : bits(std::fmax(f(a), f(b)));
+       },
        true},
       {"%r = arith.minnumf %x, %y : f32",
-       [](uint32_t a, uint32_t b) { return bits(std::fmin(f(a), f(b))); },
+       [](uint32_t a, uint32_t b) {
+         return std::isnan(f(a))   ? b
+                : std::isnan(f(b)) ? a
+                                   : bits(std::fmin(f(a), f(b)));
+       },
        true},
       {"%r = math.fma %x, %y, %x : f32",
        [](uint32_t a, uint32_t b) { return bits(std::fma(f(a), f(b), f(a))); },

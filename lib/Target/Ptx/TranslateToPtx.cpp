@@ -60,12 +60,19 @@ static constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral>
         {"math.sin", "sin.approx.ftz.f32 $0, $1;"},
         {"math.cos", "cos.approx.ftz.f32 $0, $1;"},
         {"math.sqrt", "sqrt.rn.f32 $0, $1;"},
+        {"math.absf", "abs.f32 $0, $1;"},
+        {"math.ceil", "cvt.rpi.f32.f32 $0, $1;"},
+        {"math.floor", "cvt.rmi.f32.f32 $0, $1;"},
+        {"math.trunc", "cvt.rzi.f32.f32 $0, $1;"},
+        {"math.roundeven", "cvt.rni.f32.f32 $0, $1;"},
+        {"math.copysign", "copysign.f32 $0, $2, $1;"},
 };
 
 static Value emitInstruction(ImplicitLocOpBuilder &b, llvm::StringRef text,
-                             Value operand) {
+                             ValueRange operands) {
   return LLVM::InlineAsmOp::create(
-             b, operand.getType(), operand, text, "=f,f",
+             b, operands[0].getType(), operands, text,
+             operands.size() == 1 ? "=f,f" : "=f,f,f",
              /*has_side_effects=*/false, /*is_align_stack=*/false,
              LLVM::tailcallkind::TailCallKind::None,
              LLVM::AsmDialectAttr::get(b.getContext(),
@@ -85,9 +92,7 @@ static LogicalResult selectInstructions(Operation *root) {
       return entry.first == op->getName().getStringRef();
     });
     // Those that LLVM lowers to instructions by itself.
-    if (isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::FloorOp,
-            math::TruncOp, math::RoundEvenOp, math::CopySignOp, math::FmaOp>(
-            op))
+    if (isa<math::AbsIOp, math::FmaOp>(op))
       continue;
     if (row == std::end(kInstructions))
       return op->emitOpError("has no lowering to PTX");
@@ -96,7 +101,7 @@ static LogicalResult selectInstructions(Operation *root) {
       return op->emitOpError("has no lowering to PTX: floating-point "
                              "arithmetic is in f32 only");
     ImplicitLocOpBuilder b(op->getLoc(), op);
-    Value operand = op->getOperand(0), value;
+    Value value;
     if (auto vector = dyn_cast<VectorType>(type)) {
       if (vector.getRank() != 1)
         return op->emitOpError("has no lowering to PTX: on a vector of rank ")
@@ -104,10 +109,13 @@ static LogicalResult selectInstructions(Operation *root) {
       llvm::SmallVector<Value> elements;
       for (int64_t i = 0; i < vector.getNumElements(); ++i)
         elements.push_back(emitInstruction(
-            b, row->second, vector::ExtractOp::create(b, operand, i)));
+            b, row->second,
+            llvm::map_to_vector(op->getOperands(), [&](Value operand) -> Value {
+              return vector::ExtractOp::create(b, operand, i);
+            })));
       value = vector::FromElementsOp::create(b, vector, elements);
     } else {
-      value = emitInstruction(b, row->second, operand);
+      value = emitInstruction(b, row->second, op->getOperands());
     }
     op->getResult(0).replaceAllUsesWith(value);
     op->erase();
@@ -153,6 +161,7 @@ static void addPasses(OpPassManager &pm) {
   pm.addPass(createConvertNVGPUToNVVMPass());
   // Before the conversion of gpu, which makes calls of libdevice of them.
   pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());

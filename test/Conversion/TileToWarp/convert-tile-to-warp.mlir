@@ -29,7 +29,8 @@ tile.kernel @attention(%work: index, %q: memref<?x64xbf16>, %k: memref<?x64xbf16
   %acc = scf.for %t = %c0 to %n step %c1 iter_args(%sums = %acc0) -> (!tile.tile<64x64xf32>) {
     %j = arith.muli %t, %c32 : index
     // The number of the tile in its channel.
-    // CHECK: %[[N:.*]] = arith.addi %{{.*}}, %[[T]]
+    // CHECK: %[[TURN:.*]] = arith.subi %[[T]], %{{.*}}
+    // CHECK: %[[N:.*]] = arith.addi %{{.*}}, %[[TURN]]
     // CHECK: warp.put %{{.*}}, %[[KEYS]][%[[N]]]
     // CHECK: %[[KEY:.*]] = warp.take %[[KEYS]][%[[N]]]
     %tk = tile.load %K[%j, %c0] : !tile.view<bf16> -> !tile.tile<32x64xbf16>
@@ -64,12 +65,14 @@ tile.kernel @loops(%work: index, %q: memref<?x64xf16>, %k: memref<?x64xf16>, %n:
     %tk = tile.load %K[%t, %c0] : !tile.view<f16> -> !tile.tile<32x64xf16>
     %s = tile.dot %tq, %tk transpose_b : (!tile.tile<64x64xf16>, !tile.tile<32x64xf16>) -> !tile.tile<64x32xf32>
   }
-  // CHECK: %[[ZERO:.*]] = arith.constant 0 : index
-  // CHECK: %[[TRIPS:.*]] = arith.maxsi %{{.*}}, %[[ZERO]]
+  // CHECK: warp.release
+  // CHECK: %[[TURNS:.*]] = arith.subi %{{.*}}, %{{.*}}
+  // CHECK-NEXT: %[[TRIPS:.*]] = arith.maxsi %[[TURNS]]
   // CHECK: %[[COUNT:.*]] = arith.addi %{{.*}}, %[[TRIPS]]
   // CHECK: scf.for %[[T:.*]] =
   scf.for %t = %c0 to %m step %c1 {
-    // CHECK: %[[N:.*]] = arith.addi %[[COUNT]], %[[T]]
+    // CHECK: %[[TURN:.*]] = arith.subi %[[T]], %{{.*}}
+    // CHECK: %[[N:.*]] = arith.addi %[[COUNT]], %[[TURN]]
     // CHECK: warp.take %{{.*}}[%[[N]]]
     %tk = tile.load %K[%t, %c0] : !tile.view<f16> -> !tile.tile<32x64xf16>
     %s = tile.dot %tq, %tk transpose_b : (!tile.tile<64x64xf16>, !tile.tile<32x64xf16>) -> !tile.tile<64x32xf32>

@@ -61,7 +61,7 @@ tile.kernel @step(%work: index, %q: memref<?x64xbf16>, %n: index) {
   %c0 = arith.constant 0 : index
   %c2 = arith.constant 2 : index
   %Q = tile.view %q[rows, cols] : memref<?x64xbf16>
-  // expected-error@+1 {{must count from 0 in steps of 1}}
+  // expected-error@+1 {{must count in steps of 1}}
   scf.for %t = %c0 to %n step %c2 {
     %k = tile.load %Q[%t, %c0] : !tile.view<bf16> -> !tile.tile<64x64xbf16>
     %s = tile.dot %k, %k transpose_b : (!tile.tile<64x64xbf16>, !tile.tile<64x64xbf16>) -> !tile.tile<64x64xf32>

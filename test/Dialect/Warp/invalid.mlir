@@ -72,8 +72,9 @@ tile.kernel @read(%work: index) {
 tile.kernel @place(%work: index) {
   %channel = warp.channel : !warp.channel<2 x !shared>
   %k = warp.take %channel[%work] : !warp.channel<2 x !shared>
-  // expected-error@+1 {{multiplies a tile in registers, of the result's layout, with one in shared memory}}
-  %s = warp.dot %k, %k : (!shared, !shared) -> !warp.pending<!tile.tile<64x64xf32, #warp.mma<4>>>
+  %r = warp.read %k : !shared -> !tile.tile<64x64xbf16, #warp.mma<2>>
+  // expected-error@+1 {{multiplies a tile in shared memory, or in registers of the result's layout, with one in shared memory}}
+  %s = warp.dot %r, %k : (!tile.tile<64x64xbf16, #warp.mma<2>>, !shared) -> !warp.pending<!tile.tile<64x64xf32, #warp.mma<4>>>
   tile.return
 }
 
