@@ -116,8 +116,9 @@ Result<Measurement> measure(const Configuration &config, int samples) {
               normal(random));
     tensors.emplace_back(buffer.data(), config.type, shape);
   }
-  auto call = loaded->module->bind("f", {tensors[0], tensors[1], tensors[2]},
-                                   {tensors[3]});
+  auto module = std::static_pointer_cast<const Module>(loaded->code);
+  auto call =
+      module->bind("f", {tensors[0], tensors[1], tensors[2]}, {tensors[3]});
   if (!call)
     return call.takeFailure();
 

@@ -44,19 +44,21 @@ namespace {
 struct Request {
   bool isDone = false;
   /// Null if it failed.
-  std::shared_ptr<const Module> module;
+  std::shared_ptr<const LoadedCode> code;
   /// Stays if there is no memory to say more.
   Failure failed{"out of memory"};
 };
 
 /// A kernel in memory, and when it was asked for.
 struct KeptKernel {
-  std::shared_ptr<const Module> module;
+  std::shared_ptr<const LoadedCode> code;
   int64_t used = 0;
 };
 } // namespace
 
 struct Cache::State {
+  std::function<Result<std::shared_ptr<const LoadedCode>>(const Package &)>
+      load;
   std::function<void(const std::string &)> warn;
   std::optional<CacheDirectory> directory;
   std::string path;
@@ -70,7 +72,7 @@ struct Cache::State {
   /// The number of hits and of kernels that were kept: the time of `used`.
   int64_t uses = 0;
   /// By content key: what is kept, and what is not any more but still in use.
-  std::map<std::string, std::weak_ptr<const Module>, std::less<>> modules;
+  std::map<std::string, std::weak_ptr<const LoadedCode>, std::less<>> modules;
   /// The content keys that threads compile.
   std::set<std::string> compiling;
   std::once_flag warned;
@@ -79,16 +81,16 @@ struct Cache::State {
 
   class Turn;
   void open(const CacheOptions &options);
-  Result<CachedModule> find(std::string_view requestKey,
-                            const CacheCompiler &compiler);
-  std::optional<CachedModule> findOnDisk(std::string_view requestKey);
-  std::optional<CachedModule> findContent(const std::string &contentKey);
-  Result<CachedModule> compile(std::string_view requestKey,
-                               const CacheCompiler &compiler);
+  Result<CachedCode> find(std::string_view requestKey,
+                          const CacheCompiler &compiler);
+  std::optional<CachedCode> findOnDisk(std::string_view requestKey);
+  std::optional<CachedCode> findContent(const std::string &contentKey);
+  Result<CachedCode> compile(std::string_view requestKey,
+                             const CacheCompiler &compiler);
   void addModule(const std::string &contentKey,
-                 const std::shared_ptr<const Module> &module);
-  std::shared_ptr<const Module> keep(std::string_view requestKey,
-                                     std::shared_ptr<const Module> module);
+                 const std::shared_ptr<const LoadedCode> &module);
+  std::shared_ptr<const LoadedCode>
+  keep(std::string_view requestKey, std::shared_ptr<const LoadedCode> module);
   void warnOnce(const std::string &sentence);
 };
 
@@ -156,6 +158,15 @@ void Cache::State::open(const CacheOptions &options) {
 
 Cache::Cache(CacheOptions options) : state(std::make_shared<State>()) {
   state->warn = options.warn;
+  state->load = options.load;
+  if (!state->load)
+    state->load = [](const Package &package)
+        -> Result<std::shared_ptr<const LoadedCode>> {
+      auto module = package.loadForHost();
+      if (!module)
+        return module.takeFailure();
+      return std::shared_ptr<const LoadedCode>(*std::move(module));
+    };
   state->maxKernels = static_cast<size_t>(
       options.maxKernels > 0 ? options.maxKernels : defaultMaxKernels);
   if (Status status = guarded([&] {
@@ -170,16 +181,16 @@ const std::string &Cache::directory() const { return state->path; }
 bool Cache::hasDirectory() const { return state->directory.has_value(); }
 
 void Cache::State::addModule(const std::string &contentKey,
-                             const std::shared_ptr<const Module> &module) {
+                             const std::shared_ptr<const LoadedCode> &module) {
   std::lock_guard<std::mutex> lock(mutex);
   modules[contentKey] = module;
 }
 
 /// Keeps the kernel of a request; with `mutex` held.  Returns the one that has
 /// to go for it, which is to be unloaded without the mutex.
-std::shared_ptr<const Module>
+std::shared_ptr<const LoadedCode>
 Cache::State::keep(std::string_view requestKey,
-                   std::shared_ptr<const Module> module) {
+                   std::shared_ptr<const LoadedCode> module) {
   kept[std::string(requestKey)] = {std::move(module), ++uses};
   if (kept.size() <= maxKernels)
     return nullptr;
@@ -188,7 +199,7 @@ Cache::State::keep(std::string_view requestKey,
                                  [](const auto &a, const auto &b) {
                                    return a.second.used < b.second.used;
                                  });
-  std::shared_ptr<const Module> dropped = std::move(oldest->second.module);
+  std::shared_ptr<const LoadedCode> dropped = std::move(oldest->second.code);
   kept.erase(oldest);
   for (auto item = modules.begin(); item != modules.end();)
     item = item->second.expired() ? modules.erase(item) : std::next(item);
@@ -196,29 +207,29 @@ Cache::State::keep(std::string_view requestKey,
 }
 
 /// What memory or the directory have for a content key.
-std::optional<CachedModule>
+std::optional<CachedCode>
 Cache::State::findContent(const std::string &contentKey) {
   {
     std::lock_guard<std::mutex> lock(mutex);
     if (auto found = modules.find(contentKey); found != modules.end())
       if (auto module = found->second.lock())
-        return CachedModule{module, CacheSource::memory};
+        return CachedCode{module, CacheSource::memory};
   }
   if (!directory)
     return std::nullopt;
   auto package = directory->load(contentKey);
   if (!package)
     return std::nullopt;
-  auto module = package->loadForHost();
+  auto module = load(*package);
   if (!module) {
     directory->remove(contentKey);
     return std::nullopt;
   }
   addModule(contentKey, *module);
-  return CachedModule{*module, CacheSource::disk};
+  return CachedCode{*module, CacheSource::disk};
 }
 
-std::optional<CachedModule>
+std::optional<CachedCode>
 Cache::State::findOnDisk(std::string_view requestKey) {
   if (!directory)
     return std::nullopt;
@@ -226,8 +237,8 @@ Cache::State::findOnDisk(std::string_view requestKey) {
   return contentKey ? findContent(*contentKey) : std::nullopt;
 }
 
-Result<CachedModule> Cache::State::compile(std::string_view requestKey,
-                                           const CacheCompiler &compiler) {
+Result<CachedCode> Cache::State::compile(std::string_view requestKey,
+                                         const CacheCompiler &compiler) {
   auto contentKey = compiler.contentKey();
   if (!contentKey)
     return contentKey.takeFailure();
@@ -254,21 +265,21 @@ Result<CachedModule> Cache::State::compile(std::string_view requestKey,
     auto package = Package::fromBytes(*bytes, "the compiled kernel");
     if (!package)
       return package.takeFailure();
-    auto module = package->loadForHost();
+    auto module = load(*package);
     if (!module)
       return module.takeFailure();
     addModule(*contentKey, *module);
     if (directory)
       stored = directory->store(requestKey, *contentKey, *bytes);
-    found = CachedModule{*module, CacheSource::compiled};
+    found = CachedCode{*module, CacheSource::compiled};
   }
   if (!stored)
     warnOnce("compiled kernels are kept in memory only: " + stored.error());
   return *found;
 }
 
-Result<CachedModule> Cache::State::find(std::string_view requestKey,
-                                        const CacheCompiler &compiler) {
+Result<CachedCode> Cache::State::find(std::string_view requestKey,
+                                      const CacheCompiler &compiler) {
   if (!reason.empty())
     warnOnce("compiled kernels are kept in memory only: " + reason);
   if (auto found = findOnDisk(requestKey))
@@ -283,9 +294,9 @@ Result<CachedModule> Cache::State::find(std::string_view requestKey,
   return compile(requestKey, compiler);
 }
 
-Result<CachedModule> Cache::get(std::string_view requestKey,
-                                const CacheCompiler &compiler) const {
-  return guarded([&]() -> Result<CachedModule> {
+Result<CachedCode> Cache::get(std::string_view requestKey,
+                              const CacheCompiler &compiler) const {
+  return guarded([&]() -> Result<CachedCode> {
     if (!isCacheKey(requestKey))
       return failure("'" + std::string(requestKey) +
                      "' is not a cache key: expected 1 to 128 lower-case "
@@ -296,15 +307,15 @@ Result<CachedModule> Cache::get(std::string_view requestKey,
       if (auto found = state->kept.find(requestKey);
           found != state->kept.end()) {
         found->second.used = ++state->uses;
-        return CachedModule{found->second.module, CacheSource::memory};
+        return CachedCode{found->second.code, CacheSource::memory};
       }
       auto known = state->requests.find(requestKey);
       if (known != state->requests.end()) {
         request = known->second;
         state->changed.wait(lock, [&] { return request->isDone; });
-        if (!request->module)
+        if (!request->code)
           return request->failed;
-        return CachedModule{request->module, CacheSource::memory};
+        return CachedCode{request->code, CacheSource::memory};
       }
       request = std::make_shared<Request>();
       state->requests.emplace(requestKey, request);
@@ -315,14 +326,14 @@ Result<CachedModule> Cache::get(std::string_view requestKey,
         request->failed = result.takeFailure();
         return Status::success();
       });
-    std::shared_ptr<const Module> dropped;
+    std::shared_ptr<const LoadedCode> dropped;
     {
       std::lock_guard<std::mutex> lock(state->mutex);
       if (result) {
-        request->module = result->module;
+        request->code = result->code;
         // Without memory for it, the kernel is not kept.
         (void)guarded([&] {
-          dropped = state->keep(requestKey, result->module);
+          dropped = state->keep(requestKey, result->code);
           return Status::success();
         });
       }

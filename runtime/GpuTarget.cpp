@@ -43,9 +43,11 @@ Result<GpuTarget> GpuTarget::parse(std::string_view name) {
 }
 
 GpuTarget attn::suggestedTarget(int capability) {
-  // wgmma and TMA need the features of 9.0 alone.
-  return {capability, capability == 90 ? GpuTarget::Scope::architecture
-                                       : GpuTarget::Scope::portable};
+  GpuTarget target;
+  for (int number : {80, 86, 89, 90, 100, 120})
+    if (target.number == 0 || number <= capability)
+      target.number = number;
+  return target;
 }
 
 static const char *suffixOf(GpuTarget::Scope scope) {

@@ -219,6 +219,12 @@ typedef struct attn_compile_options {
   const char *features;  /* LLVM's features, "+a,-b", added to the CPU's */
   int64_t tile_q;        /* rows of a query tile; 0: chosen for the target */
   int64_t tile_kv;       /* rows of a key tile; 0: chosen for the target */
+  int64_t warps;         /* on a GPU, warps of a thread block; 0: chosen */
+  int64_t stages;        /* on a GPU, tiles of keys in shared memory; 0: chosen */
+  int64_t alignment;     /* on a GPU, bytes that addresses and strides of query,
+                            key, value and output are multiples of: 2, 4, 8 or
+                            16; 0: 16, or less for head dimensions that are no
+                            multiple of 8 */
 } attn_compile_options;
 
 typedef struct attn_kernel attn_kernel;

@@ -220,18 +220,19 @@ Result<LoadedModule> compileAndLoad(std::string_view text,
       hashHex({text, compilerVersion(), options.algorithm,
                std::to_string(options.tileQ), std::to_string(options.tileKv),
                options.cpu, options.features, hostIdentity(), options.target,
-               std::to_string(options.warps), std::to_string(options.stages)});
+               std::to_string(options.warps), std::to_string(options.stages),
+               std::to_string(options.alignment)});
   CacheCompiler compiler;
   compiler.contentKey = [&] { return contentKey(text, name, options); };
   compiler.package = [&] {
     return compile(text, name, options, Emit::package);
   };
-  Result<CachedModule> found = cache.get(requestKey, compiler);
+  Result<CachedCode> found = cache.get(requestKey, compiler);
   if (!found)
     return found.takeFailure();
   std::chrono::duration<double> elapsed =
       std::chrono::steady_clock::now() - begin;
-  return LoadedModule{found->module, cacheSourceName(found->source),
+  return LoadedModule{found->code, cacheSourceName(found->source),
                       elapsed.count()};
 }
 

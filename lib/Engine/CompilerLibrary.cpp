@@ -58,6 +58,10 @@ static attn_compiler_result *answer(const attn_compiler_request *given,
     take(options.features, request.features);
     options.tileQ = request.tile_q;
     options.tileKv = request.tile_kv;
+    take(options.target, request.target);
+    options.warps = request.warps;
+    options.stages = request.stages;
+    options.alignment = request.alignment;
     std::string name = request.name ? request.name : "<kernel>";
     return makeResult(function(
         std::string_view(request.text, request.text_size), name, options));

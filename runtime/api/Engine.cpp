@@ -92,6 +92,9 @@ static CacheOptions cacheOptions(EngineState &state) {
     cache.useDirectory = !cache.directory.empty();
   }
   cache.maxKernels = state.options.max_kernels;
+  cache.load = [&state](const Package &package) {
+    return state.loadCode(package);
+  };
   // The state owns the cache, so that it is there whenever the cache warns.
   cache.warn = [&state](const std::string &sentence) {
     state.log(ATTN_LOG_WARNING, sentence);
@@ -103,6 +106,31 @@ EngineState::EngineState(const attn_options &given)
     : options(given), arenas(options), cache(cacheOptions(*this)) {
   // A pointer of the caller, which may be gone after attn_engine_create.
   options.cache_directory = nullptr;
+}
+
+Result<std::shared_ptr<const LoadedCode>>
+EngineState::loadCode(const Package &package) const {
+  if (!gpu) {
+    auto module = package.loadForHost();
+    if (!module)
+      return failure(module.error(), ATTN_ERROR_DEVICE);
+    return std::shared_ptr<const LoadedCode>(*std::move(module));
+  }
+  Package::GpuCapability capability = gpu->info().capability();
+  auto module = package.loadFor(capability);
+  if (!module)
+    return failure(module.error(), ATTN_ERROR_DEVICE);
+  auto code = gpu->load(*std::move(module));
+  // A driver that refuses machine code may still compile PTX.
+  if (!code && capability.runsCubins) {
+    capability.runsCubins = false;
+    if (auto ptx = package.loadFor(capability))
+      if (auto compiled = gpu->load(*std::move(ptx)))
+        code = std::move(compiled);
+  }
+  if (!code)
+    return failure(code.error(), ATTN_ERROR_DEVICE);
+  return std::shared_ptr<const LoadedCode>(*std::move(code));
 }
 
 Result<ParallelFor> EngineState::parallelFor() {

@@ -54,6 +54,9 @@ private:
 struct EngineState {
   explicit EngineState(const attn_options &options);
 
+  /// Loads what a package has for the device.
+  Result<std::shared_ptr<const LoadedCode>>
+  loadCode(const Package &package) const;
   void log(attn_log_level level, const std::string &message) const;
   void notify(attn_event_kind kind, const std::string &kernel,
               double seconds) const;

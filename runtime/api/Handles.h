@@ -80,14 +80,11 @@ T copySized(const T *given) {
   return copy;
 }
 
-/// Makes a kernel of an entry of a module; `entry` may be null if there is one.
+/// The kernel of an entry, or of the only one, of what EngineState::loadCode
+/// has made.
 Result<attn_kernel *> makeKernel(std::shared_ptr<EngineState> engine,
-                                 std::shared_ptr<const Module> module,
-                                 const char *entry);
-/// The same for a module on a GPU.
-Result<attn_kernel *> makeKernel(std::shared_ptr<EngineState> engine,
-                                 std::shared_ptr<const GpuCode> code,
-                                 const char *entry);
+                                 std::shared_ptr<const LoadedCode> code,
+                                 const char *name);
 
 } // namespace attn::api
 

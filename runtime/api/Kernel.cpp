@@ -36,6 +36,8 @@ struct Request {
   const char *cpu = "";
   const char *features = "";
   int64_t tileQ = 0, tileKv = 0;
+  std::string target = "cpu";
+  int64_t warps = 0, stages = 0, alignment = 0;
 
   std::string key() const {
     // The processor does not change while the program runs.
@@ -43,7 +45,8 @@ struct Request {
     // The compiler is of the same build, see Compiler.cpp.
     return hashHex({"request", ATTN_VERSION, ATTN_BUILD_ID, text, algorithm,
                     cpu, features, std::to_string(tileQ),
-                    std::to_string(tileKv), host});
+                    std::to_string(tileKv), target, std::to_string(warps),
+                    std::to_string(stages), std::to_string(alignment), host});
   }
   attn_compiler_request forCompiler() const {
     return {sizeof(attn_compiler_request),
@@ -54,7 +57,11 @@ struct Request {
             cpu,
             features,
             tileQ,
-            tileKv};
+            tileKv,
+            target.c_str(),
+            warps,
+            stages,
+            alignment};
   }
 };
 } // namespace
@@ -75,6 +82,9 @@ static Result<Request> makeRequest(const char *text, size_t size,
   take(request.features, options.features);
   request.tileQ = options.tile_q;
   request.tileKv = options.tile_kv;
+  request.warps = options.warps;
+  request.stages = options.stages;
+  request.alignment = options.alignment;
   std::string_view algorithm = request.algorithm;
   if (algorithm != "standard" && algorithm != "memory-efficient" &&
       algorithm != "flash" && algorithm != "flash-decoding")
@@ -107,8 +117,8 @@ static Result<const Compiler *> openCompiler(EngineState &state) {
 }
 
 /// Gets the module of a request and counts where it came from.
-static Result<std::shared_ptr<const Module>>
-getModule(EngineState &state, const Request &request, CacheSource &source) {
+static Result<std::shared_ptr<const LoadedCode>>
+getCode(EngineState &state, const Request &request, CacheSource &source) {
   auto ask = [&](Result<std::string> (Compiler::*question)(
                  const attn_compiler_request &) const) -> Result<std::string> {
     Result<const Compiler *> compiler = openCompiler(state);
@@ -119,11 +129,11 @@ getModule(EngineState &state, const Request &request, CacheSource &source) {
   CacheCompiler compiler;
   compiler.contentKey = [&] { return ask(&Compiler::contentKey); };
   compiler.package = [&] { return ask(&Compiler::package); };
-  Result<CachedModule> cached = state.cache.get(request.key(), compiler);
+  Result<CachedCode> cached = state.cache.get(request.key(), compiler);
   if (!cached)
     return cached.takeFailure();
   source = cached->source;
-  return cached->module;
+  return cached->code;
 }
 
 /// The entry of this name, or the only one.
@@ -159,28 +169,25 @@ static Result<const ManifestEntry *> chooseEntry(const Manifest &manifest,
 
 Result<attn_kernel *>
 attn::api::makeKernel(std::shared_ptr<EngineState> engine,
-                      std::shared_ptr<const Module> module, const char *name) {
-  auto entry = chooseEntry(module->manifest(), name);
+                      std::shared_ptr<const LoadedCode> code,
+                      const char *name) {
+  auto kernel = std::make_unique<attn_kernel>();
+  // What EngineState::loadCode makes.
+  const Manifest *manifest;
+  if (engine->gpu) {
+    kernel->gpuCode = std::static_pointer_cast<const GpuCode>(std::move(code));
+    manifest = &kernel->gpuCode->module().manifest();
+  } else {
+    kernel->module = std::static_pointer_cast<const Module>(std::move(code));
+    manifest = &kernel->module->manifest();
+  }
+  auto entry = chooseEntry(*manifest, name);
   if (!entry)
     return entry.takeFailure();
-  auto kernel = std::make_unique<attn_kernel>();
-  kernel->engine = std::move(engine);
   kernel->entry = *entry;
-  kernel->code = module->codeOf(**entry);
-  kernel->module = std::move(module);
-  return kernel.release();
-}
-
-Result<attn_kernel *> attn::api::makeKernel(std::shared_ptr<EngineState> engine,
-                                            std::shared_ptr<const GpuCode> code,
-                                            const char *name) {
-  auto entry = chooseEntry(code->module().manifest(), name);
-  if (!entry)
-    return entry.takeFailure();
-  auto kernel = std::make_unique<attn_kernel>();
+  if (kernel->module)
+    kernel->code = kernel->module->codeOf(**entry);
   kernel->engine = std::move(engine);
-  kernel->entry = *entry;
-  kernel->gpuCode = std::move(code);
   return kernel.release();
 }
 
@@ -194,23 +201,18 @@ attn_status attn_engine_compile(attn_engine *engine, const char *text,
                   "attn_engine_compile: 'engine', 'text' or 'kernel' is null");
     auto begin = std::chrono::steady_clock::now();
     EngineState &state = *engine->state;
-    if (state.gpu)
-      return fail(
-          error, ATTN_ERROR_UNSUPPORTED,
-          "kernels for '" + state.gpu->info().id +
-              "' come from packages; make one with attn-compile "
-              "--emit=package --target=" +
-              suggestedTarget(state.gpu->info().computeCapability).name() +
-              " and load it");
     Result<Request> request = makeRequest(text, text_size, options);
     if (!request)
       return fail(error, request.takeFailure(), ATTN_ERROR_ARGUMENTS);
+    if (state.gpu)
+      request->target =
+          suggestedTarget(state.gpu->info().computeCapability).name();
     CacheSource source = CacheSource::memory;
-    auto module = getModule(state, *request, source);
-    if (!module)
-      return fail(error, module.takeFailure(), ATTN_ERROR_COMPILE);
+    auto code = getCode(state, *request, source);
+    if (!code)
+      return fail(error, code.takeFailure(), ATTN_ERROR_COMPILE);
     Result<attn_kernel *> made =
-        makeKernel(engine->state, *std::move(module), request->entry);
+        makeKernel(engine->state, *std::move(code), request->entry);
     if (!made)
       return fail(error, made.takeFailure(), ATTN_ERROR_ARGUMENTS);
     *kernel = *made;
@@ -247,24 +249,11 @@ attn_status attn_engine_load(attn_engine *engine, const void *package,
         "the package in memory");
     if (!read)
       return fail(error, read.takeFailure(), ATTN_ERROR_CACHE);
-    if (GpuDevice *gpu = engine->state->gpu.get()) {
-      auto module = read->loadFor(gpu->info().capability());
-      if (!module)
-        return fail(error, ATTN_ERROR_DEVICE, module.error());
-      auto code = gpu->load(*std::move(module));
-      if (!code)
-        return fail(error, ATTN_ERROR_DEVICE, code.error());
-      Result<attn_kernel *> made =
-          makeKernel(engine->state, *std::move(code), entry);
-      if (!made)
-        return fail(error, made.takeFailure(), ATTN_ERROR_ARGUMENTS);
-      *kernel = *made;
-      return ATTN_OK;
-    }
-    Result<std::shared_ptr<const Module>> module = read->loadForHost();
-    if (!module)
-      return fail(error, module.takeFailure(), ATTN_ERROR_DEVICE);
-    Result<attn_kernel *> made = makeKernel(engine->state, *module, entry);
+    auto code = engine->state->loadCode(*read);
+    if (!code)
+      return fail(error, code.takeFailure(), ATTN_ERROR_DEVICE);
+    Result<attn_kernel *> made =
+        makeKernel(engine->state, *std::move(code), entry);
     if (!made)
       return fail(error, made.takeFailure(), ATTN_ERROR_ARGUMENTS);
     *kernel = *made;

@@ -163,22 +163,36 @@ static Result<Executable> loadPackage(std::string bytes,
 
 static Result<Executable> load(const std::string &text,
                                const RunOptions &options) {
-  if (options.device != "cpu" || options.compile.target != "cpu")
-    return failure("'" + options.module +
-                   "' is a module in MLIR, which runs on the device 'cpu'; "
-                   "for a GPU, compile it with attn-compile --emit=package "
-                   "--target=sm_80 and run the package");
+  Executable executable;
+  auto gpu = openGpu(options);
+  if (!gpu)
+    return gpu.takeFailure();
+  CompileOptions compileOptions = options.compile;
+  if (*gpu && compileOptions.target == "cpu")
+    compileOptions.target =
+        suggestedTarget((*gpu)->info().computeCapability).name();
   CacheOptions cacheOptions;
   cacheOptions.useDirectory = !options.noCache;
   cacheOptions.warn = [](const std::string &sentence) {
     std::fprintf(stderr, "attn-run: note: %s\n", sentence.c_str());
   };
-  auto loaded = compileAndLoad(text, options.module, options.compile,
-                               Cache(cacheOptions));
+  if (*gpu)
+    cacheOptions.load = [&](const Package &package)
+        -> Result<std::shared_ptr<const LoadedCode>> {
+      auto code = loadOnGpu(**gpu, package, options);
+      if (!code)
+        return code.takeFailure();
+      return std::shared_ptr<const LoadedCode>(*std::move(code));
+    };
+  auto loaded =
+      compileAndLoad(text, options.module, compileOptions, Cache(cacheOptions));
   if (!loaded)
     return loaded.takeFailure();
-  Executable executable;
-  executable.module = loaded->module;
+  if (*gpu)
+    executable.gpuCode = std::static_pointer_cast<const GpuCode>(loaded->code);
+  else
+    executable.module = std::static_pointer_cast<const Module>(loaded->code);
+  executable.gpu = *std::move(gpu);
   executable.cache = loaded->cache;
   executable.seconds = loaded->seconds;
   return executable;

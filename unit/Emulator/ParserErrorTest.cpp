@@ -505,6 +505,13 @@ TEST(ParserError, LongLines) {
            "declared");
 }
 
+/// The end of the text is far behind what is on its line.
+TEST(ParserError, BlanksAtTheEnd) {
+  auto module = parse(".version" + std::string(120, ' '));
+  ASSERT_FALSE(module);
+  EXPECT_EQ(module.error().find("line 1: "), 0u) << module.error();
+}
+
 TEST(ParserError, TextTooLong) {
   // Only its length is looked at.
   auto module = parse({"", (size_t(1) << 26) + 1});

@@ -138,7 +138,7 @@ TEST_P(GpuDeviceTest, RefusesModulesForOtherGpus) {
             isCuda ? "the module has no code for cuda:0 (Emulated GPU, compute "
                      "capability 9.0): its PTX for sm_100 runs on compute "
                      "capability 10.0 and newer; compile it with "
-                     "--target=sm_90a"
+                     "--target=sm_90"
                    : "the module has no code for emulator:sm_80 (the emulator, "
                      "compute capability 8.0): its PTX for sm_90a runs on "
                      "compute capability 9.0 only; compile it with "

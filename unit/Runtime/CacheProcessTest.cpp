@@ -80,7 +80,7 @@ void expectOneCompilation(const std::function<std::string(int)> &requestOf) {
       threads.emplace_back([&] {
         auto result = cache.get(request, compiler);
         ASSERT_TRUE(result) << result.error();
-        EXPECT_TRUE(result->module->manifest().find("kernel"));
+        EXPECT_TRUE(result->module()->manifest().find("kernel"));
       });
     for (std::thread &thread : threads)
       thread.join();

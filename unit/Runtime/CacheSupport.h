@@ -68,7 +68,7 @@ struct TestCache {
     auto result = cache.get(request, compiler.functions());
     if (!result)
       return result.error();
-    EXPECT_TRUE(result->module->manifest().find("kernel"));
+    EXPECT_TRUE(result->module()->manifest().find("kernel"));
     return cacheSourceName(result->source);
   }
 

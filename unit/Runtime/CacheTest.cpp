@@ -146,8 +146,8 @@ TEST(Cache, BoundsTheKernelsInMemory) {
     EXPECT_TRUE(result) << result.error();
     return *result;
   };
-  std::weak_ptr<const Module> first = get("0").module;
-  CachedModule used = get("1");
+  std::weak_ptr<const Module> first = get("0").module();
+  CachedCode used = get("1");
   EXPECT_EQ(get("0").source, CacheSource::memory);
   EXPECT_EQ(get("2").source, CacheSource::compiled) << "in place of 1";
   EXPECT_EQ(get("0").source, CacheSource::memory);
@@ -155,9 +155,9 @@ TEST(Cache, BoundsTheKernelsInMemory) {
   EXPECT_EQ(compiler.keys, 3);
 
   // Kernels that are in use stay, and are found again by their content.
-  EXPECT_TRUE(used.module->manifest().find("kernel"));
+  EXPECT_TRUE(used.module()->manifest().find("kernel"));
   EXPECT_FALSE(first.expired());
-  EXPECT_EQ(get("1").module, used.module) << "in place of 0";
+  EXPECT_EQ(get("1").module(), used.module()) << "in place of 0";
   EXPECT_EQ(compiler.keys, 4);
   EXPECT_EQ(compiler.packages, 3);
   EXPECT_TRUE(first.expired());

@@ -175,7 +175,7 @@ TEST(GpuPackage, SaysWhatEachPayloadLacks) {
             "'p' has no code for compute capability 9.0: its cubin for sm_80 "
             "runs on compute capability 8.0 to 8.9; its PTX for sm_100 runs on "
             "compute capability 10.0 and newer; its cubin for sm_100a runs on "
-            "compute capability 10.0 only; compile it with --target=sm_90a");
+            "compute capability 10.0 only; compile it with --target=sm_90");
   EXPECT_EQ(loadFor({gpuPayload("cubin", "sm_80")}, 80, false),
             "'p' has no code for compute capability 8.0: its cubin for sm_80 "
             "is machine code, and the emulator runs PTX; compile it with "

@@ -71,9 +71,9 @@ Result<std::string> compile(std::string_view text, const std::string &name,
 Result<std::string> contentKey(std::string_view text, const std::string &name,
                                const CompileOptions &options);
 
-/// A compiled module, loaded.
+/// A compiled module, loaded by a cache.
 struct LoadedModule {
-  std::shared_ptr<const Module> module;
+  std::shared_ptr<const LoadedCode> code;
   /// Whether it was compiled ("cold") or came from the cache ("disk" or
   /// "memory").
   std::string cache;

@@ -29,7 +29,7 @@
 #ifndef ATTN_RUNTIME_CACHE_H
 #define ATTN_RUNTIME_CACHE_H
 
-#include "attn/Runtime/Module.h"
+#include "attn/Runtime/Package.h"
 
 #include <functional>
 #include <memory>
@@ -54,6 +54,9 @@ struct CacheOptions {
   /// for for the longest time go first; what is in use stays loaded.  A kernel
   /// that is asked for by several requests counts for each of them.
   int64_t maxKernels = 0;
+  /// Loads what a package has for the device; without it, for the CPU.
+  std::function<Result<std::shared_ptr<const LoadedCode>>(const Package &)>
+      load;
   /// Is told, once, why the directory cannot be used; all works without.  May
   /// be called by any thread that uses the cache.
   std::function<void(const std::string &sentence)> warn;
@@ -74,9 +77,14 @@ enum class CacheSource { compiled, disk, memory };
 /// "cold", "disk" or "memory".
 const char *cacheSourceName(CacheSource source);
 
-struct CachedModule {
-  std::shared_ptr<const Module> module;
+struct CachedCode {
+  std::shared_ptr<const LoadedCode> code;
   CacheSource source = CacheSource::compiled;
+
+  /// Of a cache for the CPU.
+  std::shared_ptr<const Module> module() const {
+    return std::static_pointer_cast<const Module>(code);
+  }
 };
 
 /// A cache.  Copies share it.  Usable from any thread, and with the same
@@ -96,8 +104,8 @@ public:
   /// the others wait for it; those of another process stop waiting after some
   /// minutes and compile as well.  The compiler must not ask the cache for the
   /// same request or content.
-  Result<CachedModule> get(std::string_view requestKey,
-                           const CacheCompiler &compiler) const;
+  Result<CachedCode> get(std::string_view requestKey,
+                         const CacheCompiler &compiler) const;
 
 private:
   struct State;

@@ -34,11 +34,15 @@ typedef struct attn_compiler_request {
   const char *features;  /* LLVM's features, "+a,-b"; may be empty */
   int64_t tile_q;        /* 0: chosen for the target */
   int64_t tile_kv;
+  const char *target; /* "cpu" or a GPU, "sm_80"; null: the CPU */
+  int64_t warps;      /* of a GPU; 0: chosen */
+  int64_t stages;
+  int64_t alignment;
 } attn_compiler_request;
 
 /* Owned by the compiler; to be freed by attn_compiler_free. */
 typedef struct attn_compiler_result {
-  int status;          /* 0, or ATTN_ERROR_PARSE, VERIFY, UNSUPPORTED, COMPILE */
+  int status; /* 0, or ATTN_ERROR_PARSE, VERIFY, UNSUPPORTED, COMPILE */
   const char *message; /* diagnostics with locations, if status is not 0 */
   const void *bytes;   /* the key (32 hexadecimal digits) or the package */
   size_t size;

@@ -58,9 +58,8 @@ struct GpuDeviceInfo {
 
 /// A module on a device, ready to be launched.  Keeps the device.  Immutable,
 /// usable from any thread.
-class GpuCode {
+class GpuCode : public LoadedCode {
 public:
-  virtual ~GpuCode() = default;
   GpuCode(const GpuCode &) = delete;
   GpuCode &operator=(const GpuCode &) = delete;
 

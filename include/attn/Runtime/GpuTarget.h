@@ -46,7 +46,8 @@ struct GpuTarget {
   Status runsPtxOn(int capability) const;
 };
 
-/// What to compile for where such a GPU is.
+/// What to compile for where such a GPU is: of the targets of the compiler, the
+/// newest one whose code the GPU can run.
 GpuTarget suggestedTarget(int capability);
 
 /// "8.0" for 80.

@@ -27,9 +27,15 @@ namespace attn {
 
 class Call;
 
+/// Code that is ready to run, on any device.
+class LoadedCode {
+public:
+  virtual ~LoadedCode() = default;
+};
+
 /// A loaded payload.  Immutable, usable from any thread.  Loading fails if the
 /// code may use features of CPUs that this machine lacks.
-class Module : public std::enable_shared_from_this<Module> {
+class Module : public LoadedCode, public std::enable_shared_from_this<Module> {
 public:
   /// Loads a shared object from a file.  The file must not be changed in place
   /// while it is loaded; replacing it by rename is fine.
@@ -38,7 +44,7 @@ public:
   static Result<std::shared_ptr<const Module>>
   loadFromMemory(std::string_view bytes);
 
-  ~Module();
+  ~Module() override;
   Module(const Module &) = delete;
   Module &operator=(const Module &) = delete;
 

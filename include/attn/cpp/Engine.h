@@ -164,6 +164,7 @@ struct Stats {
 struct CompileOptions {
   std::string name, entry, algorithm, cpu, features;
   int64_t tileQ = 0, tileKv = 0;
+  int64_t warps = 0, stages = 0, alignment = 0;
 };
 
 /// Upper bounds of the calls that a plan is for.
@@ -463,6 +464,9 @@ public:
     c.features = orNull(options.features);
     c.tile_q = options.tileQ;
     c.tile_kv = options.tileKv;
+    c.warps = options.warps;
+    c.stages = options.stages;
+    c.alignment = options.alignment;
     attn_kernel *kernel = nullptr;
     attn_error *failure = nullptr;
     if (attn_engine_compile(get(), text.data(), text.size(), &c, &kernel,

@@ -255,7 +255,7 @@ void Lexer::fail(const Token &at, std::string what) {
     --lineEnd;
   // Of a line without end, what is around the token.
   if (place > begin && static_cast<size_t>(place - begin) > quotedBytes / 2)
-    begin = place - quotedBytes / 2;
+    begin = std::min(place - quotedBytes / 2, lineEnd);
   std::string_view quoted(begin, lineEnd - begin);
   std::string message = "line " + std::to_string(at.line) + ": ";
   if (!quoted.empty())
