@@ -56,6 +56,12 @@ void addCompileFlags(CLI::App &app, CompileOptions &options) {
                  "On a GPU, tiles of keys in shared memory (chosen)")
       ->check(integerFrom(1))
       ->type_name("N");
+  app.add_option("--codegen", options.codegen,
+                 "On a GPU, what writes PTX: cuda (CUDA C++ and nvrtc) or\n"
+                 "llvm (LLVM's NVPTX back end)")
+      ->check(oneOf("code generator", {"cuda", "llvm"}))
+      ->type_name("NAME")
+      ->capture_default_str();
   app.add_option("--alignment", options.alignment,
                  "On a GPU, what addresses and strides of tensors are\n"
                  "multiples of, in bytes: 2, 4, 8 or 16 (16, or less for\n"

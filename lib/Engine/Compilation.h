@@ -47,6 +47,7 @@ private:
   Result<std::string> runForCpu(const CompileOptions &options, Emit emit);
   Result<std::string> runForGpu(const CompileOptions &options, Emit emit);
   Result<std::string> finishForGpu(const GpuTarget &target,
+                                   const CompileOptions &options,
                                    const std::string &key, Emit emit);
   Result<std::string> writeManifest(const GpuTarget &target);
   static mlir::DialectRegistry makeRegistry() {

@@ -112,7 +112,8 @@ static std::vector<std::string> describe(const llvm::TargetMachine &machine) {
 std::vector<std::string>
 Compilation::describeGpu(const CompileOptions &options) {
   return {options.target, std::to_string(options.warps),
-          std::to_string(options.stages), std::to_string(options.alignment)};
+          std::to_string(options.stages), std::to_string(options.alignment),
+          options.codegen};
 }
 
 Result<std::string> Compilation::contentKey(const CompileOptions &options) {
@@ -221,7 +222,7 @@ Result<LoadedModule> compileAndLoad(std::string_view text,
                std::to_string(options.tileQ), std::to_string(options.tileKv),
                options.cpu, options.features, hostIdentity(), options.target,
                std::to_string(options.warps), std::to_string(options.stages),
-               std::to_string(options.alignment)});
+               std::to_string(options.alignment), options.codegen});
   CacheCompiler compiler;
   compiler.contentKey = [&] { return contentKey(text, name, options); };
   compiler.package = [&] {

@@ -19,6 +19,7 @@
 #include "attn/Target/Gpu/Pipeline.h"
 #include "attn/Target/Gpu/Schedule.h"
 #include "attn/Target/Manifest.h"
+#include "attn/Target/Ptx/TranslateToPtx.h"
 #include "attn/Target/ThreadLevel.h"
 #include "dialect/Attn/Attn.h"
 #include <numeric>
@@ -118,45 +119,65 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
     return fail(ATTN_ERROR_UNSUPPORTED, "lowering to threads failed");
   if (emit == Emit::thread)
     return print();
-  return finishForGpu(*GpuTarget::parse(options.target), *key, emit);
+  return finishForGpu(*GpuTarget::parse(options.target), options, *key, emit);
 }
 
 /// The module at thread level as text or code.
 Result<std::string> Compilation::finishForGpu(const GpuTarget &target,
+                                              const CompileOptions &options,
                                               const std::string &key,
                                               Emit emit) {
-  auto kernels = *module->getOps<mlir::gpu::GPUModuleOp>().begin();
-  mlir::FailureOr<std::string> source = printCuda(kernels);
-  if (mlir::failed(source))
-    return fail(ATTN_ERROR_COMPILE, "printing CUDA C++ failed");
-  if (emit == Emit::cuda)
-    return *source;
-  Result<const Nvrtc *> nvrtc = Nvrtc::open();
-  if (!nvrtc)
-    return failure(nvrtc.error(), ATTN_ERROR_COMPILE);
-  NvrtcOptions how;
-  how.ptxOnly = emit == Emit::ptx;
-  Result<NvrtcOutput> code =
-      (*nvrtc)->compile(*source, name + ".cu", target, how);
-  if (!code)
-    return failure(code.error(), ATTN_ERROR_COMPILE);
-  if (emit == Emit::ptx)
-    return code->ptx;
-  if (emit == Emit::cubin)
-    return code->cubin;
-  if (emit != Emit::package)
+  if (emit == Emit::llvm || emit == Emit::object)
     return failure("LLVM IR and shared objects are for the CPU, and the target "
                    "is " +
                        target.name(),
                    ATTN_ERROR_UNSUPPORTED);
+  auto kernels = *module->getOps<mlir::gpu::GPUModuleOp>().begin();
+  std::vector<PackagePayload> payloads;
+  if (options.codegen == "llvm") {
+    if (emit == Emit::cuda || emit == Emit::cubin)
+      return failure("the code generator 'llvm' writes PTX only; CUDA C++ and "
+                     "machine code come from 'cuda'",
+                     ATTN_ERROR_UNSUPPORTED);
+    mlir::FailureOr<std::string> ptx = translateToPtx(kernels, target.number);
+    if (mlir::failed(ptx))
+      return fail(ATTN_ERROR_COMPILE, "translating to PTX failed");
+    if (emit == Emit::ptx)
+      return *ptx;
+    payloads.push_back({"ptx", "", *std::move(ptx)});
+  } else if (options.codegen == "cuda") {
+    mlir::FailureOr<std::string> source = printCuda(kernels);
+    if (mlir::failed(source))
+      return fail(ATTN_ERROR_COMPILE, "printing CUDA C++ failed");
+    if (emit == Emit::cuda)
+      return *source;
+    Result<const Nvrtc *> nvrtc = Nvrtc::open();
+    if (!nvrtc)
+      return failure(nvrtc.error(), ATTN_ERROR_COMPILE);
+    NvrtcOptions how;
+    how.ptxOnly = emit == Emit::ptx;
+    Result<NvrtcOutput> code =
+        (*nvrtc)->compile(*source, name + ".cu", target, how);
+    if (!code)
+      return failure(code.error(), ATTN_ERROR_COMPILE);
+    if (emit == Emit::ptx)
+      return code->ptx;
+    if (emit == Emit::cubin)
+      return code->cubin;
+    payloads.push_back({"cubin", "", std::move(code->cubin)});
+    payloads.push_back({"ptx", "", std::move(code->ptx)});
+    payloads.push_back({"cuda", "", *std::move(source)});
+  } else {
+    return failure("there is no code generator '" + options.codegen +
+                       "'; there are 'cuda' and 'llvm'",
+                   ATTN_ERROR_UNSUPPORTED);
+  }
   Result<std::string> manifest = writeManifest(target);
   if (!manifest)
     return manifest;
-  return writePackage(compilerVersion(),
-                      {{"cubin", *manifest, code->cubin},
-                       {"ptx", *manifest, code->ptx},
-                       {"cuda", *manifest, *source}},
-                      key);
+  for (PackagePayload &payload : payloads)
+    payload.manifestJson = *manifest;
+  return writePackage(compilerVersion(), payloads, key);
 }
 
 Result<std::string> Compilation::writeManifest(const GpuTarget &target) {

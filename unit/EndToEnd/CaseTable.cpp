@@ -100,6 +100,7 @@ std::string Case::name() const {
     text += number("v", valueDim);
   text += std::string("_") + mask->name + "_" + score->name;
   text += target == "cpu" ? "" : "_" + target;
+  text += codegen == "cuda" ? "" : "_" + codegen;
   text += withLse ? "_lse" : "";
   text += type == "f32" ? "" : "_" + type;
   text += isa == Isa::avx2 ? "_avx2" : isa == Isa::bf16dot ? "_bf16dot" : "";
@@ -419,8 +420,8 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
   return cases;
 }
 
-/// All cases of a target that combine parameters.
-static const std::vector<Case> &coveringCases(const std::string &target) {
+const std::vector<Case> &
+attn::testing::pairwiseCases(const std::string &target) {
   static std::map<std::string, std::vector<Case>> known;
   auto found = known.find(target);
   if (found != known.end())
@@ -451,7 +452,7 @@ std::vector<Case> attn::testing::casesOf(const std::string &algorithm,
     }
     add(c);
   }
-  for (const Case &c : coveringCases(target))
+  for (const Case &c : pairwiseCases(target))
     add(c);
   return cases;
 }

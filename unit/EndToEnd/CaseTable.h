@@ -52,7 +52,7 @@ struct Capture {
 struct Case {
   // What decides the kernel.
   /// As CompileOptions has it: cpu, sm_80, ...
-  std::string target = "cpu";
+  std::string target = "cpu", codegen = "cuda";
   std::string algorithm = "flash";
   int64_t queryHeads = 2, kvHeads = 2, headDim = 64, valueDim = 64;
   const RegionKind *mask = nullptr;
@@ -102,6 +102,9 @@ std::vector<int64_t> strides(const Case &c, int64_t heads, int64_t length,
 /// environment all triples are met.  On a GPU tensors are bf16 and f16.
 std::vector<Case> casesOf(const std::string &algorithm,
                           const std::string &target = "cpu");
+
+/// Those of them that meet all pairs, of all algorithms.
+const std::vector<Case> &pairwiseCases(const std::string &target);
 
 } // namespace attn::testing
 

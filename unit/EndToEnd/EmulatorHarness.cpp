@@ -36,9 +36,9 @@ Result<std::shared_ptr<const GpuModule>>
 attn::testing::compiledForGpu(const Case &c) {
   static Kernels kernels;
   CompileOptions options = compileOptions(c);
-  std::string key = options.target + " " + options.algorithm + " " +
-                    std::to_string(options.tileQ) + " " +
-                    std::to_string(options.tileKv) + " " +
+  std::string key = options.target + " " + options.codegen + " " +
+                    options.algorithm + " " + std::to_string(options.tileQ) +
+                    " " + std::to_string(options.tileKv) + " " +
                     std::to_string(options.alignment) + "\n" + moduleText(c);
   auto found = kernels.find(key);
   if (found == kernels.end())

@@ -14,9 +14,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Checks.h"
+#include "attn/Runtime/Cubin.h"
 
 #include "llvm/Support/MemoryBuffer.h"
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -186,6 +188,20 @@ INSTANTIATE_TEST_SUITE_P(GpuFlashDecoding, EndToEnd,
                                                      "sm_80")),
                          nameOf);
 
+/// The PTX of LLVM's back end.
+class EndToEndLlvm : public EndToEnd {};
+
+TEST_P(EndToEndLlvm, Criterion) {
+  Case c = GetParam();
+  c.codegen = "llvm";
+  std::vector<Array> inputs = makeInputs(c);
+  if (auto outcome = expectRun(c, inputs))
+    expectCriterion(c, inputs, *outcome);
+}
+
+INSTANTIATE_TEST_SUITE_P(Gpu, EndToEndLlvm,
+                         ::testing::ValuesIn(pairwiseCases("sm_80")), nameOf);
+
 //===----------------------------------------------------------------------===//
 // Other promises
 //===----------------------------------------------------------------------===//
@@ -276,6 +292,33 @@ TEST(Kernel, UndefinedSymbolsAreSeen) {
   EXPECT_NE(undefinedSymbols((*self)->getBuffer()).find("dlopen"),
             std::string::npos);
   EXPECT_NE(undefinedSymbols("no object"), "");
+}
+
+/// Kernels keep everything in registers, on all GPUs. Each target gets a part
+/// of the cases; with ATTN_TEST_ALL=1 all.
+TEST(GpuCode, HasNoSpills) {
+  const char *const targets[] = {"sm_80", "sm_86",  "sm_89",
+                                 "sm_90", "sm_100", "sm_120"};
+  const char *all = std::getenv("ATTN_TEST_ALL");
+  const bool isAll = all && std::string(all) == "1";
+  size_t number = 0;
+  for (Case c : pairwiseCases("sm_80")) {
+    ++number;
+    for (size_t n = 0; n < std::size(targets); ++n) {
+      if (!isAll && number % std::size(targets) != n)
+        continue;
+      c.target = targets[n];
+      auto bytes =
+          compile(moduleText(c), c.name(), compileOptions(c), Emit::cubin);
+      ASSERT_TRUE(bytes) << c << ": " << bytes.error();
+      auto cubin = readCubin(*bytes, c.name());
+      ASSERT_TRUE(cubin) << cubin.error();
+      for (const CubinKernel &kernel : cubin->kernels)
+        EXPECT_EQ(kernel.stack, 0)
+            << c << ": " << kernel.name << " has "
+            << kernel.spillStores.instructions << " spills";
+    }
+  }
 }
 
 /// Batch, lengths and strides are no part of a kernel.

@@ -93,6 +93,7 @@ attn::testing::compiled(const std::string &text, const std::string &name,
 CompileOptions attn::testing::compileOptions(const Case &c) {
   CompileOptions options;
   options.target = c.target;
+  options.codegen = c.codegen;
   options.algorithm = c.algorithm;
   options.cpu = cpuOf(c.isa);
   options.features = featuresOf(c.isa);

@@ -38,6 +38,9 @@ struct CompileOptions {
   /// On a GPU, the warps of a thread block and the stages of its channels; 0
   /// means chosen for the target.
   int64_t warps = 0, stages = 0;
+  /// On a GPU, what writes PTX: cuda (CUDA C++ and nvrtc) or llvm (the NVPTX
+  /// back end; without machine code).
+  std::string codegen = "cuda";
   /// On a GPU, what callers promise that addresses and strides of query, key,
   /// value and output are multiples of, in bytes: 2, 4, 8 or 16. Smaller ones
   /// take more time. 0 means 16, or less if head dimensions are no multiple of

@@ -16,6 +16,10 @@
 
 #include "attn/Target/ExpandGpuMath.h"
 #include "attn/Target/ThreadLevel.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -49,8 +53,8 @@ using namespace attn;
 // Preparation
 //===----------------------------------------------------------------------===//
 
-/// Functions of math that are one instruction, which LLVM does not choose by
-/// itself or not with .ftz.
+/// What is one instruction, which LLVM does not choose by itself, or not with
+/// .ftz, or for which upstream's conversion calls libdevice.
 static constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral>
     kInstructions[] = {
         {"math.exp2", "ex2.approx.ftz.f32 $0, $1;"},
@@ -65,6 +69,8 @@ static constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral>
         {"math.floor", "cvt.rmi.f32.f32 $0, $1;"},
         {"math.trunc", "cvt.rzi.f32.f32 $0, $1;"},
         {"math.roundeven", "cvt.rni.f32.f32 $0, $1;"},
+        {"arith.maxnumf", "max.f32 $0, $1, $2;"},
+        {"arith.minnumf", "min.f32 $0, $1, $2;"},
         {"math.copysign", "copysign.f32 $0, $2, $1;"},
 };
 
@@ -84,7 +90,8 @@ static Value emitInstruction(ImplicitLocOpBuilder &b, llvm::StringRef text,
 static LogicalResult selectInstructions(Operation *root) {
   llvm::SmallVector<Operation *> ops;
   root->walk([&](Operation *op) {
-    if (isa<math::MathDialect>(op->getDialect()))
+    if (isa<math::MathDialect>(op->getDialect()) ||
+        isa<arith::MaxNumFOp, arith::MinNumFOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {
@@ -133,7 +140,24 @@ static void hoistArrays(gpu::GPUFuncOp function) {
   }
 }
 
+/// Private memory is the default one, which is all that the conversion of
+/// vector knows.
+static void dropPrivateSpace(gpu::GPUModuleOp module) {
+  AttrTypeReplacer replacer;
+  replacer.addReplacement([](MemRefType type) -> std::optional<Type> {
+    auto space =
+        dyn_cast_if_present<gpu::AddressSpaceAttr>(type.getMemorySpace());
+    if (!space || space.getValue() != gpu::AddressSpace::Private)
+      return std::nullopt;
+    return MemRefType::Builder(type).setMemorySpace({});
+  });
+  replacer.recursivelyReplaceElementsIn(module, /*replaceAttrs=*/true,
+                                        /*replaceLocs=*/false,
+                                        /*replaceTypes=*/true);
+}
+
 static LogicalResult prepare(gpu::GPUModuleOp module) {
+  dropPrivateSpace(module);
   expandGpuMath(module);
   if (failed(selectInstructions(module)))
     return failure();
@@ -161,7 +185,6 @@ static void addPasses(OpPassManager &pm) {
   pm.addPass(createConvertNVGPUToNVVMPass());
   // Before the conversion of gpu, which makes calls of libdevice of them.
   pm.addPass(createConvertMathToLLVMPass());
-  pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
@@ -229,6 +252,13 @@ FailureOr<std::string> attn::translateToPtx(gpu::GPUModuleOp module, int sm) {
 
   // Passes run on a module of its own.
   MLIRContext *context = module.getContext();
+  // The conversion of gpu asks the dialects for theirs.
+  DialectRegistry registry;
+  arith::registerConvertArithToLLVMInterface(registry);
+  cf::registerConvertControlFlowToLLVMInterface(registry);
+  registerConvertFuncToLLVMInterface(registry);
+  registerConvertMemRefToLLVMInterface(registry);
+  context->appendDialectRegistry(registry);
   context->loadDialect<LLVM::LLVMDialect, NVVM::NVVMDialect,
                        vector::VectorDialect>();
   OwningOpRef<ModuleOp> root = ModuleOp::create(module.getLoc());
