@@ -76,6 +76,18 @@ TEST(Progress, LanesThatWereOvertakenMeetAgain) {
                            64));
 }
 
+// As LLVM places blocks: what follows the loop is above it, and the end of a
+// turn above the way that only some lanes take.
+TEST(Progress, LanesMeetAgainWhereverBlocksAre) {
+  expectSilent(impatient("mov.b32 %r0, 0;\nbra body;\n"
+                         "done:\nldmatrix.sync.aligned.m8n8.x1.shared.b16 "
+                         "{%r2}, [%shared];\nbra out;\n"
+                         "latch:\nadd.u32 %r0, %r0, 1;\n"
+                         "setp.lt.u32 %p1, %r0, 4;\n@!%p1 bra done;\n"
+                         "body:\n@%lane0 bra latch;\n"
+                         "add.u32 %r1, %r0, 1;\nbra latch;\nout:\n"));
+}
+
 TEST(Progress, LanesWaitForOneAtAHigherPlace) {
   const std::string text = "@%lane0 st.volatile.shared.b32 [%shared], 0;\n"
                            "bar.warp.sync -1;\n@%lane1 bra set;\n"

@@ -499,6 +499,7 @@ Status Decoder::run(const ptx::Function &kernel) {
                          std::to_string(most) + " are allowed");
   program.localBytes = static_cast<uint32_t>(localBytes);
   allocateRegisters(program, apart);
+  program.places = orderControlFlow(program);
   if (program.usesWgmma)
     markAsyncRegisters(program);
   return Status::success();

@@ -185,6 +185,9 @@ private:
 /// `apart` are rows that stay alone.
 void allocateRegisters(Program &program, const std::vector<Ref> &apart);
 
+/// Program::places: see ControlFlowOrder.cpp.
+std::vector<uint32_t> orderControlFlow(const Program &program);
+
 } // namespace attn::emulator
 
 #endif // ATTN_RUNTIME_DEVICES_EMULATOR_DECODER_H

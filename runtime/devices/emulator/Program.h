@@ -146,6 +146,9 @@ struct Program {
   const ptx::Function *function = nullptr; ///< the kernel
   /// Of the kernel, then of the functions that it calls.
   std::vector<Op> ops;
+  /// The place of each in an order in which lanes meet again after a branch if
+  /// those at the earliest place go first.
+  std::vector<uint32_t> places;
   std::vector<const ptx::Instruction *> instructions;
   std::vector<Ref> lists;
   /// Of indirect branches; of calls, what they copy.

@@ -198,26 +198,29 @@ bool Warp::isRunnable() {
 /// lanes do not wait for each other, they should meet again before.
 static constexpr uint64_t patience = 1024;
 
-/// The lowest place goes first, so that lanes meet again after a branch; but
-/// where that leads to nothing, those at higher places have their turns.
+/// The earliest place goes first, so that lanes meet again after a branch; but
+/// where that leads to nothing, those at later places have their turns.
 bool Warp::selectFragment() {
+  const std::vector<uint32_t> &places = cta.program.places;
   bool found = false;
   size_t runnable = 0;
   for (size_t n = 0; n < fragments.size(); ++n) {
     if (!canRun(fragments[n], cta.events))
       continue;
     ++runnable;
-    if (!found || fragments[n].pc < fragments[currentFragment].pc)
+    if (!found ||
+        places[fragments[n].pc] < places[fragments[currentFragment].pc])
       currentFragment = n;
     found = true;
   }
   // In the order of their places, the next after the one chosen last.
   for (uint64_t steps = runnable ? vainTurns % runnable : 0; steps; --steps) {
-    const uint32_t last = fragments[currentFragment].pc;
+    const uint32_t last = places[fragments[currentFragment].pc];
     found = false;
     for (size_t n = 0; n < fragments.size(); ++n)
-      if (fragments[n].pc > last && canRun(fragments[n], cta.events) &&
-          (!found || fragments[n].pc < fragments[currentFragment].pc)) {
+      if (uint32_t place = places[fragments[n].pc];
+          place > last && canRun(fragments[n], cta.events) &&
+          (!found || place < places[fragments[currentFragment].pc])) {
         currentFragment = n;
         found = true;
       }
@@ -405,10 +408,12 @@ bool Warp::checkAligned(const Op &op, LaneMask lanes, bool &waits) {
   const Fragment &here = fragment();
   // Lanes that are held up at an earlier place may still come, and any that
   // these have overtaken.
+  const std::vector<uint32_t> &places = cta.program.places;
   if (lanes == here.lanes)
     for (const Fragment &other : fragments)
-      waits |= other.pc < here.pc || (hasOvertaken && other.pc != here.pc &&
-                                      canRun(other, cta.events));
+      waits |=
+          places[other.pc] < places[here.pc] ||
+          (hasOvertaken && other.pc != here.pc && canRun(other, cta.events));
   if (waits)
     return true;
   LaneMask missing = alive & ~lanes;
