@@ -28,17 +28,20 @@ using namespace attn;
 
 /// The largest head dimensions of queries and of values in the module, padded
 /// as tiles are.
-static std::pair<int64_t, int64_t> headDimsOf(mlir::ModuleOp module) {
-  int64_t head = 0, value = 0;
+static GpuProblem describeProblem(mlir::ModuleOp module) {
+  GpuProblem problem{0, 0};
   module.walk([&](mlir::attn::AttentionOp attention) {
     auto dimOf = [](mlir::Value tensor) {
       auto type = mlir::cast<mlir::RankedTensorType>(tensor.getType());
       return int64_t(llvm::alignTo(type.getShape().back(), 16));
     };
-    head = std::max(head, dimOf(attention.getQuery()));
-    value = std::max(value, dimOf(attention.getValue()));
+    problem.headDim = std::max(problem.headDim, dimOf(attention.getQuery()));
+    problem.valueDim = std::max(problem.valueDim, dimOf(attention.getValue()));
+    problem.hasScoreFunction |= attention.getScore() ||
+                                !attention.getScoreMod().empty() ||
+                                !attention.getMaskMod().empty();
   });
-  return {head, value};
+  return problem;
 }
 
 /// Writes down what tensors of attention are aligned to.
@@ -85,9 +88,8 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   Result<std::string> key = keyOf(options, describeGpu(options));
   if (!key)
     return key;
-  auto [headDim, valueDim] = headDimsOf(*module);
   Result<GpuSchedule> schedule = chooseGpuSchedule(
-      *target, headDim, valueDim,
+      *target, describeProblem(*module),
       {options.tileQ, options.tileKv, options.warps, options.stages});
   if (!schedule)
     return unsupported(schedule.takeFailure());

@@ -81,11 +81,11 @@ TEST(Progress, LanesThatWereOvertakenMeetAgain) {
 TEST(Progress, LanesMeetAgainWhereverBlocksAre) {
   expectSilent(impatient("mov.b32 %r0, 0;\nbra body;\n"
                          "done:\nldmatrix.sync.aligned.m8n8.x1.shared.b16 "
-                         "{%r2}, [%shared];\nbra out;\n"
+                         "{%r2}, [%shared];\nbra after;\n"
                          "latch:\nadd.u32 %r0, %r0, 1;\n"
                          "setp.lt.u32 %p1, %r0, 4;\n@!%p1 bra done;\n"
                          "body:\n@%lane0 bra latch;\n"
-                         "add.u32 %r1, %r0, 1;\nbra latch;\nout:\n"));
+                         "add.u32 %r1, %r0, 1;\nbra latch;\nafter:\n"));
 }
 
 TEST(Progress, LanesWaitForOneAtAHigherPlace) {

@@ -20,34 +20,36 @@ static constexpr GpuSchedule kSchedules[] = {
     {64, 64, 4, 2},  {64, 32, 4, 2},  {64, 32, 4, 1},
 };
 
-int64_t GpuSchedule::registers(int64_t headDim, int64_t valueDim) const {
+int64_t GpuSchedule::registers(const GpuProblem &problem) const {
+  auto [headDim, valueDim, hasScoreFunction] = problem;
   const int64_t lanes = 32 * warps;
   const int64_t output = tileQ * valueDim / lanes;
   const int64_t scores = tileQ * tileKv / lanes;
   const int64_t query =
       queryInRegisters ? tileQ * headDim / 2 / lanes : tileQ * 16 / 2 / lanes;
-  constexpr int64_t others = 50;
+  // Found by compiling all kernels of the case table.
+  const int64_t others = hasScoreFunction ? 110 : 80;
   return output + scores + scores / 2 + query + others;
 }
 
-int64_t GpuSchedule::sharedBytes(int64_t headDim, int64_t valueDim) const {
+int64_t GpuSchedule::sharedBytes(const GpuProblem &problem) const {
   constexpr int64_t elementBytes = 2, alignment = 1024;
   auto bytesOf = [](int64_t elements) {
     return int64_t(llvm::alignTo(elements * elementBytes, alignment));
   };
-  return bytesOf(tileQ * headDim) + bytesOf(stages * tileKv * headDim) +
-         bytesOf(stages * tileKv * valueDim);
+  return bytesOf(tileQ * problem.headDim) +
+         bytesOf(stages * tileKv * problem.headDim) +
+         bytesOf(stages * tileKv * problem.valueDim);
 }
 
-std::string GpuSchedule::misfit(const GpuTargetInfo &target, int64_t headDim,
-                                int64_t valueDim) const {
+std::string GpuSchedule::misfit(const GpuTargetInfo &target,
+                                const GpuProblem &problem) const {
   constexpr int64_t mostRegisters = 255;
-  if (int64_t needed = registers(headDim, valueDim); needed > mostRegisters)
+  if (int64_t needed = registers(problem); needed > mostRegisters)
     return "needs about " + std::to_string(needed) +
            " registers for each thread, which has " +
            std::to_string(mostRegisters);
-  if (int64_t needed = sharedBytes(headDim, valueDim);
-      needed > target.sharedBytes)
+  if (int64_t needed = sharedBytes(problem); needed > target.sharedBytes)
     return "needs " + std::to_string(needed) +
            " bytes of shared memory; a thread block of " + target.name +
            " has " + std::to_string(target.sharedBytes);
@@ -55,7 +57,7 @@ std::string GpuSchedule::misfit(const GpuTargetInfo &target, int64_t headDim,
 }
 
 Result<GpuSchedule> attn::chooseGpuSchedule(const GpuTargetInfo &target,
-                                            int64_t headDim, int64_t valueDim,
+                                            const GpuProblem &problem,
                                             const GpuSchedule &wanted) {
   auto check = [](const char *what, int64_t given, int64_t unit,
                   int64_t most) -> Status {
@@ -84,12 +86,12 @@ Result<GpuSchedule> attn::chooseGpuSchedule(const GpuTargetInfo &target,
       schedule.warps = wanted.warps;
     for (bool inRegisters : {true, false}) {
       schedule.queryInRegisters = inRegisters;
-      last = schedule.misfit(target, headDim, valueDim);
+      last = schedule.misfit(target, problem);
       if (last.empty())
         return schedule;
     }
   }
-  return failure("head dimensions of " + std::to_string(headDim) + " and " +
-                 std::to_string(valueDim) + " do not fit: the smallest tile " +
-                 last);
+  return failure("head dimensions of " + std::to_string(problem.headDim) +
+                 " and " + std::to_string(problem.valueDim) +
+                 " do not fit: the smallest tile " + last);
 }

@@ -19,6 +19,15 @@
 
 namespace attn {
 
+/// What a schedule is for.
+struct GpuProblem {
+  /// As tiles have them.
+  int64_t headDim, valueDim;
+  /// Whether there are score functions or masks of the user, whose values need
+  /// registers.
+  bool hasScoreFunction = false;
+};
+
 struct GpuSchedule {
   /// Rows of a query tile and of a key tile.
   int64_t tileQ, tileKv;
@@ -28,19 +37,18 @@ struct GpuSchedule {
 
   /// Registers of a thread that hold tiles, and what comes on top of them:
   /// addresses, masks, and fragments on their way to a product.
-  int64_t registers(int64_t headDim, int64_t valueDim) const;
+  int64_t registers(const GpuProblem &problem) const;
   /// Shared memory of a thread block.
-  int64_t sharedBytes(int64_t headDim, int64_t valueDim) const;
+  int64_t sharedBytes(const GpuProblem &problem) const;
   /// Why it cannot be used, or nothing.
-  std::string misfit(const GpuTargetInfo &target, int64_t headDim,
-                     int64_t valueDim) const;
+  std::string misfit(const GpuTargetInfo &target,
+                     const GpuProblem &problem) const;
 };
 
-/// The schedule for head dimensions of queries and of values. `wanted` has what
-/// is asked for, and 0 where it is to be chosen. The error says what does not
-/// fit.
+/// The schedule for a problem. `wanted` has what is asked for, and 0 where it
+/// is to be chosen. The error says what does not fit.
 Result<GpuSchedule> chooseGpuSchedule(const GpuTargetInfo &target,
-                                      int64_t headDim, int64_t valueDim,
+                                      const GpuProblem &problem,
                                       const GpuSchedule &wanted);
 
 } // namespace attn
