@@ -62,7 +62,7 @@ static std::vector<Case> selectCases(const std::string &algorithm,
   int64_t count =
       std::min(static_cast<int64_t>(small.size()), options.perAlgorithm);
   for (int64_t n = 0; n < count; ++n)
-    selected.push_back(small[n * small.size() / count]);
+    selected.push_back(small[(2 * n + 1) * small.size() / (2 * count)]);
   return selected;
 }
 
