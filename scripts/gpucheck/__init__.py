@@ -4,13 +4,60 @@ Python's standard library only: gpu-check runs on machines that have NVIDIA's
 driver and nothing else.
 """
 
+import argparse
 import json
 import math
 import os
+import sys
 
 
 class Problem(Exception):
     """A sentence for the user: what was given, and what is allowed."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line whose errors are one sentence and exit code 1."""
+
+    def __init__(self, name, description):
+        super().__init__(prog=name, description=description, allow_abbrev=False,
+                         formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message):
+        print(f"{self.prog}: error: {message}; see {self.prog} --help",
+              file=sys.stderr)
+        sys.exit(1)
+
+
+def joined(names):
+    """"a, b and c"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def one_of(what, names):
+    """The type of a flag that takes one of some names."""
+    def parse(text):
+        if text not in names:
+            raise argparse.ArgumentTypeError(
+                f"unknown {what} '{text}'; allowed are {joined(names)}")
+        return text
+    return parse
+
+
+def list_of(what, names):
+    """The type of a flag that takes several of them, in the order of `names`."""
+    one = one_of(what, names)
+
+    def parse(text):
+        given = [one(name) for name in text.split(",")]
+        return [name for name in names if name in given]
+    return parse
+
+
+def positive(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not allowed; allowed are integers from 1 on")
+    return int(text)
 
 
 def read_json(path):

@@ -14,6 +14,7 @@ class Peers:
     def __init__(self):
         try:
             import torch
+            import torch._dynamo
             from torch.nn import attention
             from torch.nn.attention import flex_attention
         except Exception as error:  # A broken installation raises anything.
