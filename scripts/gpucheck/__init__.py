@@ -44,7 +44,7 @@ def one_of(what, names):
 
 
 def list_of(what, names):
-    """The type of a flag that takes several of them, in the order of `names`."""
+    """The type of a flag that takes several, in the order of `names`."""
     one = one_of(what, names)
 
     def parse(text):

@@ -53,7 +53,8 @@ class Runtime:
         try:
             self.library = ctypes.CDLL(os.path.abspath(path))
         except OSError as error:
-            raise Problem(f"cannot load the runtime '{path}': {error}") from None
+            raise Problem(f"cannot load the runtime '{path}': "
+                          f"{error}") from None
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
         text, number = ctypes.c_char_p, ctypes.c_int
         self._error_free = self._declare("attn_error_free", None, pointer)

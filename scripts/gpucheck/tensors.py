@@ -137,7 +137,7 @@ class Layout:
         return memory
 
     def gather(self, memory):
-        """The elements in row-major order, and whether the rest is as it was."""
+        """The elements in row-major order, and whether nothing else changed."""
         dense = b"".join(memory[offset:offset + self.row]
                          for offset in self._rows())
         gaps = bytearray(memory)
