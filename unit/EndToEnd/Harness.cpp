@@ -178,6 +178,10 @@ Array attn::testing::makeRandom(const std::vector<int64_t> &shape,
   return array;
 }
 
+uint64_t attn::testing::inputSeed(const Case &c, size_t n) {
+  return 1000 * (n + 1) + c.headDim;
+}
+
 std::vector<Array> attn::testing::makeInputs(const Case &c) {
   const std::vector<int64_t> shapes[] = {
       {c.batch, c.queryHeads, c.queries, c.headDim},
@@ -185,7 +189,7 @@ std::vector<Array> attn::testing::makeInputs(const Case &c) {
       {c.batch, c.kvHeads, c.keys, c.valueDim}};
   std::vector<Array> inputs;
   for (const std::vector<int64_t> &shape : shapes) {
-    uint64_t seed = 1000 * (inputs.size() + 1) + c.headDim;
+    uint64_t seed = inputSeed(c, inputs.size());
     inputs.push_back(makeRandom(shape, seed, c.type));
   }
   for (Capture &capture : captures(c))
@@ -222,9 +226,7 @@ static std::vector<int64_t> stridesOf(const Case &c, size_t n,
                : rowMajorStrides(shape);
 }
 
-/// The strides of the LSE: rows of heads have gaps where those of the output
-/// do.
-static std::vector<int64_t> lseStrides(const Case &c) {
+std::vector<int64_t> attn::testing::lseStrides(const Case &c) {
   int64_t row = c.layout == Layout::padded ? c.queries + 3 : c.queries;
   return {c.queryHeads * row, row, 1};
 }

@@ -58,11 +58,17 @@ Result<CpuDevice *> device(int threads);
 /// can hold, and the same on every machine.
 reference::Array makeRandom(const std::vector<int64_t> &shape, uint64_t seed,
                             const std::string &type);
+/// The seed of query, key or value: input number `n`.
+uint64_t inputSeed(const Case &c, size_t n);
 /// Values for every argument of the entry; query, key and value are normally
 /// distributed.
 std::vector<reference::Array> makeInputs(const Case &c);
 /// Multiplies all values.
 void scaleValues(reference::Array &array, double factor);
+
+/// The strides of the LSE: rows of heads have gaps where those of the output
+/// do.
+std::vector<int64_t> lseStrides(const Case &c);
 
 /// What a run left behind.
 struct Outcome {
