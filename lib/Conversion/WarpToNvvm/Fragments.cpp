@@ -22,6 +22,20 @@ using tile::TileType;
 // Maps
 //===----------------------------------------------------------------------===//
 
+/// Whether a load is left to the map that is its only user, so that its tile is
+/// never in registers as a whole.
+static bool isFused(tile::LoadOp load) {
+  auto map = load->hasOneUse()
+                 ? dyn_cast<tile::MapOp>(*load->getUsers().begin())
+                 : tile::MapOp();
+  if (!map || map->getBlock() != load->getBlock())
+    return false;
+  for (Operation *op = load->getNextNode(); op != map; op = op->getNextNode())
+    if (!isMemoryEffectFree(op) && !isa<tile::LoadOp>(op))
+      return false;
+  return true;
+}
+
 /// Emits the region of a map for one register. With `isUnrounded` the value
 /// before a rounding at the end.
 static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
@@ -32,9 +46,13 @@ static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
   for (auto [input, argument] :
        llvm::zip(map.getInputs(), map.getBlock()->getArguments())) {
     auto type = cast<TileType>(input.getType());
-    mapping.map(argument,
-                memref::LoadOp::create(builder, loc, kernel.fragment(input),
-                                       kernel.indicesOf(type, at)));
+    auto load = input.getDefiningOp<tile::LoadOp>();
+    if (load && isFused(load))
+      mapping.map(argument, kernel.emitLoadedElement(load, at));
+    else
+      mapping.map(argument,
+                  memref::LoadOp::create(builder, loc, kernel.fragment(input),
+                                         kernel.indicesOf(type, at)));
   }
   if (map.hasIndices()) {
     TileType type = map.getResult().getType();
@@ -231,23 +249,31 @@ Value KernelEmitter::emitGuardedLoad(Location loc, Value condition,
   return branch.getResult(0);
 }
 
-LogicalResult KernelEmitter::emitLoad(tile::LoadOp load) {
+Value KernelEmitter::emitLoadedElement(tile::LoadOp load, const Register &at) {
   Location loc = load.getLoc();
   TileType type = load.getTile().getType();
   Window window(*this, loc, load.getView(), load.getRow(), load.getCol());
-  if (!window.view)
+  Value row = add(loc, window.row0, rowOf(loc, type, at));
+  Value col = add(loc, window.col0, colOf(loc, type, at));
+  Value value = emitGuardedLoad(loc, window.isInside(loc, row, col),
+                                window.view.getSource(),
+                                window.view.getIndices(builder, loc, row, col));
+  if (value.getType() != type.getElementType())
+    value = arith::ExtFOp::create(builder, loc, type.getElementType(), value);
+  return value;
+}
+
+LogicalResult KernelEmitter::emitLoad(tile::LoadOp load) {
+  Location loc = load.getLoc();
+  TileType type = load.getTile().getType();
+  if (!mapping.lookup(load.getView()).getDefiningOp<tile::ViewOp>())
     return load.emitOpError() << "reads from a view that is not of tile.view";
+  if (isFused(load))
+    return success();
   Value target = fragment(load.getTile());
-  Type element = load.getView().getType().getElementType();
   forEachRegister(loc, type, /*byPair=*/false, [&](const Register &at) {
-    Value row = add(loc, window.row0, rowOf(loc, type, at));
-    Value col = add(loc, window.col0, colOf(loc, type, at));
-    Value value = emitGuardedLoad(
-        loc, window.isInside(loc, row, col), window.view.getSource(),
-        window.view.getIndices(builder, loc, row, col));
-    if (element != type.getElementType())
-      value = arith::ExtFOp::create(builder, loc, type.getElementType(), value);
-    memref::StoreOp::create(builder, loc, value, target, indicesOf(type, at));
+    memref::StoreOp::create(builder, loc, emitLoadedElement(load, at), target,
+                            indicesOf(type, at));
   });
   return success();
 }

@@ -52,10 +52,18 @@ public:
   /// Creates the gpu.func at the end of `module`.
   LogicalResult run(gpu::GPUModuleOp module);
 
+  /// A register of a fragment: indices of its row and column block, its half
+  /// and its place in a pair.
+  struct Register {
+    Value rowBlock, half, colBlock, pair;
+  };
+
   // Fragments.cpp
   LogicalResult emitMap(tile::MapOp map);
   LogicalResult emitReduce(tile::ReduceOp reduce);
   LogicalResult emitLoad(tile::LoadOp load);
+  /// What a thread has of a load at one register.
+  Value emitLoadedElement(tile::LoadOp load, const Register &at);
   LogicalResult emitStore(tile::StoreOp store);
   // Channels.cpp
   LogicalResult emitChannel(ChannelOp channel);
@@ -97,11 +105,6 @@ public:
   }
   void copyFragment(Value from, Value to);
 
-  /// A register of a fragment: indices of its row and column block, its half
-  /// and its place in a pair.
-  struct Register {
-    Value rowBlock, half, colBlock, pair;
-  };
   /// Calls body for the registers of a tile, in unrolled loops. With `byPair`
   /// for the first of each pair only.
   void forEachRegister(Location loc, tile::TileType type, bool byPair,
