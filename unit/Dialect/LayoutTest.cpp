@@ -165,4 +165,26 @@ TEST(Ldmatrix, SecondOperands) {
       }
 }
 
+/// What a lane adds to a block's offset is the same for all blocks that are in
+/// one place of their slab.
+TEST(Layout, OffsetsOfBlocks) {
+  for (int64_t bytes : {32, 64, 128})
+    for (int64_t rows : {16, 64})
+      for (int64_t slabs : {1, 3}) {
+        SwizzleLayout layout{rows, slabs * bytes / 2, bytes};
+        for (int64_t block = 0; block < rows / 16; ++block)
+          for (int64_t col = 0; col < layout.cols / 16; ++col)
+            for (int64_t row = 0; row < 16; ++row)
+              for (int64_t chunk = 0; chunk < 2; ++chunk)
+                ASSERT_EQ(
+                    layout.offset<int64_t>(16 * block + row, 2 * col + chunk,
+                                           0),
+                    layout.blockOffset(block, col) +
+                        layout.offset<int64_t>(
+                            row, 2 * (col % layout.blocksOfSlab()) + chunk, 0))
+                    << bytes << " bytes, block " << block << ", " << col
+                    << ", row " << row << ", chunk " << chunk;
+      }
+}
+
 } // namespace

@@ -118,3 +118,33 @@ tile.kernel @layouts(%work: index, %value: f32) {
   }
   tile.return
 }
+
+// -----
+
+!rows = !tile.tile<64x1xf32, #warp.mma<4>>
+!scores = !tile.tile<64x32xf32, #warp.mma<4>>
+tile.kernel @sum(%work: index) {
+  %zero = arith.constant 0.0 : f32
+  %l = tile.map() : () -> !rows {
+    tile.yield %zero : f32
+  }
+  %p = tile.map() : () -> !scores {
+    tile.yield %zero : f32
+  }
+  // expected-error@+1 {{adds rows of bf16 or f16 in registers to one column of f32 of the same layout}}
+  %s = warp.row_sum %p, %l : !scores, !rows
+  tile.return
+}
+
+// -----
+
+!scores = !tile.tile<64x32xf32, #warp.mma<4>>
+tile.kernel @differs(%work: index) {
+  %zero = arith.constant 0.0 : f32
+  %p = tile.map() : () -> !scores {
+    tile.yield %zero : f32
+  }
+  // expected-error@+1 {{compares tiles of one column of f32 in registers}}
+  %s = warp.differs %p, %p : !scores
+  tile.return
+}

@@ -1,0 +1,58 @@
+// RUN: attn-opt %s --convert-warp-to-nvvm | FileCheck %s
+
+!keys = !tile.tile<32x64xbf16, #warp.swizzle<128>>
+!query = !tile.tile<64x64xbf16, #warp.mma<4>>
+!scores = !tile.tile<64x32xf32, #warp.mma<4>>
+!rows = !tile.tile<64x1xf32, #warp.mma<4>>
+
+// The entry's names and alignments come with the launch.
+
+// CHECK-LABEL: func.func @entry
+// CHECK: gpu.launch_func @kernels::@scores
+// CHECK-SAME: dynamic_shared_memory_size
+func.func @entry(%k: memref<?x64xbf16> {attn.name = "key", attn.alignment = 16 : i64}, %m: memref<?xf32> {attn.name = "maxima"}, %n: index) {
+  tile.launch @scores[%n](%k, %m, %n) : memref<?x64xbf16>, memref<?xf32>, index
+  return
+}
+
+// CHECK: gpu.module @kernels
+// CHECK: gpu.func @scores(%[[K:.*]]: memref<?x64xbf16> {attn.alignment = 16 : i64, attn.name = "key"}, %[[M:.*]]: memref<?xf32> {attn.name = "maxima"}, %{{.*}}: index)
+// Two stages of 32 x 64 elements of 2 bytes.
+// CHECK-SAME: attn.shared_bytes = 8192 : i64
+// CHECK-SAME: known_block_size = array<i32: 128, 1, 1>
+tile.kernel private @scores(%work: index, %k: memref<?x64xbf16>, %m: memref<?xf32>, %n: index) attributes {warp.warps = 4 : i64} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %K = tile.view %k[rows, cols] : memref<?x64xbf16>
+  %M = tile.view %m[rows] : memref<?xf32>
+  %q = tile.map() : () -> !query {
+    %x = arith.truncf %zero : f32 to bf16
+    tile.yield %x : bf16
+  }
+  // CHECK: memref.view {{.*}} to memref<2x2048xbf16, #gpu.address_space<workgroup>>
+  %channel = warp.channel : !warp.channel<2 x !keys>
+  // Pieces of 16 bytes; rows behind the end become zero.
+  // CHECK: scf.for
+  // CHECK: arith.cmpi slt
+  // CHECK: nvgpu.device_async_copy %[[K]]{{.*}}, 8, %{{.*}} {bypassL1}
+  // CHECK: nvvm.cp.async.commit.group
+  warp.put %K[%work, %c0], %channel[%c0] : !tile.view<bf16>, !warp.channel<2 x !keys>
+  // CHECK: nvvm.cp.async.wait.group 0
+  // CHECK: gpu.barrier
+  %t = warp.take %channel[%c0] : !warp.channel<2 x !keys>
+  // CHECK: nvgpu.ldmatrix {{.*}} -> vector<4x2xbf16>
+  // CHECK: nvvm.mma.sync
+  // CHECK: nvvm.mma.sync
+  %d = warp.dot %q, %t transpose_b : (!query, !keys) -> !warp.pending<!scores>
+  %s = warp.await %d : !warp.pending<!scores>
+  // Four lanes have a row.
+  // CHECK: arith.maxnumf
+  // CHECK: gpu.shuffle xor
+  // CHECK: gpu.shuffle xor
+  %max = tile.reduce max rows %s : (!scores) -> !rows
+  // One of them writes.
+  // CHECK: memref.store %{{.*}}, %[[M]]
+  tile.store %max, %M[%work, %c0] : !rows, !tile.view<f32>
+  // CHECK: gpu.return
+  tile.return
+}
