@@ -15,3 +15,9 @@ if(NOT EXISTS "${ATTN_CUDA_ROOT}/bin/ptxas" OR
     "parts will fail. Run scripts/setup, or pass -DATTN_CUDA_ROOT=<folder of a "
     "CUDA 13 toolkit>.")
 endif()
+
+# Compilers in tests find nvrtc there, as they do in a toolkit of the machine.
+file(WRITE "${CMAKE_BINARY_DIR}/TestEnvironment.cmake"
+  "set(ENV{CUDA_PATH} \"${ATTN_CUDA_ROOT}\")\n")
+set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY
+  TEST_INCLUDE_FILES "${CMAKE_BINARY_DIR}/TestEnvironment.cmake")

@@ -46,6 +46,7 @@ config.test_exec_root = os.path.join(
 cache_dir = os.path.join(config.test_exec_root, "cache")
 shutil.rmtree(cache_dir, ignore_errors=True)
 config.environment["ATTN_CACHE_DIR"] = cache_dir
+config.environment["CUDA_PATH"] = config.attn_cuda_root
 
 if os.environ.get("ATTN_TEST_ALL", "0") not in ("", "0"):
     config.environment["ATTN_TEST_ALL"] = "1"

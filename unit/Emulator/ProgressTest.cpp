@@ -88,6 +88,22 @@ TEST(Progress, LanesMeetAgainWhereverBlocksAre) {
                          "add.u32 %r1, %r0, 1;\nbra latch;\nafter:\n"));
 }
 
+// Also if nobody checks that they do.
+TEST(Progress, LanesMeetBeforeABarrierWithoutChecks) {
+  PtxKernel kernel =
+      impatient("mov.b32 %r0, 0;\n@!%lane0 bra over;\n"
+                "away:\nadd.u32 %r0, %r0, 1;\n"
+                "setp.lt.u32 %p1, %r0, 20000;\n@%p1 bra away;\n"
+                "st.shared.b32 [%shared], %r0;\nover:\nbar.sync 0;\n"
+                "ld.shared.b32 %r1, [%shared];\n"
+                "st.global.b32 [%lout], %r1;\n",
+                64);
+  kernel.options.divergence = false;
+  kernel.options.race = false;
+  for (uint32_t lane : {0u, 40u})
+    EXPECT_EQ(runKernel(kernel).word(lane), 20000u);
+}
+
 TEST(Progress, LanesWaitForOneAtAHigherPlace) {
   const std::string text = "@%lane0 st.volatile.shared.b32 [%shared], 0;\n"
                            "bar.warp.sync -1;\n@%lane1 bra set;\n"

@@ -402,7 +402,8 @@ bool Warp::checkWritten(const Op &op, LaneMask lanes) {
   return true;
 }
 
-/// An `.aligned` instruction whose lanes are not all there. False: given up.
+/// An `.aligned` instruction whose lanes are not all there: waits for those that
+/// may still come, checked or not. False: given up.
 bool Warp::checkAligned(const Op &op, LaneMask lanes, bool &waits) {
   waits = false;
   const Fragment &here = fragment();
@@ -414,7 +415,7 @@ bool Warp::checkAligned(const Op &op, LaneMask lanes, bool &waits) {
       waits |=
           places[other.pc] < places[here.pc] ||
           (hasOvertaken && other.pc != here.pc && canRun(other, cta.events));
-  if (waits)
+  if (waits || !cta.options.divergence)
     return true;
   LaneMask missing = alive & ~lanes;
   return cta.report(ReportKind::divergence, this, &op, __builtin_ctz(missing),
@@ -455,8 +456,7 @@ bool Warp::run(uint64_t quantum) {
         return false;
     if (lanes) {
       bool waits = false;
-      if (op.isAligned && lanes != alive && cta.options.divergence &&
-          !checkAligned(op, lanes, waits))
+      if (op.isAligned && lanes != alive && !checkAligned(op, lanes, waits))
         return false;
       flow = waits ? wait("the other lanes of the warp")
                    : op.handler(*this, op, lanes);
