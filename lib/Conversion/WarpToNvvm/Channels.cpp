@@ -24,6 +24,17 @@ static SwizzleLayout layoutOf(TileType type) {
           cast<SwizzleAttr>(type.getLayout()).getBytes()};
 }
 
+/// After the tensor whose tiles come through a channel.
+static std::string nameOf(ChannelOp channel, KernelEmitter &kernel) {
+  for (Operation *user : channel->getUsers())
+    if (auto put = dyn_cast<PutOp>(user))
+      if (auto view = put.getView().getDefiningOp<tile::ViewOp>())
+        return kernel.argumentOf(view) +
+               (channel.getChannel().getType().getStages() == 1 ? "_tile"
+                                                                : "_tiles");
+  return "channel";
+}
+
 LogicalResult KernelEmitter::emitChannel(ChannelOp channel) {
   Location loc = channel.getLoc();
   ChannelType type = channel.getChannel().getType();
@@ -38,7 +49,7 @@ LogicalResult KernelEmitter::emitChannel(ChannelOp channel) {
   sharedBytes = llvm::alignTo(sharedBytes, alignment);
   auto view = memref::ViewOp::create(builder, loc, bufferType, sharedMemory,
                                      index(loc, sharedBytes), ValueRange());
-  name(view, "channel");
+  name(view, nameOf(channel, *this));
   buffers[channel.getChannel()] = view;
   sharedBytes +=
       type.getStages() * layout.elements() * SwizzleLayout::elementBytes;
@@ -55,6 +66,12 @@ LogicalResult KernelEmitter::emitPut(PutOp put) {
   barrierAfterReads(loc);
   Value stage =
       (expr(mapping.lookup(put.getNumber())) % type.getStages()).value;
+  const bool isInLoop = put->getParentOfType<scf::ForOp>() != nullptr;
+  nameValue(stage, isInLoop ? "next_stage" : "stage");
+  nameValue(mapping.lookup(put.getRow()),
+            (isInLoop ? "next_" : "first_") + argumentOf(lowered));
+  if (Value condition = put.getCondition())
+    nameValue(mapping.lookup(condition), isInLoop ? "has_next" : "has_tiles");
   Operation *first = stage.getDefiningOp();
   scf::IfOp branch;
   if (Value condition = put.getCondition()) {
@@ -122,6 +139,7 @@ void KernelEmitter::emitCopies(PutOp put, tile::ViewOp view, Value stage) {
         col0 = mapping.lookup(put.getCol());
   Value numRows = view.getNumRows(builder, loc);
   Value numCols = view.getNumCols(builder, loc);
+  nameValue(numRows, "rows");
   std::optional<int64_t> staticCols = view.getStaticNumCols();
   const bool isCut = !staticCols || *staticCols < layout.cols;
   Value buffer = buffers[put.getChannel()];
@@ -129,6 +147,8 @@ void KernelEmitter::emitCopies(PutOp put, tile::ViewOp view, Value stage) {
   forEachPiece(loc, layout.rows * piecesOfRow, [&](IndexExpr number) {
     IndexExpr row = number / piecesOfRow,
               col = number % piecesOfRow * pieceCols;
+    nameValue(number.value, "piece");
+    nameValue(row.value, "row");
     Value target = layout.offset(row, col / chunkCols, col % chunkCols).value;
     Value fromRow = add(loc, row0, row.value);
     Value fromCol = add(loc, col0, col.value);
@@ -170,6 +190,7 @@ LogicalResult KernelEmitter::emitTake(TakeOp take) {
   Value stage = (expr(mapping.lookup(take.getNumber())) %
                  take.getChannel().getType().getStages())
                     .value;
+  nameValue(stage, "stage");
   places[take.getTile()] = {buffers[take.getChannel()], stage};
   return success();
 }

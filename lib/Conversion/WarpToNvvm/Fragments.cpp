@@ -42,6 +42,8 @@ static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
                            kernel.rowOf(loc, type, at));
     Value col = kernel.add(loc, mapping.lookup(map.getOrigin()[1]),
                            kernel.colOf(loc, type, at));
+    KernelEmitter::nameValue(row, "row");
+    KernelEmitter::nameValue(col, "column");
     mapping.map(
         map.getRowIndex(),
         arith::IndexCastOp::create(builder, loc, builder.getI32Type(), row));
@@ -273,6 +275,8 @@ LogicalResult KernelEmitter::emitStore(tile::StoreOp store) {
   forEachRegister(loc, type, hasPairs, [&](const Register &at) {
     Value row = add(loc, window.row0, rowOf(loc, type, at));
     Value col = add(loc, window.col0, colOf(loc, type, at));
+    nameValue(row, "row");
+    nameValue(col, "column");
     Value isInside = window.isInside(loc, row, col);
     if (type.getCols() == 1) {
       // The four lanes of a row hold the same.

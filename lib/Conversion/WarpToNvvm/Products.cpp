@@ -76,6 +76,8 @@ Value KernelEmitter::laneOffsetsOf(SwizzleLayout layout, bool isSecond) {
   name(alloca, isSecond ? "column_offsets" : "row_offsets");
   Position<IndexExpr> at =
       isSecond ? ldmatrixColumns(expr(lane)) : ldmatrixRows(expr(lane));
+  nameValue(at.row.value, "row");
+  nameValue(at.col.value, "chunk");
   unrolled(loc, layout.blocksOfSlab(), [&](Value block) {
     Value offset =
         layout.offset(at.row, expr(block) * 2 + at.col, expr(index(loc, 0)))
@@ -200,7 +202,7 @@ LogicalResult KernelEmitter::emitDot(DotOp dot) {
                     /*isTransposed=*/false);
     a = createFragment(TileType::get(typeA.getContext(), typeA.getRows(), 16,
                                      typeA.getElementType()),
-                       "query");
+                       "queries");
   } else {
     a = fragment(dot.getA());
   }

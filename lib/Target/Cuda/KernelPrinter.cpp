@@ -57,9 +57,19 @@ void KernelPrinter::line(const llvm::Twine &twine) {
   std::string content = twine.str();
   llvm::StringRef rest = content;
   size_t margin = indent;
+  if (indent == body.indent) {
+    body.statements += !rest.starts_with("}");
+    // What belongs to the next line.
+    body.needsBraces |= rest.starts_with("//") || rest.starts_with("#");
+  }
   while (margin + rest.size() > kColumns && !rest.starts_with("//") &&
          !rest.starts_with("#")) {
     size_t at = findBreak(rest, 0, kColumns - margin + 1);
+    // Behind "=" only if that saves a line.
+    if (rest.take_front(at).ends_with(" = ") &&
+        rest.size() - at + indent + 4 > kColumns)
+      if (size_t later = findBreak(rest, at, kColumns - margin + 1))
+        at = later;
     if (at == 0)
       break;
     text.append(margin, ' ');
@@ -304,7 +314,13 @@ void KernelPrinter::declare(OpResult result, const Expr &expr) {
           .Case<gpu::ShuffleOp>([](auto) { return "other"; })
           .Case<nvgpu::LdMatrixOp>([](auto) { return "fragment"; })
           .Case<NVVM::MmaOp>([](auto) { return "product"; })
-          .Default([](Operation *) { return "t"; });
+          .Default([&](Operation *) {
+            Type type = result.getType();
+            return type.isInteger(1)      ? "condition"
+                   : type.isIntOrIndex()  ? "n"
+                   : isa<FloatType>(type) ? "x"
+                                          : "words";
+          });
   declareAs(result, fallback, expr);
 }
 
@@ -402,8 +418,13 @@ void KernelPrinter::printParameters() {
       };
       for (int64_t i = 0; i < memref.getRank(); ++i) {
         std::string at = "[" + std::to_string(i) + "]";
-        tensor.sizes.push_back(
-            word(memref.getDimSize(i), "sizes" + at, {0, kMaxTensorExtent}));
+        Number size =
+            word(memref.getDimSize(i), "sizes" + at, {0, kMaxTensorExtent});
+        if (!size.constant) {
+          size.expr = {name + ".size(" + std::to_string(i) + ")"};
+          size.isWide = false;
+        }
+        tensor.sizes.push_back(size);
         tensor.strides.push_back(word(strides[i], "strides" + at, {}));
       }
       tensor.offset = word(offset, "offset", {});

@@ -89,6 +89,14 @@ static Expr printFloat(const APFloat &value) {
 
 Expr KernelPrinter::literal(Operation *op, TypedAttr value) {
   if (auto elements = dyn_cast<DenseElementsAttr>(value)) {
+    if (is16BitFloat(elements.getElementType()) &&
+        elements.getNumElements() == 2) {
+      auto bits = [&](int64_t n) {
+        return elements.getValues<APFloat>()[n].bitcastToAPInt().getZExtValue();
+      };
+      return {"0x" + llvm::utohexstr(bits(0) | bits(1) << 16,
+                                     /*LowerCase=*/true)};
+    }
     llvm::SmallVector<Expr> parts;
     for (Attribute part : elements.getValues<Attribute>())
       parts.push_back(literal(op, cast<TypedAttr>(part)));
@@ -233,6 +241,11 @@ Expr KernelPrinter::computeInteger(Operation *op,
     prelude.useUnsigned(cast);
     return castTo(cast, operand.expr);
   };
+  // One operand decides for both.
+  auto asSecond = [&](const Number &operand) {
+    return operand.constant && *operand.constant >= 0 ? operand.expr
+                                                      : asUnsigned(operand);
+  };
   // The type of a C++ expression of these operands is the wider one's; the
   // result's type may be another.
   auto fitted = [&](const Expr &expr, bool exprIsWide) {
@@ -330,7 +343,7 @@ Expr KernelPrinter::computeInteger(Operation *op,
   if (name == "divui" || name == "remui")
     return castTo(resultType,
                   infix(asUnsigned(a), name == "divui" ? " / " : " % ",
-                        asUnsigned(b), Binding::multiplicative));
+                        asSecond(b), Binding::multiplicative));
 
   // Bits.
   if (name == "andi")

@@ -76,6 +76,22 @@ void KernelPrinter::assign(ValueRange targets, ValueRange sources,
     line(assignment.target + " = " + assignment.source + ";");
 }
 
+bool KernelPrinter::printBody(llvm::function_ref<void()> print,
+                              bool mayLackBraces) {
+  size_t begin = text.size();
+  Body outer = body;
+  {
+    Scope scope(*this);
+    body = {indent, 0, !mayLackBraces};
+    print();
+  }
+  bool hasBraces = body.needsBraces || body.statements != 1;
+  body = outer;
+  if (!hasBraces)
+    text.erase(begin - 3, 2); // of " {\n"
+  return hasBraces;
+}
+
 void KernelPrinter::printFor(scf::ForOp op) {
   Value iv = op.getInductionVar();
   if (!iv.getType().isIndex() && !iv.getType().isInteger(32)) {
@@ -101,7 +117,11 @@ void KernelPrinter::printFor(scf::ForOp op) {
   bool wide =
       iv.getType().isIndex() &&
       !(lower.range.fitsInt() && add(upper.range, step.range).fitsInt());
-  line(op->hasAttr(kUnrollAttrName) ? "#pragma unroll" : "#pragma unroll 1");
+  bool isUnrolled = op->hasAttr(kUnrollAttrName);
+  if (isUnrolled)
+    prelude.useUnrolled();
+  else
+    line("#pragma unroll 1");
   Scope scope(*this);
   indent -= 2;
   std::string name;
@@ -123,15 +143,14 @@ void KernelPrinter::printFor(scf::ForOp op) {
   widths[iv] = wide;
   std::string increment =
       step.constant == 1 ? "++" + name : name + " += " + step.expr.text;
-  line("for (" + std::string(wide ? "long long" : "int") + " " + name + " = " +
-       lower.expr.text + "; " + name + " < " + upper.expr.as(Binding::shift) +
-       "; " + increment + ") {");
-  {
-    Scope body(*this);
-    printBlock(*op.getBody());
-    assign(op.getRegionIterArgs(), op.getYieldedValues(), op);
-  }
-  line("}");
+  line(std::string(isUnrolled ? "UNROLL " : "") + "for (" +
+       (wide ? "long long " : "int ") + name + " = " + lower.expr.text + "; " +
+       name + " < " + upper.expr.as(Binding::shift) + "; " + increment + ") {");
+  if (printBody([&] {
+        printBlock(*op.getBody());
+        assign(op.getRegionIterArgs(), op.getYieldedValues(), op);
+      }))
+    line("}");
   indent += 2;
 }
 
@@ -143,20 +162,24 @@ void KernelPrinter::printIf(scf::IfOp op) {
           result.getResultNumber()));
     declareVariable(result, wide, nullptr);
   }
+  bool hasElse =
+      op.elseBlock() &&
+      (op.getNumResults() > 0 || !op.elseBlock()->without_terminator().empty());
   line("if (" + expr(op.getCondition()).text + ") {");
-  {
-    Scope scope(*this);
-    printBlock(*op.thenBlock());
-    assign(op.getResults(), op.thenYield().getResults(), op);
-  }
-  if (op.elseBlock() && (op.getNumResults() > 0 ||
-                         !op.elseBlock()->without_terminator().empty())) {
+  bool hasBraces = printBody(
+      [&] {
+        printBlock(*op.thenBlock());
+        assign(op.getResults(), op.thenYield().getResults(), op);
+      },
+      /*mayLackBraces=*/!hasElse);
+  if (hasElse) {
     line("} else {");
     Scope scope(*this);
     printBlock(*op.elseBlock());
     assign(op.getResults(), op.elseYield().getResults(), op);
   }
-  line("}");
+  if (hasBraces)
+    line("}");
 }
 
 void KernelPrinter::printWhile(scf::WhileOp op) {

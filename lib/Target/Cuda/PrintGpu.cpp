@@ -41,7 +41,19 @@ void KernelPrinter::printAsyncCopy(nvgpu::DeviceAsyncCopyOp op) {
   std::string name =
       op.getBypassL1() ? "cp_async_16" : "cp_async_ca_" + std::to_string(bytes);
   std::string read;
-  if (Value count = op.getSrcElements()) {
+  auto choice = op.getSrcElements()
+                    ? op.getSrcElements().getDefiningOp<arith::SelectOp>()
+                    : arith::SelectOp();
+  std::optional<int64_t> yes, no;
+  if (choice && inlined.contains(choice)) {
+    yes = getConstantIntValue(choice.getTrueValue());
+    no = getConstantIntValue(choice.getFalseValue());
+  }
+  if (yes && no) {
+    read = ", " + expr(choice.getCondition()).as(Binding::logicalOr) + " ? " +
+           std::to_string(*yes * elementBytes) + " : " +
+           std::to_string(*no * elementBytes);
+  } else if (Value count = op.getSrcElements()) {
     Number readBytes =
         multiplyIndices(number(count), makeConstant(elementBytes));
     if (readBytes.isWide)
@@ -69,23 +81,37 @@ void KernelPrinter::printProduct(NVVM::MmaOp op) {
     fail(op, "products are m16n8k16, row by column, of bf16 or f16 into f32");
     return;
   }
-  llvm::StringRef name = prelude.use(
-      type == NVVM::MMATypes::bf16 ? "mma_m16n8k16_bf16" : "mma_m16n8k16_f16");
+  std::string name =
+      type == NVVM::MMATypes::bf16 ? "mma_m16n8k16_bf16" : "mma_m16n8k16_f16";
+  auto product = inPlaceProducts.find(op);
+  bool isInPlace = product != inPlaceProducts.end();
+  bool hasBlocks = isInPlace && product->second.first.memref;
+  prelude.use(hasBlocks ? name + ":blocks" : name);
+  auto partOf = [&](const ArrayPart &part) {
+    std::string text = buffer(part.memref).name;
+    for (Value index : part.indices)
+      text += "[" + expr(index).text + "]";
+    return text;
+  };
   std::string factors;
-  for (ValueRange values : {op.getOperandA(), op.getOperandB()})
-    for (Value value : values) {
-      // The call takes words, whatever the type in the IR is.
-      auto cast = value.getDefiningOp<LLVM::BitcastOp>();
-      factors += ", " + (cast && inlined.contains(cast) ? word(cast.getArg(), 0)
-                                                        : expr(value))
-                            .text;
-    }
+  if (hasBlocks)
+    factors = ", &" + partOf(product->second.first);
+  llvm::SmallVector<Value> words;
+  if (!hasBlocks)
+    words = llvm::to_vector(op.getOperandA());
+  words.append(op.getOperandB().begin(), op.getOperandB().end());
+  for (Value value : words) {
+    // The call takes words, whatever the type in the IR is.
+    auto cast = value.getDefiningOp<LLVM::BitcastOp>();
+    factors += ", " + (cast && inlined.contains(cast) ? word(cast.getArg(), 0)
+                                                      : expr(value))
+                          .text;
+  }
 
-  if (auto row = inPlaceProducts.find(op); row != inPlaceProducts.end()) {
-    std::string target = buffer(row->second.memref).name;
-    for (Value index : row->second.indices)
-      target += "[" + expr(index).text + "]";
-    line(name + "(" + target + factors + ");");
+  if (isInPlace) {
+    bool decays = product->second.isBlock && !hasBlocks;
+    line(name + "(" + (decays ? "*" : "") + partOf(product->second.sums) +
+         factors + ");");
     return;
   }
   llvm::SmallVector<Expr> accumulators;

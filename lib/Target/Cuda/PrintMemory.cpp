@@ -63,6 +63,22 @@ Number KernelPrinter::linearIndex(const Buffer &buffer,
   return addIndices(sum, constant);
 }
 
+Number KernelPrinter::smallNumber(Value value) {
+  Number result = number(value);
+  auto sum = value.getDefiningOp<arith::AddIOp>();
+  if (!result.isWide || !sum || !inlined.contains(sum))
+    return narrow(result);
+  // No overflow, as the sum fits. A part may be too large only if it is
+  // computed on 64 bits itself.
+  Number a = number(sum.getLhs()), b = number(sum.getRhs());
+  if (a.isWide || b.isWide)
+    return narrow(result);
+  return narrow({{a.expr.text + " + " + b.expr.as(Binding::multiplicative),
+                  Binding::additive},
+                 {},
+                 false});
+}
+
 /// Whether offsets of elements fit into 32 bits: all but global memory does.
 static bool isSmall(MemRefType type) {
   return gpu::GPUDialect::hasWorkgroupMemoryAddressSpace(type) ||
@@ -70,11 +86,20 @@ static bool isSmall(MemRefType type) {
           type.getNumElements() < (int64_t(1) << 31));
 }
 
-Expr KernelPrinter::access(Value memref, ValueRange indices) {
-  const Buffer &source = buffer(memref);
+llvm::SmallVector<Number> KernelPrinter::numbersOf(Value memref,
+                                                   ValueRange indices) {
+  bool small = isSmall(cast<MemRefType>(memref.getType()));
   llvm::SmallVector<Number> numbers;
   for (Value index : indices)
-    numbers.push_back(number(index));
+    numbers.push_back(small ? smallNumber(index) : number(index));
+  return numbers;
+}
+
+Expr KernelPrinter::access(Value memref, ValueRange indices) {
+  const Buffer &source = buffer(memref);
+  if (source.isPairs)
+    indices = indices.drop_back();
+  llvm::SmallVector<Number> numbers = numbersOf(memref, indices);
   if (source.kind == Buffer::array) {
     std::string text = source.name;
     for (const Number &index : numbers)
@@ -99,9 +124,7 @@ Expr KernelPrinter::address(Value memref, ValueRange indices) {
       return {source.name};
     return {"&" + access(memref, indices).text, Binding::unary};
   }
-  llvm::SmallVector<Number> numbers;
-  for (Value index : indices)
-    numbers.push_back(number(index));
+  llvm::SmallVector<Number> numbers = numbersOf(memref, indices);
   if (source.kind == Buffer::tensor && source.hasAccessor && !indices.empty()) {
     std::string arguments;
     for (const Number &index : numbers)
@@ -121,7 +144,7 @@ Expr KernelPrinter::address(Value memref, ValueRange indices) {
 
 Expr KernelPrinter::computeLoad(Value memref, ValueRange indices, Type type) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
-  if (type == element || countElements(type) == 1)
+  if (type == element || countElements(type) == 1 || buffer(memref).isPairs)
     return access(memref, indices);
   std::string name = prelude.typeOf(type);
   return {"*(const " + name + " *)" +
@@ -138,7 +161,8 @@ void KernelPrinter::printStore(Operation *op, Value value, Value memref,
     fail(op, "it stores a value of a type that has no counterpart");
     return;
   }
-  if (value.getType() == element || countElements(value.getType()) == 1)
+  if (value.getType() == element || countElements(value.getType()) == 1 ||
+      buffer(memref).isPairs)
     line(access(memref, indices).text + " = " + stored.text + ";");
   else
     line("*(" + type + " *)" + address(memref, indices).as(Binding::unary) +
@@ -158,16 +182,19 @@ void KernelPrinter::printAlloca(memref::AllocaOp op) {
     return;
   }
   std::string name = nameResult(op->getResult(0), "array");
+  bool isPairs = isPairArray(op);
+  if (isPairs)
+    element = prelude.typeOf(VectorType::get(2, type.getElementType()));
   std::string extents;
-  for (int64_t size : type.getShape())
+  for (int64_t size : type.getShape().drop_back(isPairs))
     extents += "[" + std::to_string(size) + "]";
   if (extents.empty())
     extents = "[1]";
   bool hasVectors = llvm::any_of(op->getUsers(), [&](Operation *user) {
     return isa<vector::LoadOp, vector::StoreOp>(user);
   });
-  line((hasVectors ? "__align__(16) " : "") + element + " " + name + extents +
-       ";");
+  line((hasVectors && !isPairs ? "__align__(16) " : "") + element + " " + name +
+       extents + ";");
   Buffer array{Buffer::array, name, {}, {}, makeConstant(0), type, false};
   for (int64_t size : type.getShape())
     array.sizes.push_back(makeConstant(size));
@@ -176,6 +203,7 @@ void KernelPrinter::printAlloca(memref::AllocaOp op) {
     array.strides.insert(array.strides.begin(), makeConstant(stride));
     stride *= size;
   }
+  array.isPairs = isPairs;
   buffers[op.getResult()] = array;
 }
 

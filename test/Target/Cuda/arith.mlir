@@ -20,7 +20,7 @@ gpu.module @kernels {
     %1 = arith.remui %thread, %c8 : index
     %2 = arith.muli %1, %c64 : index
     %row = arith.addi %0, %2 {attn.name = "row"} : index
-    // CHECK: int tiles = ((int)in.sizes[0] + 63) >> 6;
+    // CHECK: int tiles = (in.size(0) + 63) >> 6;
     %tiles = arith.ceildivui %rows, %c64 {attn.name = "tiles"} : index
     // CHECK: long long far = any * 64;
     %far = arith.muli %any, %c64 {attn.name = "far"} : index

@@ -34,7 +34,7 @@ gpu.module @kernels {
     %rows = memref.dim %in, %c0 : !tensor
     %inside = arith.cmpi slt, %row, %rows : index
     %count = arith.select %inside, %c8, %c0 : index
-    // CHECK: cp_async_16(tile, in.at(row, 0), (row < (int)in.sizes[0] ? 8 : 0) * 2);
+    // CHECK: cp_async_16(tile, in.at(row, 0), row < in.size(0) ? 16 : 0);
     %t = nvgpu.device_async_copy %in[%row, %c0], %tile[%c0, %c0], 8, %count {bypassL1} : !tensor to !tile
     // CHECK-NEXT: cp_async_ca_4(&tile[8], in.at(row, 8));
     %u = nvgpu.device_async_copy %in[%row, %c8], %tile[%c0, %c8], 2 : !tensor to !tile
