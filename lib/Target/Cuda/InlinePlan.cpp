@@ -159,11 +159,17 @@ void KernelPrinter::plan(Block &block) {
   /// The statement in which an inlined op is evaluated, if there is one.
   llvm::DenseMap<Operation *, Operation *> statements;
   llvm::DenseMap<Operation *, int> sizes;
+  // Indices that calls for products write.
+  llvm::DenseSet<Operation *> written;
+  for (const auto &[product, found] : inPlaceProducts)
+    for (const ArrayPart *part : {&found.sums, &found.first})
+      for (Value index : part->indices)
+        written.insert(index.getDefiningOp());
   for (Operation &op : llvm::reverse(block)) {
     if (skipped.contains(&op))
       continue;
     // What only computes where a skipped access is.
-    if (isExpression(&op) && !op.use_empty() &&
+    if (isExpression(&op) && !op.use_empty() && !written.contains(&op) &&
         llvm::all_of(op.getUsers(),
                      [&](Operation *user) { return skipped.contains(user); })) {
       skipped.insert(&op);
