@@ -139,18 +139,20 @@ void KernelEmitter::emitCopies(PutOp put, tile::ViewOp view, Value stage) {
         col0 = mapping.lookup(put.getCol());
   Value numRows = view.getNumRows(builder, loc);
   Value numCols = view.getNumCols(builder, loc);
-  nameValue(numRows, "rows");
+  nameValue(numRows, argumentOf(view) + "_rows");
   std::optional<int64_t> staticCols = view.getStaticNumCols();
   const bool isCut = !staticCols || *staticCols < layout.cols;
   Value buffer = buffers[put.getChannel()];
   Value zero = index(loc, 0), full = index(loc, pieceCols);
   forEachPiece(loc, layout.rows * piecesOfRow, [&](IndexExpr number) {
-    IndexExpr row = number / piecesOfRow,
-              col = number % piecesOfRow * pieceCols;
+    IndexExpr row = number / piecesOfRow, part = number % piecesOfRow,
+              col = part * pieceCols;
+    nameValue(part.value, "part");
     nameValue(number.value, "piece");
     nameValue(row.value, "row");
     Value target = layout.offset(row, col / chunkCols, col % chunkCols).value;
     Value fromRow = add(loc, row0, row.value);
+    nameValue(fromRow, "from_row");
     Value fromCol = add(loc, col0, col.value);
     Value isInside = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::slt, fromRow, numRows);
@@ -182,15 +184,17 @@ void KernelEmitter::emitCopies(PutOp put, tile::ViewOp view, Value stage) {
 
 LogicalResult KernelEmitter::emitTake(TakeOp take) {
   Location loc = take.getLoc();
-  auto wait = NVVM::CpAsyncWaitGroupOp::create(
+  NVVM::CpAsyncWaitGroupOp::create(
       builder, loc, builder.getI32IntegerAttr(take.getInFlight()));
-  comment(wait, "Wait for a tile, of all threads.");
   gpu::BarrierOp::create(builder, loc);
   hasReaders = false;
   Value stage = (expr(mapping.lookup(take.getNumber())) %
                  take.getChannel().getType().getStages())
                     .value;
   nameValue(stage, "stage");
+  if (auto number =
+          mapping.lookup(take.getNumber()).getDefiningOp<arith::AddIOp>())
+    nameValue(number.getLhs(), "tiles_before");
   places[take.getTile()] = {buffers[take.getChannel()], stage};
   return success();
 }

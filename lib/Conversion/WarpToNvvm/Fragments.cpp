@@ -38,6 +38,7 @@ static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
   }
   if (map.hasIndices()) {
     TileType type = map.getResult().getType();
+    KernelEmitter::nameValue(mapping.lookup(map.getOrigin()[1]), "tile_key");
     Value row = kernel.add(loc, mapping.lookup(map.getOrigin()[0]),
                            kernel.rowOf(loc, type, at));
     Value col = kernel.add(loc, mapping.lookup(map.getOrigin()[1]),
@@ -147,7 +148,10 @@ LogicalResult KernelEmitter::emitReduce(tile::ReduceOp reduce) {
         });
       // The four lanes of the row.
       Value value = memref::LoadOp::create(builder, loc, target, place);
+      nameValue(value, "own");
       for (int32_t distance : {1, 2}) {
+        if (distance == 2)
+          nameValue(value, "pair");
         auto other = gpu::ShuffleOp::create(
             builder, loc, value, distance, lanesPerWarp, gpu::ShuffleMode::XOR);
         value = combine(builder, loc, kind, value, other.getShuffleResult());
@@ -203,6 +207,7 @@ struct Window {
     if (!view)
       return;
     numRows = view.getNumRows(kernel.builder, loc);
+    KernelEmitter::nameValue(numRows, kernel.argumentOf(view) + "_rows");
     numCols = view.getNumCols(kernel.builder, loc);
   }
 
@@ -276,7 +281,6 @@ LogicalResult KernelEmitter::emitStore(tile::StoreOp store) {
     Value row = add(loc, window.row0, rowOf(loc, type, at));
     Value col = add(loc, window.col0, colOf(loc, type, at));
     nameValue(row, "row");
-    nameValue(col, "column");
     Value isInside = window.isInside(loc, row, col);
     if (type.getCols() == 1) {
       // The four lanes of a row hold the same.

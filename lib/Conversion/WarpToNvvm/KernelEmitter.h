@@ -134,7 +134,9 @@ public:
   std::string argumentOf(tile::ViewOp view);
   /// Says what was made of `op`, behind `last` or else at the block's begin.
   void describeFrom(Operation *last, Operation &op);
-  void nameIndices(tile::ViewOp view);
+  void nameIndices(Operation *op);
+  /// The number of turns of a loop, and what it is computed from.
+  static void nameBounds(Value turns, StringRef text);
   void nameTasks(Value work);
 
   /// What the rows of a view are aligned to, in bytes, and at most 16.

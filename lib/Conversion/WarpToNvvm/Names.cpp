@@ -161,7 +161,20 @@ void KernelEmitter::describeFrom(Operation *last, Operation &op) {
 // Indices
 //===----------------------------------------------------------------------===//
 
-void KernelEmitter::nameIndices(tile::ViewOp view) {
+void KernelEmitter::nameIndices(Operation *op) {
+  auto isExtent = [](Value value) {
+    return isa_and_nonnull<memref::DimOp>(value.getDefiningOp());
+  };
+  if (auto tiles = dyn_cast<arith::CeilDivUIOp>(op);
+      tiles && isExtent(tiles.getLhs()))
+    nameValue(tiles.getResult(), "all_tiles");
+  if (auto difference = dyn_cast<arith::SubIOp>(op);
+      difference && isExtent(difference.getLhs()) &&
+      isExtent(difference.getRhs()))
+    nameValue(difference.getResult(), "added_keys");
+  auto view = dyn_cast<tile::ViewOp>(op);
+  if (!view)
+    return;
   // As the passes that make kernels lay out tensors.
   const bool isOfKeys = llvm::is_contained({"key", "value"}, argumentOf(view));
   for (auto [number, index] : llvm::enumerate(view.getFixed()))
@@ -171,12 +184,26 @@ void KernelEmitter::nameIndices(tile::ViewOp view) {
                                            : "head");
 }
 
+void KernelEmitter::nameBounds(Value turns, StringRef text) {
+  nameValue(turns, text);
+  // max(end - begin, 0)
+  auto positive = turns.getDefiningOp<arith::MaxSIOp>();
+  auto difference = positive ? positive.getLhs().getDefiningOp<arith::SubIOp>()
+                             : arith::SubIOp();
+  if (!difference)
+    return;
+  nameValue(difference.getLhs(), "end_tile");
+  nameValue(difference.getRhs(), "begin_tile");
+}
+
 void KernelEmitter::nameTasks(Value work) {
   // A task is a tile of rows of one KV head of one sequence.
   for (Operation *user : work.getUsers())
     if (auto quotient = dyn_cast<arith::DivUIOp>(user);
         quotient && quotient.getLhs() == work) {
       nameValue(quotient.getRhs(), "row_tiles");
+      if (auto tiles = quotient.getRhs().getDefiningOp<arith::CeilDivUIOp>())
+        nameValue(tiles.getLhs(), "query_rows");
       nameValue(quotient.getResult(), "sequence_head");
     }
 }

@@ -226,7 +226,7 @@ LogicalResult KernelEmitter::emitLoop(scf::ForOp loop) {
     comment(lowered, isFull ? "Key tiles without a mask."
                             : "Key tiles that the mask cuts.");
   }
-  nameValue(lowered.getUpperBound(), tiles);
+  nameBounds(lowered.getUpperBound(), tiles);
   {
     OpBuilder::InsertionGuard guard(builder);
     if (inits.empty())
@@ -353,8 +353,8 @@ LogicalResult KernelEmitter::emitBlock(Block &block) {
              llvm::any_of(op.getResultTypes(), llvm::IsaPred<TileType>))
       result = op.emitOpError() << "is not supported in a kernel by "
                                    "convert-warp-to-nvvm";
-    else if (auto view = dyn_cast<tile::ViewOp>(builder.clone(op, mapping)))
-      nameIndices(view);
+    else
+      nameIndices(builder.clone(op, mapping));
     if (failed(result))
       return failure();
     describeFrom(last, op);

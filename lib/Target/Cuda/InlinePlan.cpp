@@ -24,7 +24,7 @@ using namespace attn;
 using namespace attn::cuda;
 
 /// Operations in one statement: longer ones are hard to read.
-static constexpr int kMaxOperations = 8;
+static constexpr int kMaxOperations = 12;
 
 bool cuda::isFree(Operation *op) {
   // A part of a vector, or another type for the same register.
@@ -182,6 +182,23 @@ void KernelPrinter::plan(Block &block) {
       user = *op.getResult(0).user_begin();
       if (user->getBlock() == &block && !repeatsOperands(user))
         statement = inlined.contains(user) ? statements.lookup(user) : user;
+    }
+    // Of a private array that is named twice in one statement.
+    if (auto load = dyn_cast<memref::LoadOp>(op);
+        load && !statement && isPrivate(load.getMemRef()) &&
+        llvm::range_size(op.getUsers()) == 2) {
+      for (Operation *other : op.getUsers()) {
+        Operation *place =
+            inlined.contains(other) ? statements.lookup(other) : other;
+        if (other->getBlock() != &block || repeatsOperands(other) ||
+            (statement && place != statement)) {
+          statement = nullptr;
+          break;
+        }
+        statement = place;
+        if (!statement)
+          break;
+      }
     }
     if (isFree(&op) || isSimpleIndex(&op)) {
       inlined.insert(&op);

@@ -25,8 +25,6 @@ using namespace attn::cuda;
 // Lines
 //===----------------------------------------------------------------------===//
 
-static constexpr size_t kColumns = 80;
-
 /// Where to break a line that is too long: behind the last space before the
 /// limit at the least depth of parentheses, 0 if there is none.
 static size_t findBreak(llvm::StringRef text, size_t begin, size_t limit) {
@@ -191,8 +189,12 @@ Number cuda::addIndices(const Number &a, const Number &b) {
   Interval range = add(a.range, b.range);
   if (a.constant && b.constant)
     return makeConstant(range.min);
+  // Sums on 32 bits that do not overflow associate.
+  bool isSum = b.expr.binding == Binding::additive &&
+               !llvm::StringRef(b.expr.text).contains(" - ") &&
+               range.fitsInt() && !a.isWide && !b.isWide;
   return combine(a, b, range, " + ", Binding::additive,
-                 Binding::multiplicative);
+                 isSum ? Binding::additive : Binding::multiplicative);
 }
 
 Number cuda::multiplyIndices(const Number &a, const Number &b) {

@@ -47,6 +47,8 @@ enum class Binding {
   postfix,
 };
 
+constexpr size_t kColumns = 80;
+
 struct Expr {
   std::string text;
   Binding binding = Binding::postfix;

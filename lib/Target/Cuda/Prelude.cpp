@@ -236,9 +236,9 @@ DEVICE void cp_async_wait() {
                : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 })"},
-    {"mma_m16n8k16_bf16:blocks", "b16x2",
-     R"(void mma_m16n8k16_bf16(float (&c)[2][2], const b16x2 (*a)[2],
-                              b16x2 b0, b16x2 b1) {
+    {"mma_bf16", "b16x2",
+     R"(void mma_bf16(float (&c)[2][2], const b16x2 (*a)[2], b16x2 b0,
+                     b16x2 b1) {
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
                "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                : "+f"(c[0][0]), "+f"(c[0][1]), "+f"(c[1][0]), "+f"(c[1][1])
@@ -253,9 +253,9 @@ DEVICE void cp_async_wait() {
                : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 })"},
-    {"mma_m16n8k16_f16:blocks", "b16x2",
-     R"(void mma_m16n8k16_f16(float (&c)[2][2], const b16x2 (*a)[2],
-                             b16x2 b0, b16x2 b1) {
+    {"mma_f16", "b16x2",
+     R"(void mma_f16(float (&c)[2][2], const b16x2 (*a)[2], b16x2 b0,
+                    b16x2 b1) {
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
                "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                : "+f"(c[0][0]), "+f"(c[0][1]), "+f"(c[1][0]), "+f"(c[1][1])
@@ -469,7 +469,8 @@ bool Prelude::isReserved(llvm::StringRef name) {
 std::string Prelude::str() const {
   std::string text;
   if (hasUnrolled)
-    text += "#define UNROLL _Pragma(\"unroll\")\n";
+    text += "#define UNROLL(i, n) \\\n"
+            "  _Pragma(\"unroll\") for (int i = 0; i < n; ++i)\n";
   if (!functions.empty() || !tensors.empty())
     text += "#define DEVICE __device__ __forceinline__\n";
   if (!text.empty())

@@ -483,12 +483,21 @@ Expr KernelPrinter::computeScalar(Operation *op,
     return computeCompare(compare, operands[0].expr, operands[1].expr);
   if (isa<arith::SelectOp>(op)) {
     const Number &yes = operands[1], &no = operands[2];
-    Expr expr{operands[0].expr.as(Binding::logicalOr) + " ? " +
-                  yes.expr.as(Binding::logicalOr) + " : " +
-                  no.expr.as(Binding::conditional),
-              Binding::conditional};
     bool isWiderThanResult =
         type.isIndex() && !isWide && (yes.isWide || no.isWide);
+    Expr condition = operands[0].expr;
+    const Number *chosen = &yes, *other = &no;
+    // !(a) ? b : c is a ? c : b.
+    if (condition.binding == Binding::unary &&
+        llvm::StringRef(condition.text).starts_with("!(")) {
+      condition = {condition.text.substr(2, condition.text.size() - 3),
+                   Binding::relational};
+      std::swap(chosen, other);
+    }
+    Expr expr{condition.as(Binding::logicalOr) + " ? " +
+                  chosen->expr.as(Binding::logicalOr) + " : " +
+                  other->expr.as(Binding::conditional),
+              Binding::conditional};
     return isWiderThanResult ? castTo("int", expr) : expr;
   }
   if (isa<CastOpInterface>(op))

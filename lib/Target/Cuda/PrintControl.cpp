@@ -87,9 +87,38 @@ bool KernelPrinter::printBody(llvm::function_ref<void()> print,
   }
   bool hasBraces = body.needsBraces || body.statements != 1;
   body = outer;
-  if (!hasBraces)
-    text.erase(begin - 3, 2); // of " {\n"
-  return hasBraces;
+  if (hasBraces)
+    return true;
+  std::string printed = text.substr(begin);
+  text.erase(begin - 3); // of " {\n"
+  size_t start = text.rfind('\n') + 1;
+  llvm::StringRef header = llvm::StringRef(text).drop_front(start);
+  auto [first, rest] = llvm::StringRef(printed).split('\n');
+  first = first.trim();
+  // Loops of a nest stand on one line, and what they repeat if there is room.
+  size_t loops = 0;
+  while (first.drop_front(loops).starts_with("UNROLL("))
+    loops = std::min(first.find(')', loops) + 2, first.size());
+  if (header.ltrim().starts_with("UNROLL(")) {
+    bool isWhole = loops == first.size() || first.ends_with("{");
+    if ((rest.empty() || (loops != 0 && isWhole)) &&
+        header.size() + 1 + first.size() <= kColumns) {
+      text += " " + first.str() + "\n";
+      for (llvm::StringRef line :
+           llvm::split(rest.drop_back(!rest.empty()), '\n'))
+        if (!rest.empty())
+          text += line.drop_front(line.starts_with("  ") ? 2 : 0).str() + "\n";
+      return false;
+    }
+    if (rest.empty() && loops != 0 && header.size() + 1 + loops <= kColumns) {
+      text += " " + first.take_front(loops - 1).str() + "\n" +
+              std::string(indent + 2, ' ') + first.drop_front(loops).str() +
+              "\n";
+      return false;
+    }
+  }
+  text += "\n" + printed;
+  return false;
 }
 
 void KernelPrinter::printFor(scf::ForOp op) {
@@ -143,9 +172,13 @@ void KernelPrinter::printFor(scf::ForOp op) {
   widths[iv] = wide;
   std::string increment =
       step.constant == 1 ? "++" + name : name + " += " + step.expr.text;
-  line(std::string(isUnrolled ? "UNROLL " : "") + "for (" +
-       (wide ? "long long " : "int ") + name + " = " + lower.expr.text + "; " +
-       name + " < " + upper.expr.as(Binding::shift) + "; " + increment + ") {");
+  if (isUnrolled && !wide && lower.constant == 0 && step.constant == 1)
+    line("UNROLL(" + name + ", " + upper.expr.text + ") {");
+  else
+    line(std::string(isUnrolled ? "_Pragma(\"unroll\") " : "") + "for (" +
+         (wide ? "long long " : "int ") + name + " = " + lower.expr.text +
+         "; " + name + " < " + upper.expr.as(Binding::shift) + "; " +
+         increment + ") {");
   if (printBody([&] {
         printBlock(*op.getBody());
         assign(op.getRegionIterArgs(), op.getYieldedValues(), op);

@@ -21,6 +21,13 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cuda;
 
+/// Whether only the next op uses a value, once and in the same turn.
+static bool isUsedNext(Value value) {
+  Operation *next = value.getDefiningOp()->getNextNode();
+  return value.hasOneUse() && *value.user_begin() == next &&
+         !repeatsOperands(next) && !isa<LoopLikeOpInterface>(next);
+}
+
 /// "threadIdx" + ".x".
 static std::string along(const char *name, gpu::Dimension dimension) {
   return std::string(name) + "." + stringifyDimension(dimension).str();
@@ -86,15 +93,21 @@ void KernelPrinter::printProduct(NVVM::MmaOp op) {
   auto product = inPlaceProducts.find(op);
   bool isInPlace = product != inPlaceProducts.end();
   bool hasBlocks = isInPlace && product->second.first.memref;
-  prelude.use(hasBlocks ? name + ":blocks" : name);
+  if (hasBlocks)
+    name = type == NVVM::MMATypes::bf16 ? "mma_bf16" : "mma_f16";
+  prelude.use(name);
   auto partOf = [&](const ArrayPart &part) {
     std::string text = buffer(part.memref).name;
-    for (Value index : part.indices)
-      text += "[" + expr(index).text + "]";
+    ArrayRef<int64_t> shape =
+        cast<MemRefType>(part.memref.getType()).getShape();
+    for (auto [index, size] : llvm::zip_first(part.indices, shape))
+      if (size != 1)
+        text += "[" + expr(index).text + "]";
     return text;
   };
   std::string factors;
   if (hasBlocks)
+    // The blocks are neighbours; their own number may be the only index.
     factors = ", &" + partOf(product->second.first);
   llvm::SmallVector<Value> words;
   if (!hasBlocks)
@@ -253,9 +266,14 @@ bool KernelPrinter::printGpuStatement(Operation *op) {
           fail(op, "votes are any, of all lanes");
           return true;
         }
+        std::string text =
+            "__any_sync(0xffffffff, " + expr(op.getPred()).text + ")";
+        if (isUsedNext(op.getRes())) {
+          values[op.getRes()] = {text};
+          return true;
+        }
         std::string name = makeName("any");
-        line("bool " + name + " = __any_sync(0xffffffff, " +
-             expr(op.getPred()).text + ");");
+        line("bool " + name + " = " + text + ";");
         values[op.getRes()] = {name};
         return true;
       })
@@ -275,6 +293,10 @@ bool KernelPrinter::printGpuStatement(Operation *op) {
             std::string(isXor ? "__shfl_xor_sync" : "__shfl_sync") +
             "(0xffffffff, " + expr(op.getValue()).text + ", " +
             expr(op.getOffset()).text + ")";
+        if (!op->hasAttr("attn.name") && isUsedNext(op.getShuffleResult())) {
+          values[op.getShuffleResult()] = {text};
+          return true;
+        }
         std::string name =
             makeName(op->hasAttr("attn.name")
                          ? op->getAttrOfType<StringAttr>("attn.name").getValue()

@@ -14,6 +14,7 @@
 
 #include "KernelPrinter.h"
 
+#include "attn/Target/ThreadLevel.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -102,9 +103,12 @@ Expr KernelPrinter::access(Value memref, ValueRange indices) {
   llvm::SmallVector<Number> numbers = numbersOf(memref, indices);
   if (source.kind == Buffer::array) {
     std::string text = source.name;
-    for (const Number &index : numbers)
-      text += "[" + index.expr.text + "]";
-    if (numbers.empty())
+    // Dimensions of one element are not printed.
+    for (auto [index, size] : llvm::zip_first(
+             numbers, cast<MemRefType>(memref.getType()).getShape()))
+      if (size != 1)
+        text += "[" + index.expr.text + "]";
+    if (text == source.name)
       text += "[0]";
     return {text};
   }
@@ -187,14 +191,24 @@ void KernelPrinter::printAlloca(memref::AllocaOp op) {
     element = prelude.typeOf(VectorType::get(2, type.getElementType()));
   std::string extents;
   for (int64_t size : type.getShape().drop_back(isPairs))
-    extents += "[" + std::to_string(size) + "]";
+    if (size != 1)
+      extents += "[" + std::to_string(size) + "]";
   if (extents.empty())
     extents = "[1]";
   bool hasVectors = llvm::any_of(op->getUsers(), [&](Operation *user) {
     return isa<vector::LoadOp, vector::StoreOp>(user);
   });
-  line((hasVectors && !isPairs ? "__align__(16) " : "") + element + " " + name +
-       extents + ";");
+  std::string start = hasVectors && !isPairs ? "__align__(16) " : "";
+  start += element + " ";
+  // Behind the array before, if that is of the same type.
+  size_t last = text.rfind('\n', text.size() - 2) + 1;
+  if (isa_and_nonnull<memref::AllocaOp>(op->getPrevNode()) &&
+      !op->hasAttr(kCommentAttrName) &&
+      llvm::StringRef(text).drop_front(last).ltrim().starts_with(start) &&
+      text.size() - last + name.size() + extents.size() <= 79)
+    text.replace(text.size() - 2, 2, ", " + name + extents + ";\n");
+  else
+    line(start + name + extents + ";");
   Buffer array{Buffer::array, name, {}, {}, makeConstant(0), type, false};
   for (int64_t size : type.getShape())
     array.sizes.push_back(makeConstant(size));
@@ -281,7 +295,8 @@ void KernelPrinter::printSubView(memref::SubViewOp op) {
   if (source.kind == Buffer::array) {
     std::string first = "&" + source.name;
     for (size_t i = 0; i < offsets.size(); ++i)
-      first += "[" + offsets[i].expr.text + "]";
+      if (op.getSource().getType().getDimSize(i) != 1)
+        first += "[" + offsets[i].expr.text + "]";
     declarePointer(op->getResult(0), source.name + "_part",
                    {first, Binding::unary}, sizes, strides);
     return;

@@ -105,6 +105,56 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // So is one on a block of an array whose first operand is two blocks of
+  // another one, whose pairs are words.
+  // CHECK-LABEL: blocks(
+  gpu.func @blocks(%b: i32 {attn.name = "b"}) kernel {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c2 = arith.constant 2 : index
+    %c4 = arith.constant 4 : index
+    // CHECK: b16x2 weights[8][2];
+    %weights = memref.alloca() {attn.name = "weights"} : memref<1x8x2x2xbf16, #gpu.address_space<private>>
+    // CHECK-NEXT: float sums[2][2][2];
+    %sums = memref.alloca() {attn.name = "sums"} : memref<1x2x2x2xf32, #gpu.address_space<private>>
+    %ones = arith.constant dense<1.0> : vector<2xbf16>
+    // CHECK-NEXT: weights[7][1] = 0x3f803f80;
+    %c7 = arith.constant 7 : index
+    vector.store %ones, %weights[%c0, %c7, %c1, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+    // CHECK-NEXT: UNROLL(i, 4) mma_bf16(sums[1], &weights[i * 2], b, 0x3f803f80);
+    scf.for %i = %c0 to %c4 step %c1 {
+      %k = arith.muli %i, %c2 : index
+      %k1 = arith.addi %k, %c1 : index
+      %a0 = vector.load %weights[%c0, %k, %c0, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+      %a1 = vector.load %weights[%c0, %k, %c1, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+      %a2 = vector.load %weights[%c0, %k1, %c0, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+      %a3 = vector.load %weights[%c0, %k1, %c1, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+      %a0w = llvm.bitcast %a0 : vector<2xbf16> to i32
+      %a1w = llvm.bitcast %a1 : vector<2xbf16> to i32
+      %a2w = llvm.bitcast %a2 : vector<2xbf16> to i32
+      %a3w = llvm.bitcast %a3 : vector<2xbf16> to i32
+      %b1 = llvm.bitcast %ones : vector<2xbf16> to i32
+      %s0 = memref.load %sums[%c0, %c1, %c0, %c0] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      %s1 = memref.load %sums[%c0, %c1, %c0, %c1] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      %s2 = memref.load %sums[%c0, %c1, %c1, %c0] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      %s3 = memref.load %sums[%c0, %c1, %c1, %c1] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      %d = nvvm.mma.sync A[%a0w, %a1w, %a2w, %a3w] B[%b, %b1] C[%s0, %s1, %s2, %s3]
+          {layoutA = #nvvm.mma_layout<row>, layoutB = #nvvm.mma_layout<col>,
+           multiplicandAPtxType = #nvvm.mma_type<bf16>, multiplicandBPtxType = #nvvm.mma_type<bf16>,
+           shape = #nvvm.shape<m = 16, n = 8, k = 16>}
+          : (i32, i32, f32) -> !llvm.struct<(f32, f32, f32, f32)>
+      %d0 = llvm.extractvalue %d[0] : !llvm.struct<(f32, f32, f32, f32)>
+      %d1 = llvm.extractvalue %d[1] : !llvm.struct<(f32, f32, f32, f32)>
+      %d2 = llvm.extractvalue %d[2] : !llvm.struct<(f32, f32, f32, f32)>
+      %d3 = llvm.extractvalue %d[3] : !llvm.struct<(f32, f32, f32, f32)>
+      memref.store %d0, %sums[%c0, %c1, %c0, %c0] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      memref.store %d1, %sums[%c0, %c1, %c0, %c1] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      memref.store %d2, %sums[%c0, %c1, %c1, %c0] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      memref.store %d3, %sums[%c0, %c1, %c1, %c1] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+    } {attn.unroll}
+    gpu.return
+  }
+
   // CHECK-LABEL: inline_ptx(
   gpu.func @inline_ptx(%out: memref<?xi32> {attn.name = "out"}, %a: i32 {attn.name = "a"}) kernel {
     %c0 = arith.constant 0 : index
