@@ -72,14 +72,11 @@ LogicalResult KernelEmitter::emitPut(PutOp put) {
             (isInLoop ? "next_" : "first_") + argumentOf(lowered));
   if (Value condition = put.getCondition())
     nameValue(mapping.lookup(condition), isInLoop ? "has_next" : "has_tiles");
-  Operation *first = stage.getDefiningOp();
   scf::IfOp branch;
   if (Value condition = put.getCondition()) {
     branch = scf::IfOp::create(builder, loc, mapping.lookup(condition));
-    first = branch;
     builder.setInsertionPointToStart(branch.thenBlock());
   }
-  comment(first, "Copy a tile to shared memory.");
   emitCopies(put, lowered, stage);
   if (branch)
     builder.setInsertionPointAfter(branch);

@@ -279,8 +279,11 @@ LogicalResult KernelEmitter::emitStore(tile::StoreOp store) {
                         alignmentOf(window.view) >= pairBytes;
   forEachRegister(loc, type, hasPairs, [&](const Register &at) {
     Value row = add(loc, window.row0, rowOf(loc, type, at));
-    Value col = add(loc, window.col0, colOf(loc, type, at));
+    Value col = colOf(loc, type, at);
+    if (!isConstantIntValue(window.col0, 0))
+      col = add(loc, window.col0, col);
     nameValue(row, "row");
+    nameValue(col, "column");
     Value isInside = window.isInside(loc, row, col);
     if (type.getCols() == 1) {
       // The four lanes of a row hold the same.

@@ -132,8 +132,10 @@ static StringRef describe(Operation &op) {
     return "Online softmax: the maxima of the rows.";
   if (isa<RowSumOp>(op))
     return "The sums of the rows, as a product with ones.";
-  if (auto map = dyn_cast<tile::MapOp>(op); map && map.hasIndices())
-    return "Mask and scores by position.";
+  if (auto map = dyn_cast<tile::MapOp>(op);
+      map && map.hasIndices() &&
+      isa_and_nonnull<arith::SelectOp>(map.getYielded().getDefiningOp()))
+    return "The mask.";
   if (auto branch = dyn_cast<scf::IfOp>(op);
       branch && branch.getCondition().getDefiningOp<DiffersOp>())
     return "What was added up so far follows the maxima.";

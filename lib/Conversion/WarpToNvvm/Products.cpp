@@ -83,9 +83,9 @@ Value KernelEmitter::laneOffsetsOf(SwizzleLayout layout, bool isSecond) {
   nameValue(at.row.value, "lane_row");
   nameValue(at.col.value, "lane_chunk");
   unrolled(loc, layout.blocksOfSlab(), [&](Value block) {
-    Value offset =
-        layout.offset(at.row, expr(block) * 2 + at.col, expr(index(loc, 0)))
-            .value;
+    IndexExpr chunk = expr(block) * 2 + at.col;
+    nameValue(chunk.value, "chunk");
+    Value offset = layout.offset(at.row, chunk, expr(index(loc, 0))).value;
     offset =
         arith::IndexCastOp::create(builder, loc, builder.getI32Type(), offset);
     memref::StoreOp::create(builder, loc, offset, alloca, block);

@@ -94,7 +94,8 @@ Value KernelEmitter::createFragment(TileType type, StringRef called) {
         known->getAttrOfType<StringAttr>(kNameAttrName) != called)
       continue;
     Operation *user = entry.findAncestorOpInBlock(**known->user_begin());
-    if (isa<scf::ForOp>(user) &&
+    // What was there before the loop, or is after it, has users elsewhere.
+    if (isa<scf::ForOp>(user) && !user->hasAttr(kUnrollAttrName) &&
         !user->isAncestor(builder.getInsertionBlock()->getParentOp()) &&
         llvm::all_of(known->getUsers(),
                      [&](Operation *other) { return user->isAncestor(other); }))

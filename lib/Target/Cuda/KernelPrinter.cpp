@@ -42,10 +42,18 @@ static size_t findBreak(llvm::StringRef text, size_t begin, size_t limit) {
     else if (c == ')' || c == '}' || c == ']')
       --depth;
     // Not between a type and its name: at operators and commas only.
-    else if (c == ' ' && i > begin && depth <= bestDepth &&
+    else if (c == ' ' && i > begin &&
              llvm::StringRef(",=+-*/%?:&|<>^;").contains(text[i - 1])) {
-      best = i;
-      bestDepth = depth;
+      // Of the operators at one depth those that bind least.
+      llvm::StringRef before = text.substr(i - 1, 1);
+      int binding = llvm::StringRef(",=;").contains(before)    ? 0
+                    : llvm::StringRef("?:&|").contains(before) ? 1
+                    : llvm::StringRef("*/%").contains(before)  ? 3
+                                                               : 2;
+      if (4 * depth + binding <= bestDepth) {
+        best = i;
+        bestDepth = 4 * depth + binding;
+      }
     }
   }
   return best;
@@ -64,7 +72,7 @@ void KernelPrinter::line(const llvm::Twine &twine) {
          !rest.starts_with("#")) {
     size_t at = findBreak(rest, 0, kColumns - margin + 1);
     // Behind "=" only if that saves a line.
-    if (rest.take_front(at).ends_with(" = ") &&
+    if (rest.take_front(at).ends_with(" =") &&
         rest.size() - at + indent + 4 > kColumns)
       if (size_t later = findBreak(rest, at, kColumns - margin + 1))
         at = later;
@@ -336,7 +344,18 @@ void KernelPrinter::declareAs(OpResult result, llvm::StringRef fallback,
   }
   std::string name = nameResult(result, fallback);
   values[result] = {name};
-  line(type + " " + name + " = " + expr.text + ";");
+  // Behind the declaration before, if that is of the same type.
+  std::string start = std::string(indent, ' ') + type + " ";
+  std::string added = ", " + name + " = " + expr.text;
+  size_t last = text.rfind('\n', text.size() - 2) + 1;
+  llvm::StringRef before = llvm::StringRef(text).drop_front(last);
+  if (before.starts_with(start) && before.contains(" = ") &&
+      before.ends_with(";\n") &&
+      !result.getOwner()->hasAttr(kCommentAttrName) &&
+      before.size() - 1 + added.size() <= kColumns)
+    text.insert(text.size() - 2, added);
+  else
+    line(type + " " + name + " = " + expr.text + ";");
 }
 
 void KernelPrinter::printStatement(Operation *op) {

@@ -172,8 +172,8 @@ static const Function kFunctions[] = {
     {"cp_async_commit", "", R"(void cp_async_commit() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 })"},
-    {"cp_async_wait", "", R"(template <int pending>
-DEVICE void cp_async_wait() {
+    {"cp_async_wait", "",
+     R"(template <int pending> DEVICE void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;" :: "n"(pending) : "memory");
 })"},
 

@@ -166,9 +166,17 @@ void KernelPrinter::printStore(Operation *op, Value value, Value memref,
     return;
   }
   if (value.getType() == element || countElements(value.getType()) == 1 ||
-      buffer(memref).isPairs)
-    line(access(memref, indices).text + " = " + stored.text + ";");
-  else
+      buffer(memref).isPairs) {
+    std::string target = access(memref, indices).text, sign = " = ";
+    // x = x * y is x *= y.
+    Operation *made = value.getDefiningOp();
+    if (isa_and_nonnull<arith::MulFOp, arith::AddFOp>(made) &&
+        inlined.contains(made) && expr(made->getOperand(0)).text == target) {
+      stored = expr(made->getOperand(1));
+      sign = isa<arith::MulFOp>(made) ? " *= " : " += ";
+    }
+    line(target + sign + stored.text + ";");
+  } else
     line("*(" + type + " *)" + address(memref, indices).as(Binding::unary) +
          " = " + stored.text + ";");
 }

@@ -8,8 +8,7 @@ gpu.module @kernels {
   // CHECK-LABEL: threads(
   gpu.func @threads(%out: memref<?xf32> {attn.name = "out"}, %x: f32 {attn.name = "x"})
       kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
-    // CHECK: int lane = threadIdx.x % 32;
-    // CHECK: int warp = threadIdx.x / 32;
+    // CHECK: int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     %lane = gpu.lane_id
     %warp = gpu.subgroup_id : index
     %two = arith.constant 2 : i32
