@@ -107,7 +107,6 @@ void KernelPrinter::printProduct(NVVM::MmaOp op) {
   };
   std::string factors;
   if (hasBlocks)
-    // The blocks are neighbours; their own number may be the only index.
     factors = ", &" + partOf(product->second.first);
   llvm::SmallVector<Value> words;
   if (!hasBlocks)

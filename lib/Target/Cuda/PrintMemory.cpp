@@ -305,6 +305,8 @@ void KernelPrinter::printSubView(memref::SubViewOp op) {
     for (size_t i = 0; i < offsets.size(); ++i)
       if (op.getSource().getType().getDimSize(i) != 1)
         first += "[" + offsets[i].expr.text + "]";
+    if (llvm::StringRef(first).drop_front() == source.name)
+      first += "[0]";
     declarePointer(op->getResult(0), source.name + "_part",
                    {first, Binding::unary}, sizes, strides);
     return;
