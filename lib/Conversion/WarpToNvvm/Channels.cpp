@@ -24,6 +24,17 @@ static SwizzleLayout layoutOf(TileType type) {
           cast<SwizzleAttr>(type.getLayout()).getBytes()};
 }
 
+/// After the tensor whose tiles come through a channel.
+static std::string nameOf(ChannelOp channel, KernelEmitter &kernel) {
+  for (Operation *user : channel->getUsers())
+    if (auto put = dyn_cast<PutOp>(user))
+      if (auto view = put.getView().getDefiningOp<tile::ViewOp>())
+        return kernel.argumentOf(view) +
+               (channel.getChannel().getType().getStages() == 1 ? "_tile"
+                                                                : "_tiles");
+  return "channel";
+}
+
 LogicalResult KernelEmitter::emitChannel(ChannelOp channel) {
   Location loc = channel.getLoc();
   ChannelType type = channel.getChannel().getType();
@@ -38,7 +49,7 @@ LogicalResult KernelEmitter::emitChannel(ChannelOp channel) {
   sharedBytes = llvm::alignTo(sharedBytes, alignment);
   auto view = memref::ViewOp::create(builder, loc, bufferType, sharedMemory,
                                      index(loc, sharedBytes), ValueRange());
-  name(view, "channel");
+  name(view, nameOf(channel, *this));
   buffers[channel.getChannel()] = view;
   sharedBytes +=
       type.getStages() * layout.elements() * SwizzleLayout::elementBytes;
@@ -55,14 +66,17 @@ LogicalResult KernelEmitter::emitPut(PutOp put) {
   barrierAfterReads(loc);
   Value stage =
       (expr(mapping.lookup(put.getNumber())) % type.getStages()).value;
-  Operation *first = stage.getDefiningOp();
+  const bool isInLoop = put->getParentOfType<scf::ForOp>() != nullptr;
+  nameValue(stage, isInLoop ? "next_stage" : "stage");
+  nameValue(mapping.lookup(put.getRow()),
+            (isInLoop ? "next_" : "first_") + argumentOf(lowered));
+  if (Value condition = put.getCondition())
+    nameValue(mapping.lookup(condition), isInLoop ? "has_next" : "has_tiles");
   scf::IfOp branch;
   if (Value condition = put.getCondition()) {
     branch = scf::IfOp::create(builder, loc, mapping.lookup(condition));
-    first = branch;
     builder.setInsertionPointToStart(branch.thenBlock());
   }
-  comment(first, "Copy a tile to shared memory.");
   emitCopies(put, lowered, stage);
   if (branch)
     builder.setInsertionPointAfter(branch);
@@ -122,15 +136,20 @@ void KernelEmitter::emitCopies(PutOp put, tile::ViewOp view, Value stage) {
         col0 = mapping.lookup(put.getCol());
   Value numRows = view.getNumRows(builder, loc);
   Value numCols = view.getNumCols(builder, loc);
+  nameValue(numRows, argumentOf(view) + "_rows");
   std::optional<int64_t> staticCols = view.getStaticNumCols();
   const bool isCut = !staticCols || *staticCols < layout.cols;
   Value buffer = buffers[put.getChannel()];
   Value zero = index(loc, 0), full = index(loc, pieceCols);
   forEachPiece(loc, layout.rows * piecesOfRow, [&](IndexExpr number) {
-    IndexExpr row = number / piecesOfRow,
-              col = number % piecesOfRow * pieceCols;
+    IndexExpr row = number / piecesOfRow, part = number % piecesOfRow,
+              col = part * pieceCols;
+    nameValue(part.value, "part");
+    nameValue(number.value, "piece");
+    nameValue(row.value, "row");
     Value target = layout.offset(row, col / chunkCols, col % chunkCols).value;
     Value fromRow = add(loc, row0, row.value);
+    nameValue(fromRow, "from_row");
     Value fromCol = add(loc, col0, col.value);
     Value isInside = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::slt, fromRow, numRows);
@@ -162,14 +181,17 @@ void KernelEmitter::emitCopies(PutOp put, tile::ViewOp view, Value stage) {
 
 LogicalResult KernelEmitter::emitTake(TakeOp take) {
   Location loc = take.getLoc();
-  auto wait = NVVM::CpAsyncWaitGroupOp::create(
+  NVVM::CpAsyncWaitGroupOp::create(
       builder, loc, builder.getI32IntegerAttr(take.getInFlight()));
-  comment(wait, "Wait for a tile, of all threads.");
   gpu::BarrierOp::create(builder, loc);
   hasReaders = false;
   Value stage = (expr(mapping.lookup(take.getNumber())) %
                  take.getChannel().getType().getStages())
                     .value;
+  nameValue(stage, "stage");
+  if (auto number =
+          mapping.lookup(take.getNumber()).getDefiningOp<arith::AddIOp>())
+    nameValue(number.getLhs(), "tiles_before");
   places[take.getTile()] = {buffers[take.getChannel()], stage};
   return success();
 }

@@ -56,10 +56,13 @@ static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
   }
   if (map.hasIndices()) {
     TileType type = map.getResult().getType();
+    KernelEmitter::nameValue(mapping.lookup(map.getOrigin()[1]), "tile_key");
     Value row = kernel.add(loc, mapping.lookup(map.getOrigin()[0]),
                            kernel.rowOf(loc, type, at));
     Value col = kernel.add(loc, mapping.lookup(map.getOrigin()[1]),
                            kernel.colOf(loc, type, at));
+    KernelEmitter::nameValue(row, "row");
+    KernelEmitter::nameValue(col, "column");
     mapping.map(
         map.getRowIndex(),
         arith::IndexCastOp::create(builder, loc, builder.getI32Type(), row));
@@ -163,7 +166,10 @@ LogicalResult KernelEmitter::emitReduce(tile::ReduceOp reduce) {
         });
       // The four lanes of the row.
       Value value = memref::LoadOp::create(builder, loc, target, place);
+      nameValue(value, "own");
       for (int32_t distance : {1, 2}) {
+        if (distance == 2)
+          nameValue(value, "pair");
         auto other = gpu::ShuffleOp::create(
             builder, loc, value, distance, lanesPerWarp, gpu::ShuffleMode::XOR);
         value = combine(builder, loc, kind, value, other.getShuffleResult());
@@ -219,6 +225,7 @@ struct Window {
     if (!view)
       return;
     numRows = view.getNumRows(kernel.builder, loc);
+    KernelEmitter::nameValue(numRows, kernel.argumentOf(view) + "_rows");
     numCols = view.getNumCols(kernel.builder, loc);
   }
 
@@ -298,7 +305,11 @@ LogicalResult KernelEmitter::emitStore(tile::StoreOp store) {
                         alignmentOf(window.view) >= pairBytes;
   forEachRegister(loc, type, hasPairs, [&](const Register &at) {
     Value row = add(loc, window.row0, rowOf(loc, type, at));
-    Value col = add(loc, window.col0, colOf(loc, type, at));
+    Value col = colOf(loc, type, at);
+    if (!isConstantIntValue(window.col0, 0))
+      col = add(loc, window.col0, col);
+    nameValue(row, "row");
+    nameValue(col, "column");
     Value isInside = window.isInside(loc, row, col);
     if (type.getCols() == 1) {
       // The four lanes of a row hold the same.

@@ -24,6 +24,7 @@ namespace mlir::warp {
 
 using ::attn::kAlignmentAttrName;
 using ::attn::kCommentAttrName;
+using ::attn::kInductionVarAttrName;
 using ::attn::kNameAttrName;
 using ::attn::kSharedBytesAttrName;
 using ::attn::kUnrollAttrName;
@@ -39,6 +40,9 @@ struct IndexExpr {
   IndexExpr operator%(int64_t divisor) const;
   IndexExpr operator^(IndexExpr other) const;
 };
+
+/// Of a tile, or of the product that becomes one.
+tile::TileType tileTypeOf(Value value);
 
 /// Lowers one kernel. Each emit function works at the insertion point of
 /// `builder` and reads operands through `mapping`. A tile in registers is a
@@ -123,9 +127,20 @@ public:
   }
   /// for i in 0 .. end, unrolled.
   void unrolled(Location loc, int64_t end, function_ref<void(Value)> body);
-  /// Tells the printer what to write.
+
+  // Names.cpp: tell the printer what to write.
   static void comment(Operation *op, StringRef text);
   static void name(Operation *op, StringRef text);
+  /// Unless it has a name or needs none.
+  static void nameValue(Value value, StringRef text);
+  /// What the tensor of a view is called.
+  std::string argumentOf(tile::ViewOp view);
+  /// Says what was made of `op`, behind `last` or else at the block's begin.
+  void describeFrom(Operation *last, Operation &op);
+  void nameIndices(Operation *op);
+  /// The number of turns of a loop, and what it is computed from.
+  static void nameBounds(Value turns, StringRef text);
+  void nameTasks(Value work);
 
   /// What the rows of a view are aligned to, in bytes, and at most 16.
   int64_t alignmentOf(tile::ViewOp view);

@@ -31,7 +31,7 @@ public:
       : kernel(kernel), loc(loc), type(cast<TileType>(tile.getType())),
         layout{type.getRows(), type.getCols(),
                cast<SwizzleAttr>(type.getLayout()).getBytes()},
-        isTransposed(isTransposed) {
+        isSecond(isSecond), isTransposed(isTransposed) {
     std::tie(buffer, stage) = kernel.places[tile];
     laneOffsets = kernel.laneOffsetsOf(layout, isSecond);
   }
@@ -45,9 +45,13 @@ public:
     Value offset =
         (layout.blockOffset(rowBlock, colBlock) + kernel.expr(lane)).value;
     auto result = VectorType::get({4, 2}, type.getElementType());
-    return nvgpu::LdMatrixOp::create(builder, loc, result, buffer,
-                                     ValueRange{stage, offset}, isTransposed,
-                                     /*numTiles=*/4);
+    auto matrices = nvgpu::LdMatrixOp::create(
+        builder, loc, result, buffer, ValueRange{stage, offset}, isTransposed,
+        /*numTiles=*/4);
+    KernelEmitter::name(matrices, isTransposed ? "values"
+                                  : isSecond   ? "keys"
+                                               : "block");
+    return matrices;
   }
 
 private:
@@ -55,7 +59,7 @@ private:
   Location loc;
   TileType type;
   SwizzleLayout layout;
-  bool isTransposed;
+  bool isSecond, isTransposed;
   Value buffer, stage, laneOffsets;
 };
 } // namespace
@@ -76,10 +80,12 @@ Value KernelEmitter::laneOffsetsOf(SwizzleLayout layout, bool isSecond) {
   name(alloca, isSecond ? "column_offsets" : "row_offsets");
   Position<IndexExpr> at =
       isSecond ? ldmatrixColumns(expr(lane)) : ldmatrixRows(expr(lane));
+  nameValue(at.row.value, "lane_row");
+  nameValue(at.col.value, "lane_chunk");
   unrolled(loc, layout.blocksOfSlab(), [&](Value block) {
-    Value offset =
-        layout.offset(at.row, expr(block) * 2 + at.col, expr(index(loc, 0)))
-            .value;
+    IndexExpr chunk = expr(block) * 2 + at.col;
+    nameValue(chunk.value, "chunk");
+    Value offset = layout.offset(at.row, chunk, expr(index(loc, 0))).value;
     offset =
         arith::IndexCastOp::create(builder, loc, builder.getI32Type(), offset);
     memref::StoreOp::create(builder, loc, offset, alloca, block);
@@ -200,7 +206,7 @@ LogicalResult KernelEmitter::emitDot(DotOp dot) {
                     /*isTransposed=*/false);
     a = createFragment(TileType::get(typeA.getContext(), typeA.getRows(), 16,
                                      typeA.getElementType()),
-                       "query");
+                       "queries");
   } else {
     a = fragment(dot.getA());
   }
@@ -256,7 +262,7 @@ LogicalResult KernelEmitter::emitRowSum(RowSumOp sum) {
   Value sums =
       createFragment(TileType::get(type.getContext(), type.getRows(),
                                    MmaLayout::blockCols, type.getElementType()),
-                     "sums");
+                     "ones_product");
   if (!reuse(sum.getInit(), sum.getSum(), sum))
     copyFragment(sum.getInit(), sum.getSum());
   Value target = fragment(sum.getSum());
@@ -269,16 +275,15 @@ LogicalResult KernelEmitter::emitRowSum(RowSumOp sum) {
   Value first = index(loc, 0);
   unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
     auto forEachHalf = [&](function_ref<void(Value)> body) {
-      for (int64_t half = 0; half < 2; ++half)
-        body(index(loc, half));
+      unrolled(loc, 2, body);
     };
     forEachHalf([&](Value half) {
-      Value init = memref::LoadOp::create(builder, loc, target,
-                                          ValueRange{rowBlock, half});
-      for (int64_t n = 0; n < 2; ++n)
-        memref::StoreOp::create(
-            builder, loc, init, sums,
-            ValueRange{rowBlock, first, half, index(loc, n)});
+      unrolled(loc, 2, [&](Value pair) {
+        Value init = memref::LoadOp::create(builder, loc, target,
+                                            ValueRange{rowBlock, half});
+        memref::StoreOp::create(builder, loc, init, sums,
+                                ValueRange{rowBlock, first, half, pair});
+      });
     });
     unrolled(loc, layout.colBlocks() / 2, [&](Value step) {
       emitMma(loc, sums, rowBlock, first,

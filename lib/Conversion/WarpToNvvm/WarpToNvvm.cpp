@@ -42,10 +42,20 @@ IndexExpr IndexExpr::operator+(IndexExpr other) const {
 IndexExpr IndexExpr::operator*(int64_t factor) const {
   return combine<arith::MulIOp>(*this, constantFor(*this, factor));
 }
+/// The factor of a product with a constant, else 0.
+static int64_t factorOf(Value value) {
+  auto product = value.getDefiningOp<arith::MulIOp>();
+  return product ? getConstantIntValue(product.getRhs()).value_or(0) : 0;
+}
+
 IndexExpr IndexExpr::operator/(int64_t divisor) const {
+  if (factorOf(value) == divisor)
+    return {builder, value.getDefiningOp()->getOperand(0)};
   return combine<arith::DivUIOp>(*this, constantFor(*this, divisor));
 }
 IndexExpr IndexExpr::operator%(int64_t divisor) const {
+  if (int64_t factor = factorOf(value); factor != 0 && factor % divisor == 0)
+    return {builder, constantFor(*this, 0)};
   return combine<arith::RemUIOp>(*this, constantFor(*this, divisor));
 }
 IndexExpr IndexExpr::operator^(IndexExpr other) const {
@@ -56,50 +66,10 @@ IndexExpr IndexExpr::operator^(IndexExpr other) const {
 // Fragments
 //===----------------------------------------------------------------------===//
 
-void KernelEmitter::comment(Operation *op, StringRef text) {
-  op->setAttr(kCommentAttrName, StringAttr::get(op->getContext(), text));
-}
-
-void KernelEmitter::name(Operation *op, StringRef text) {
-  op->setAttr(kNameAttrName, StringAttr::get(op->getContext(), text));
-}
-
-/// Of a tile, or of the product that becomes one.
-static TileType tileTypeOf(Value value) {
+TileType warp::tileTypeOf(Value value) {
   if (auto pending = dyn_cast<PendingType>(value.getType()))
     return pending.getTile();
   return cast<TileType>(value.getType());
-}
-
-/// What a tile is called after what makes it.
-static StringRef nameOf(Value tile) {
-  if (isa<BlockArgument>(tile))
-    return "carried";
-  Operation *op = tile.getDefiningOp();
-  if (auto dot = dyn_cast<DotOp>(op))
-    return dot.getTransposeB() ? "scores" : "output";
-  if (auto reduce = dyn_cast<tile::ReduceOp>(op))
-    return reduce.getKind() == tile::ReduceKind::add ? "row_sum" : "row_max";
-  if (isa<RowSumOp>(op))
-    return "row_sum";
-  if (isa<ReadOp>(op))
-    return "query";
-  // What a map computes is called after its last operation.
-  auto map = dyn_cast<tile::MapOp>(op);
-  Operation *last = map ? map.getYielded().getDefiningOp() : nullptr;
-  if (isa_and_nonnull<math::Exp2Op>(last))
-    return cast<TileType>(tile.getType()).getCols() == 1 ? "correction"
-                                                         : "probabilities";
-  if (isa_and_nonnull<arith::TruncFOp>(last))
-    return "rounded";
-  return "tile";
-}
-
-Value KernelEmitter::fragment(Value tile) {
-  Value &memref = fragments[tile];
-  if (!memref)
-    memref = createFragment(tileTypeOf(tile), nameOf(tile));
-  return memref;
 }
 
 Value KernelEmitter::createFragment(TileType type, StringRef called) {
@@ -115,13 +85,26 @@ Value KernelEmitter::createFragment(TileType type, StringRef called) {
     shape.push_back(2);
   auto space = gpu::AddressSpaceAttr::get(builder.getContext(),
                                           gpu::AddressSpace::Private);
+  auto memref = MemRefType::get(shape, type.getElementType(),
+                                MemRefLayoutAttrInterface(), space);
+  // One that only a loop used that is complete.
+  Block &entry = function.getBody().front();
+  for (auto known : entry.getOps<memref::AllocaOp>()) {
+    if (known.getType() != memref || known->use_empty() ||
+        known->getAttrOfType<StringAttr>(kNameAttrName) != called)
+      continue;
+    Operation *user = entry.findAncestorOpInBlock(**known->user_begin());
+    // What was there before the loop, or is after it, has users elsewhere.
+    if (isa<scf::ForOp>(user) && !user->hasAttr(kUnrollAttrName) &&
+        !user->isAncestor(builder.getInsertionBlock()->getParentOp()) &&
+        llvm::all_of(known->getUsers(),
+                     [&](Operation *other) { return user->isAncestor(other); }))
+      return known;
+  }
   // In the entry block, where LLVM turns memory into registers.
   OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(&function.getBody().front());
-  auto alloca = memref::AllocaOp::create(
-      builder, kernel.getLoc(),
-      MemRefType::get(shape, type.getElementType(), MemRefLayoutAttrInterface(),
-                      space));
+  builder.setInsertionPointToStart(&entry);
+  auto alloca = memref::AllocaOp::create(builder, kernel.getLoc(), memref);
   name(alloca, called);
   return alloca;
 }
@@ -236,10 +219,15 @@ LogicalResult KernelEmitter::emitLoop(scf::ForOp loop) {
       scf::ForOp::create(builder, loc, mapping.lookup(loop.getLowerBound()),
                          mapping.lookup(loop.getUpperBound()),
                          mapping.lookup(loop.getStep()), inits);
-  if (auto visit = loop->getAttrOfType<StringAttr>("tile.visit"))
-    comment(lowered, visit.getValue() == "full"
-                         ? "Key tiles without a mask."
-                         : "Key tiles that the mask cuts.");
+  lowered->setAttr(kInductionVarAttrName, builder.getStringAttr("tile"));
+  StringRef tiles = "tiles";
+  if (auto visit = loop->getAttrOfType<StringAttr>("tile.visit")) {
+    const bool isFull = visit.getValue() == "full";
+    tiles = isFull ? "full_tiles" : "masked_tiles";
+    comment(lowered, isFull ? "Key tiles without a mask."
+                            : "Key tiles that the mask cuts.");
+  }
+  nameBounds(lowered.getUpperBound(), tiles);
   {
     OpBuilder::InsertionGuard guard(builder);
     if (inits.empty())
@@ -325,6 +313,9 @@ LogicalResult KernelEmitter::emitIf(scf::IfOp branch) {
 LogicalResult KernelEmitter::emitBlock(Block &block) {
   for (Operation &op : block) {
     LogicalResult result = success();
+    auto place = builder.getInsertionPoint();
+    Block *target = builder.getInsertionBlock();
+    Operation *last = place == target->begin() ? nullptr : &*std::prev(place);
     if (auto loop = dyn_cast<scf::ForOp>(op))
       result = emitLoop(loop);
     else if (auto branch = dyn_cast<scf::IfOp>(op))
@@ -364,9 +355,10 @@ LogicalResult KernelEmitter::emitBlock(Block &block) {
       result = op.emitOpError() << "is not supported in a kernel by "
                                    "convert-warp-to-nvvm";
     else
-      builder.clone(op, mapping);
+      nameIndices(builder.clone(op, mapping));
     if (failed(result))
       return failure();
+    describeFrom(last, op);
   }
   return success();
 }
@@ -412,6 +404,7 @@ LogicalResult KernelEmitter::run(gpu::GPUModuleOp module) {
               entry->getArguments());
   if (failed(emitBlock(kernel.getBody().front())))
     return failure();
+  nameTasks(work);
   function->setAttr(kSharedBytesAttrName,
                     builder.getI64IntegerAttr(sharedBytes));
   // Views were only needed for what they compute.

@@ -16,6 +16,7 @@
 #include "attn/Target/ThreadLevel.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 using namespace mlir;
@@ -23,7 +24,7 @@ using namespace attn;
 using namespace attn::cuda;
 
 /// Operations in one statement: longer ones are hard to read.
-static constexpr int kMaxOperations = 8;
+static constexpr int kMaxOperations = 12;
 
 bool cuda::isFree(Operation *op) {
   // A part of a vector, or another type for the same register.
@@ -37,6 +38,19 @@ bool cuda::isFree(Operation *op) {
     return countParts(op->getResult(0).getType()) == 0;
   return isa<arith::ConstantOp, memref::DimOp, gpu::DynamicSharedMemoryOp,
              LLVM::ExtractValueOp, arith::IndexCastOp, vector::ShapeCastOp>(op);
+}
+
+bool cuda::isSimpleIndex(Operation *op) {
+  if (!isa<arith::AddIOp, arith::MulIOp>(op) || op->hasAttr(kNameAttrName) ||
+      !op->getResult(0).getType().isIndex() ||
+      !getConstantIntValue(op->getOperand(1)))
+    return false;
+  if (auto argument = dyn_cast<BlockArgument>(op->getOperand(0)))
+    return isa<scf::ForOp>(argument.getOwner()->getParentOp());
+  Operation *inner = op->getOperand(0).getDefiningOp();
+  // A product, and the sum of one, but no more.
+  return isa<arith::AddIOp>(op) && isa<arith::MulIOp>(inner) &&
+         isSimpleIndex(inner);
 }
 
 bool cuda::isVectorLoop(Operation *op) {
@@ -79,7 +93,7 @@ bool cuda::repeatsOperands(Operation *op) {
 // Memory
 //===----------------------------------------------------------------------===//
 
-static Value findBase(Value memref) {
+Value cuda::findBase(Value memref) {
   while (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
     memref = view.getViewSource();
   return memref;
@@ -100,9 +114,7 @@ static bool mayAlias(Value a, Value b) {
              cast<MemRefType>(b.getType()));
 }
 
-/// Whether `op`, or something in it, may change (or, if asked for, read) what
-/// lies at `base`.
-static bool mayTouch(Operation *op, Value base, bool orRead) {
+bool cuda::mayTouch(Operation *op, Value base, bool orRead) {
   if (op->getNumRegions() > 0)
     return op
         ->walk([&](Operation *inner) {
@@ -130,8 +142,8 @@ static bool mayTouch(Operation *op, Value base, bool orRead) {
   return touched && mayAlias(findBase(touched), base);
 }
 
-static bool isTouchedBetween(Operation *first, Operation *last, Value base,
-                             bool orRead = false) {
+bool cuda::isTouchedBetween(Operation *first, Operation *last, Value base,
+                            bool orRead) {
   for (Operation *op = first->getNextNode(); op && op != last;
        op = op->getNextNode())
     if (mayTouch(op, base, orRead))
@@ -147,9 +159,22 @@ void KernelPrinter::plan(Block &block) {
   /// The statement in which an inlined op is evaluated, if there is one.
   llvm::DenseMap<Operation *, Operation *> statements;
   llvm::DenseMap<Operation *, int> sizes;
+  // Indices that calls for products write.
+  llvm::DenseSet<Operation *> written;
+  for (const auto &[product, found] : inPlaceProducts)
+    for (const ArrayPart *part : {&found.sums, &found.first})
+      for (Value index : part->indices)
+        written.insert(index.getDefiningOp());
   for (Operation &op : llvm::reverse(block)) {
     if (skipped.contains(&op))
       continue;
+    // What only computes where a skipped access is.
+    if (isExpression(&op) && !op.use_empty() && !written.contains(&op) &&
+        llvm::all_of(op.getUsers(),
+                     [&](Operation *user) { return skipped.contains(user); })) {
+      skipped.insert(&op);
+      continue;
+    }
     // The one statement of this block that uses it.
     Operation *statement = nullptr;
     Operation *user = nullptr;
@@ -158,7 +183,24 @@ void KernelPrinter::plan(Block &block) {
       if (user->getBlock() == &block && !repeatsOperands(user))
         statement = inlined.contains(user) ? statements.lookup(user) : user;
     }
-    if (isFree(&op)) {
+    // Of a private array that is named twice in one statement.
+    if (auto load = dyn_cast<memref::LoadOp>(op);
+        load && !statement && isPrivate(load.getMemRef()) &&
+        llvm::range_size(op.getUsers()) == 2) {
+      for (Operation *other : op.getUsers()) {
+        Operation *place =
+            inlined.contains(other) ? statements.lookup(other) : other;
+        if (other->getBlock() != &block || repeatsOperands(other) ||
+            (statement && place != statement)) {
+          statement = nullptr;
+          break;
+        }
+        statement = place;
+        if (!statement)
+          break;
+      }
+    }
+    if (isFree(&op) || isSimpleIndex(&op)) {
       inlined.insert(&op);
       statements[&op] = statement;
       continue;
@@ -178,87 +220,5 @@ void KernelPrinter::plan(Block &block) {
     inlined.insert(&op);
     statements[&op] = statement;
     ++sizes[statement];
-  }
-}
-
-//===----------------------------------------------------------------------===//
-// Products in place
-//===----------------------------------------------------------------------===//
-
-/// Element `index` of a row of a memref, given by the other indices.
-static bool isElementOf(Value memref, ValueRange indices, int64_t index,
-                        InPlaceProduct &row) {
-  if (indices.empty() || getConstantIntValue(indices.back()) != index)
-    return false;
-  if (!row.memref) {
-    row.memref = memref;
-    row.indices = llvm::to_vector(indices.drop_back());
-  }
-  // The same constant may be several ops.
-  return memref == row.memref &&
-         llvm::all_of(
-             llvm::zip_equal(row.indices, indices.drop_back()), [](auto pair) {
-               auto [a, b] = pair;
-               std::optional<int64_t> known = getConstantIntValue(a);
-               return a == b || (known && known == getConstantIntValue(b));
-             });
-}
-
-/// A product whose accumulators are loaded from four neighbouring floats of a
-/// private array and whose results go back there, and nobody looks meanwhile:
-/// one call that takes the four by reference.
-void KernelPrinter::findInPlaceProducts(Block &block) {
-  for (auto product : block.getOps<NVVM::MmaOp>()) {
-    InPlaceProduct row;
-    llvm::SmallVector<Operation *> parts, loads, stores;
-    bool matches = product.getOperandC().size() == 4;
-    for (auto [index, value] : llvm::enumerate(product.getOperandC())) {
-      auto load = value.getDefiningOp<memref::LoadOp>();
-      if (!matches || !load || !value.hasOneUse() ||
-          load->getBlock() != &block ||
-          !isElementOf(load.getMemRef(), load.getIndices(), index, row)) {
-        matches = false;
-        break;
-      }
-      loads.push_back(load);
-    }
-    matches &= llvm::range_size(product->getUsers()) == 4;
-    if (!matches || !row.memref.getDefiningOp<memref::AllocaOp>() ||
-        cast<MemRefType>(row.memref.getType()).getShape().back() != 4)
-      continue;
-    unsigned written = 0;
-    for (Operation *user : product->getUsers()) {
-      auto extract = dyn_cast<LLVM::ExtractValueOp>(user);
-      auto store = extract && extract->hasOneUse()
-                       ? dyn_cast<memref::StoreOp>(*extract->user_begin())
-                       : memref::StoreOp();
-      if (!store || store->getBlock() != &block ||
-          store.getValue() != extract.getResult() ||
-          !isElementOf(store.getMemRef(), store.getIndices(),
-                       extract.getPosition()[0], row)) {
-        matches = false;
-        break;
-      }
-      written |= 1u << extract.getPosition()[0];
-      parts.push_back(extract);
-      stores.push_back(store);
-    }
-    matches &= written == 0xf;
-    Value base = findBase(row.memref);
-    for (Operation *load : loads)
-      matches = matches && !isTouchedBetween(load, product, base);
-    if (!matches)
-      continue;
-    // Between the product and a store there may only be the other stores.
-    for (Operation *store : stores)
-      for (Operation *op = product->getNextNode(); op != store;
-           op = op->getNextNode())
-        matches = matches && (llvm::is_contained(stores, op) ||
-                              !mayTouch(op, base, /*orRead=*/true));
-    if (!matches)
-      continue;
-    inPlaceProducts[product] = row;
-    for (auto *list : {&parts, &loads, &stores})
-      skipped.insert(list->begin(), list->end());
   }
 }

@@ -25,8 +25,6 @@ using namespace attn::cuda;
 // Lines
 //===----------------------------------------------------------------------===//
 
-static constexpr size_t kColumns = 80;
-
 /// Where to break a line that is too long: behind the last space before the
 /// limit at the least depth of parentheses, 0 if there is none.
 static size_t findBreak(llvm::StringRef text, size_t begin, size_t limit) {
@@ -44,10 +42,18 @@ static size_t findBreak(llvm::StringRef text, size_t begin, size_t limit) {
     else if (c == ')' || c == '}' || c == ']')
       --depth;
     // Not between a type and its name: at operators and commas only.
-    else if (c == ' ' && i > begin && depth <= bestDepth &&
+    else if (c == ' ' && i > begin &&
              llvm::StringRef(",=+-*/%?:&|<>^;").contains(text[i - 1])) {
-      best = i;
-      bestDepth = depth;
+      // Of the operators at one depth those that bind least.
+      llvm::StringRef before = text.substr(i - 1, 1);
+      int binding = llvm::StringRef(",=;").contains(before)    ? 0
+                    : llvm::StringRef("?:&|").contains(before) ? 1
+                    : llvm::StringRef("*/%").contains(before)  ? 3
+                                                               : 2;
+      if (4 * depth + binding <= bestDepth) {
+        best = i;
+        bestDepth = 4 * depth + binding;
+      }
     }
   }
   return best;
@@ -57,9 +63,19 @@ void KernelPrinter::line(const llvm::Twine &twine) {
   std::string content = twine.str();
   llvm::StringRef rest = content;
   size_t margin = indent;
+  if (indent == body.indent) {
+    body.statements += !rest.starts_with("}");
+    // What belongs to the next line.
+    body.needsBraces |= rest.starts_with("//") || rest.starts_with("#");
+  }
   while (margin + rest.size() > kColumns && !rest.starts_with("//") &&
          !rest.starts_with("#")) {
     size_t at = findBreak(rest, 0, kColumns - margin + 1);
+    // Behind "=" only if that saves a line.
+    if (rest.take_front(at).ends_with(" =") &&
+        rest.size() - at + indent + 4 > kColumns)
+      if (size_t later = findBreak(rest, at, kColumns - margin + 1))
+        at = later;
     if (at == 0)
       break;
     text.append(margin, ' ');
@@ -181,8 +197,12 @@ Number cuda::addIndices(const Number &a, const Number &b) {
   Interval range = add(a.range, b.range);
   if (a.constant && b.constant)
     return makeConstant(range.min);
+  // Sums on 32 bits that do not overflow associate.
+  bool isSum = b.expr.binding == Binding::additive &&
+               !llvm::StringRef(b.expr.text).contains(" - ") &&
+               range.fitsInt() && !a.isWide && !b.isWide;
   return combine(a, b, range, " + ", Binding::additive,
-                 Binding::multiplicative);
+                 isSum ? Binding::additive : Binding::multiplicative);
 }
 
 Number cuda::multiplyIndices(const Number &a, const Number &b) {
@@ -304,7 +324,13 @@ void KernelPrinter::declare(OpResult result, const Expr &expr) {
           .Case<gpu::ShuffleOp>([](auto) { return "other"; })
           .Case<nvgpu::LdMatrixOp>([](auto) { return "fragment"; })
           .Case<NVVM::MmaOp>([](auto) { return "product"; })
-          .Default([](Operation *) { return "t"; });
+          .Default([&](Operation *) {
+            Type type = result.getType();
+            return type.isInteger(1)      ? "condition"
+                   : type.isIntOrIndex()  ? "n"
+                   : isa<FloatType>(type) ? "x"
+                                          : "words";
+          });
   declareAs(result, fallback, expr);
 }
 
@@ -318,7 +344,18 @@ void KernelPrinter::declareAs(OpResult result, llvm::StringRef fallback,
   }
   std::string name = nameResult(result, fallback);
   values[result] = {name};
-  line(type + " " + name + " = " + expr.text + ";");
+  // Behind the declaration before, if that is of the same type.
+  std::string start = std::string(indent, ' ') + type + " ";
+  std::string added = ", " + name + " = " + expr.text;
+  size_t last = text.rfind('\n', text.size() - 2) + 1;
+  llvm::StringRef before = llvm::StringRef(text).drop_front(last);
+  if (before.starts_with(start) && before.contains(" = ") &&
+      before.ends_with(";\n") &&
+      !result.getOwner()->hasAttr(kCommentAttrName) &&
+      before.size() - 1 + added.size() <= kColumns)
+    text.insert(text.size() - 2, added);
+  else
+    line(type + " " + name + " = " + expr.text + ";");
 }
 
 void KernelPrinter::printStatement(Operation *op) {
@@ -402,8 +439,13 @@ void KernelPrinter::printParameters() {
       };
       for (int64_t i = 0; i < memref.getRank(); ++i) {
         std::string at = "[" + std::to_string(i) + "]";
-        tensor.sizes.push_back(
-            word(memref.getDimSize(i), "sizes" + at, {0, kMaxTensorExtent}));
+        Number size =
+            word(memref.getDimSize(i), "sizes" + at, {0, kMaxTensorExtent});
+        if (!size.constant) {
+          size.expr = {name + ".size(" + std::to_string(i) + ")"};
+          size.isWide = false;
+        }
+        tensor.sizes.push_back(size);
         tensor.strides.push_back(word(strides[i], "strides" + at, {}));
       }
       tensor.offset = word(offset, "offset", {});

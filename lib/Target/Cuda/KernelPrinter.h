@@ -47,6 +47,8 @@ enum class Binding {
   postfix,
 };
 
+constexpr size_t kColumns = 80;
+
 struct Expr {
   std::string text;
   Binding binding = Binding::postfix;
@@ -86,12 +88,23 @@ struct Buffer {
   Number offset;                            ///< of a tensor; else 0
   mlir::MemRefType type;                    ///< of a tensor: of the parameter
   bool hasAccessor = false;                 ///< a tensor with at()
+  bool isPairs = false; ///< an array of pairs: see isPairArray
+};
+
+/// A part of a private array.
+struct ArrayPart {
+  mlir::Value memref;
+  llvm::SmallVector<mlir::Value> indices; ///< all but the last ones
 };
 
 /// A product that updates four floats in place: see findInPlaceProducts.
 struct InPlaceProduct {
-  mlir::Value memref;
-  llvm::SmallVector<mlir::Value> indices; ///< without the last
+  /// A row of 4 floats, or a block of 2 x 2.
+  ArrayPart sums;
+  bool isBlock = false;
+  /// The first of two blocks of 2 words each of the first operand; null if that
+  /// is no part of an array.
+  ArrayPart first;
 };
 
 class KernelPrinter {
@@ -134,6 +147,7 @@ private:
   //===--------------------------------------------------------------------===//
 
   void plan(mlir::Block &block);
+  // InPlaceProducts.cpp
   void findInPlaceProducts(mlir::Block &block);
 
   //===--------------------------------------------------------------------===//
@@ -225,6 +239,11 @@ private:
   Expr address(mlir::Value memref, mlir::ValueRange indices);
   Number linearIndex(const Buffer &buffer, llvm::ArrayRef<Number> indices,
                      bool isSmall);
+  /// The numbers of indices into a memref.
+  llvm::SmallVector<Number> numbersOf(mlir::Value memref,
+                                      mlir::ValueRange indices);
+  /// An index whose value is known to fit an int.
+  Number smallNumber(mlir::Value value);
   Expr computeLoad(mlir::Value memref, mlir::ValueRange indices,
                    mlir::Type type);
 
@@ -234,6 +253,15 @@ private:
 
   std::string text;
   int indent = 0;
+  /// What the innermost braces hold so far.
+  struct Body {
+    int indent = 0, statements = 0;
+    bool needsBraces = false;
+  };
+  Body body;
+  /// Prints what `print` does in braces behind the line that was just written,
+  /// or without them if it is one statement. Returns whether there are braces.
+  bool printBody(llvm::function_ref<void()> print, bool mayLackBraces = true);
   bool failed = false;
   llvm::SmallVector<llvm::StringSet<>> scopes;
 
@@ -248,6 +276,20 @@ private:
   llvm::DenseMap<mlir::Operation *, InPlaceProduct> inPlaceProducts;
 };
 
+/// Whether all accesses to a private array are to pairs of 16-bit floats in its
+/// last dimension: it is then an array of words, without that dimension.
+bool isPairArray(mlir::memref::AllocaOp array);
+/// Whether `op` is a sum or a product with a constant of the variable of a loop
+/// or another such op: written wherever it is used.
+bool isSimpleIndex(mlir::Operation *op);
+/// What a view is of.
+mlir::Value findBase(mlir::Value memref);
+/// Whether `op`, or something in it, may change (or, if asked for, read) what
+/// lies at `base`.
+bool mayTouch(mlir::Operation *op, mlir::Value base, bool orRead);
+/// Whether something between two ops of a block does.
+bool isTouchedBetween(mlir::Operation *first, mlir::Operation *last,
+                      mlir::Value base, bool orRead = false);
 /// Whether printing `op` writes the text of an operand more than once.
 bool repeatsOperands(mlir::Operation *op);
 /// Whether `op` is written where it is used, however often: no code comes of

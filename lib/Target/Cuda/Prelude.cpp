@@ -26,7 +26,7 @@ struct Function {
   llvm::StringLiteral name;
   /// Types and functions that it needs, separated by spaces.
   llvm::StringLiteral needs;
-  /// Behind "__device__ __forceinline__".
+  /// Behind DEVICE.
   llvm::StringLiteral text;
 };
 } // namespace
@@ -172,9 +172,8 @@ static const Function kFunctions[] = {
     {"cp_async_commit", "", R"(void cp_async_commit() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 })"},
-    {"cp_async_wait", "", R"(template <int pending>
-__device__ __forceinline__
-void cp_async_wait() {
+    {"cp_async_wait", "",
+     R"(template <int pending> DEVICE void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;" :: "n"(pending) : "memory");
 })"},
 
@@ -227,22 +226,41 @@ void cp_async_wait() {
   return y;
 })"},
 
-    // c += a b with a 16x16, b 16x8 and c 16x8.
+    // c += a b with a 16x16, b 16x8 and c 16x8: of words, and of blocks of two
+    // arrays whose last dimension is the half of the rows.
     {"mma_m16n8k16_bf16", "u32",
-     R"(void mma_m16n8k16_bf16(float (&c)[4], u32 a0, u32 a1, u32 a2, u32 a3,
-                           u32 b0, u32 b1) {
+     R"(void mma_m16n8k16_bf16(float *c, u32 a0, u32 a1, u32 a2, u32 a3,
+                              u32 b0, u32 b1) {
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
                "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 })"},
+    {"mma_bf16", "b16x2",
+     R"(void mma_bf16(float (&c)[2][2], const b16x2 (*a)[2], b16x2 b0,
+                     b16x2 b1) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+               "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+f"(c[0][0]), "+f"(c[0][1]), "+f"(c[1][0]), "+f"(c[1][1])
+               : "r"(a[0][0]), "r"(a[0][1]), "r"(a[1][0]), "r"(a[1][1]),
+                 "r"(b0), "r"(b1));
+})"},
     {"mma_m16n8k16_f16", "u32",
-     R"(void mma_m16n8k16_f16(float (&c)[4], u32 a0, u32 a1, u32 a2, u32 a3,
-                          u32 b0, u32 b1) {
+     R"(void mma_m16n8k16_f16(float *c, u32 a0, u32 a1, u32 a2, u32 a3,
+                             u32 b0, u32 b1) {
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
                "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+})"},
+    {"mma_f16", "b16x2",
+     R"(void mma_f16(float (&c)[2][2], const b16x2 (*a)[2], b16x2 b0,
+                    b16x2 b1) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+               "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+f"(c[0][0]), "+f"(c[0][1]), "+f"(c[1][0]), "+f"(c[1][1])
+               : "r"(a[0][0]), "r"(a[0][1]), "r"(a[1][0]), "r"(a[1][1]),
+                 "r"(b0), "r"(b1));
 })"},
 };
 
@@ -377,10 +395,12 @@ std::string Prelude::tensorOf(MemRefType type) {
     std::string parameters, sum;
     for (int64_t i = 0; i < rank; ++i) {
       std::string n = std::to_string(i);
-      parameters += (i ? ", " : "") + std::string("long long i") + n;
-      sum += " + i" + n + (i + 1 < rank ? " * strides[" + n + "]" : "");
+      std::string index = rank <= 6 ? std::string(1, char('i' + i)) : "i" + n;
+      parameters += (i ? ", " : "") + std::string("long long ") + index;
+      sum += " + " + index + (i + 1 < rank ? " * strides[" + n + "]" : "");
     }
-    body += "  __device__ __forceinline__ " + element + " *at(" + parameters +
+    body += "  DEVICE int size(int i) const { return (int)sizes[i]; }\n";
+    body += "  DEVICE\n  " + element + " *at(" + parameters +
             ") const {\n    return data + offset" + sum + ";\n  }\n";
   }
   tensors[name] = "struct " + name + " {\n" + body + "};\n";
@@ -437,7 +457,7 @@ bool Prelude::isReserved(llvm::StringRef name) {
       "export", "register", "using", "min", "max", "abs", "threadIdx",
       "blockIdx", "blockDim", "gridDim", "warpSize",
       // of the prelude
-      "shared", "bf16", "f16", "u32", "u64", "b16x2"};
+      "shared", "bf16", "f16", "u32", "u64", "b16x2", "UNROLL", "DEVICE"};
   if (words.contains(name) || name.starts_with("__") ||
       name.starts_with("Tensor"))
     return true;
@@ -448,6 +468,13 @@ bool Prelude::isReserved(llvm::StringRef name) {
 
 std::string Prelude::str() const {
   std::string text;
+  if (hasUnrolled)
+    text += "#define UNROLL(i, n) \\\n"
+            "  _Pragma(\"unroll\") for (int i = 0; i < n; ++i)\n";
+  if (!functions.empty() || !tensors.empty())
+    text += "#define DEVICE __device__ __forceinline__\n";
+  if (!text.empty())
+    text += "\n";
   for (const char *name : {"u32", "u64", "bf16", "f16", "b16x2"})
     if (auto it = scalars.find(name); it != scalars.end())
       text += "typedef " + it->second + " " + name + ";" +
@@ -458,9 +485,9 @@ std::string Prelude::str() const {
   for (const Function &function : kFunctions)
     if (functions.contains(function.name)) {
       bool isTemplate = llvm::StringRef(function.text).starts_with("template");
-      text += std::string("\n") +
-              (isTemplate ? "" : "__device__ __forceinline__\n") +
-              function.text.str() + "\n";
+      text += (llvm::Twine("\n") + (isTemplate ? "" : "DEVICE ") +
+               function.text + "\n")
+                  .str();
     }
   return text;
 }

@@ -32,6 +32,9 @@ public:
   /// "u32" or "u64".
   void useUnsigned(llvm::StringRef type);
 
+  /// The macro UNROLL.
+  void useUnrolled() { hasUnrolled = true; }
+
   /// The C++ type of a scalar or a register vector; empty if there is none.
   /// `isWide`: whether an index takes 64 bits.
   std::string typeOf(mlir::Type type, bool isWide = true);
@@ -45,6 +48,7 @@ public:
 
 private:
   llvm::StringSet<> functions;
+  bool hasUnrolled = false;
   /// Declarations by name.
   std::map<std::string, std::string> scalars, vectors, tensors;
 };

@@ -89,6 +89,14 @@ static Expr printFloat(const APFloat &value) {
 
 Expr KernelPrinter::literal(Operation *op, TypedAttr value) {
   if (auto elements = dyn_cast<DenseElementsAttr>(value)) {
+    if (is16BitFloat(elements.getElementType()) &&
+        elements.getNumElements() == 2) {
+      auto bits = [&](int64_t n) {
+        return elements.getValues<APFloat>()[n].bitcastToAPInt().getZExtValue();
+      };
+      return {"0x" + llvm::utohexstr(bits(0) | bits(1) << 16,
+                                     /*LowerCase=*/true)};
+    }
     llvm::SmallVector<Expr> parts;
     for (Attribute part : elements.getValues<Attribute>())
       parts.push_back(literal(op, cast<TypedAttr>(part)));
@@ -233,6 +241,11 @@ Expr KernelPrinter::computeInteger(Operation *op,
     prelude.useUnsigned(cast);
     return castTo(cast, operand.expr);
   };
+  // One operand decides for both.
+  auto asSecond = [&](const Number &operand) {
+    return operand.constant && *operand.constant >= 0 ? operand.expr
+                                                      : asUnsigned(operand);
+  };
   // The type of a C++ expression of these operands is the wider one's; the
   // result's type may be another.
   auto fitted = [&](const Expr &expr, bool exprIsWide) {
@@ -330,7 +343,7 @@ Expr KernelPrinter::computeInteger(Operation *op,
   if (name == "divui" || name == "remui")
     return castTo(resultType,
                   infix(asUnsigned(a), name == "divui" ? " / " : " % ",
-                        asUnsigned(b), Binding::multiplicative));
+                        asSecond(b), Binding::multiplicative));
 
   // Bits.
   if (name == "andi")
@@ -470,12 +483,21 @@ Expr KernelPrinter::computeScalar(Operation *op,
     return computeCompare(compare, operands[0].expr, operands[1].expr);
   if (isa<arith::SelectOp>(op)) {
     const Number &yes = operands[1], &no = operands[2];
-    Expr expr{operands[0].expr.as(Binding::logicalOr) + " ? " +
-                  yes.expr.as(Binding::logicalOr) + " : " +
-                  no.expr.as(Binding::conditional),
-              Binding::conditional};
     bool isWiderThanResult =
         type.isIndex() && !isWide && (yes.isWide || no.isWide);
+    Expr condition = operands[0].expr;
+    const Number *chosen = &yes, *other = &no;
+    // !(a) ? b : c is a ? c : b.
+    if (condition.binding == Binding::unary &&
+        llvm::StringRef(condition.text).starts_with("!(")) {
+      condition = {condition.text.substr(2, condition.text.size() - 3),
+                   Binding::relational};
+      std::swap(chosen, other);
+    }
+    Expr expr{condition.as(Binding::logicalOr) + " ? " +
+                  chosen->expr.as(Binding::logicalOr) + " : " +
+                  other->expr.as(Binding::conditional),
+              Binding::conditional};
     return isWiderThanResult ? castTo("int", expr) : expr;
   }
   if (isa<CastOpInterface>(op))

@@ -76,6 +76,51 @@ void KernelPrinter::assign(ValueRange targets, ValueRange sources,
     line(assignment.target + " = " + assignment.source + ";");
 }
 
+bool KernelPrinter::printBody(llvm::function_ref<void()> print,
+                              bool mayLackBraces) {
+  size_t begin = text.size();
+  Body outer = body;
+  {
+    Scope scope(*this);
+    body = {indent, 0, !mayLackBraces};
+    print();
+  }
+  bool hasBraces = body.needsBraces || body.statements != 1;
+  body = outer;
+  if (hasBraces)
+    return true;
+  std::string printed = text.substr(begin);
+  text.erase(begin - 3); // of " {\n"
+  size_t start = text.rfind('\n') + 1;
+  llvm::StringRef header = llvm::StringRef(text).drop_front(start);
+  auto [first, rest] = llvm::StringRef(printed).split('\n');
+  first = first.trim();
+  // Loops of a nest stand on one line, and what they repeat if there is room.
+  size_t loops = 0;
+  while (first.drop_front(loops).starts_with("UNROLL("))
+    loops = std::min(first.find(')', loops) + 2, first.size());
+  if (header.ltrim().starts_with("UNROLL(")) {
+    bool isWhole = loops == first.size() || first.ends_with("{");
+    if ((rest.empty() || (loops != 0 && isWhole)) &&
+        header.size() + 1 + first.size() <= kColumns) {
+      text += " " + first.str() + "\n";
+      for (llvm::StringRef line :
+           llvm::split(rest.drop_back(!rest.empty()), '\n'))
+        if (!rest.empty())
+          text += line.drop_front(line.starts_with("  ") ? 2 : 0).str() + "\n";
+      return false;
+    }
+    if (rest.empty() && loops != 0 && header.size() + 1 + loops <= kColumns) {
+      text += " " + first.take_front(loops - 1).str() + "\n" +
+              std::string(indent + 2, ' ') + first.drop_front(loops).str() +
+              "\n";
+      return false;
+    }
+  }
+  text += "\n" + printed;
+  return false;
+}
+
 void KernelPrinter::printFor(scf::ForOp op) {
   Value iv = op.getInductionVar();
   if (!iv.getType().isIndex() && !iv.getType().isInteger(32)) {
@@ -101,7 +146,11 @@ void KernelPrinter::printFor(scf::ForOp op) {
   bool wide =
       iv.getType().isIndex() &&
       !(lower.range.fitsInt() && add(upper.range, step.range).fitsInt());
-  line(op->hasAttr(kUnrollAttrName) ? "#pragma unroll" : "#pragma unroll 1");
+  bool isUnrolled = op->hasAttr(kUnrollAttrName);
+  if (isUnrolled)
+    prelude.useUnrolled();
+  else
+    line("#pragma unroll 1");
   Scope scope(*this);
   indent -= 2;
   std::string name;
@@ -123,15 +172,18 @@ void KernelPrinter::printFor(scf::ForOp op) {
   widths[iv] = wide;
   std::string increment =
       step.constant == 1 ? "++" + name : name + " += " + step.expr.text;
-  line("for (" + std::string(wide ? "long long" : "int") + " " + name + " = " +
-       lower.expr.text + "; " + name + " < " + upper.expr.as(Binding::shift) +
-       "; " + increment + ") {");
-  {
-    Scope body(*this);
-    printBlock(*op.getBody());
-    assign(op.getRegionIterArgs(), op.getYieldedValues(), op);
-  }
-  line("}");
+  if (isUnrolled && !wide && lower.constant == 0 && step.constant == 1)
+    line("UNROLL(" + name + ", " + upper.expr.text + ") {");
+  else
+    line(std::string(isUnrolled ? "_Pragma(\"unroll\") " : "") + "for (" +
+         (wide ? "long long " : "int ") + name + " = " + lower.expr.text +
+         "; " + name + " < " + upper.expr.as(Binding::shift) + "; " +
+         increment + ") {");
+  if (printBody([&] {
+        printBlock(*op.getBody());
+        assign(op.getRegionIterArgs(), op.getYieldedValues(), op);
+      }))
+    line("}");
   indent += 2;
 }
 
@@ -143,20 +195,24 @@ void KernelPrinter::printIf(scf::IfOp op) {
           result.getResultNumber()));
     declareVariable(result, wide, nullptr);
   }
+  bool hasElse =
+      op.elseBlock() &&
+      (op.getNumResults() > 0 || !op.elseBlock()->without_terminator().empty());
   line("if (" + expr(op.getCondition()).text + ") {");
-  {
-    Scope scope(*this);
-    printBlock(*op.thenBlock());
-    assign(op.getResults(), op.thenYield().getResults(), op);
-  }
-  if (op.elseBlock() && (op.getNumResults() > 0 ||
-                         !op.elseBlock()->without_terminator().empty())) {
+  bool hasBraces = printBody(
+      [&] {
+        printBlock(*op.thenBlock());
+        assign(op.getResults(), op.thenYield().getResults(), op);
+      },
+      /*mayLackBraces=*/!hasElse);
+  if (hasElse) {
     line("} else {");
     Scope scope(*this);
     printBlock(*op.elseBlock());
     assign(op.getResults(), op.elseYield().getResults(), op);
   }
-  line("}");
+  if (hasBraces)
+    line("}");
 }
 
 void KernelPrinter::printWhile(scf::WhileOp op) {

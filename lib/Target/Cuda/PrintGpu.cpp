@@ -21,6 +21,13 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cuda;
 
+/// Whether only the next op uses a value, once and in the same turn.
+static bool isUsedNext(Value value) {
+  Operation *next = value.getDefiningOp()->getNextNode();
+  return value.hasOneUse() && *value.user_begin() == next &&
+         !repeatsOperands(next) && !isa<LoopLikeOpInterface>(next);
+}
+
 /// "threadIdx" + ".x".
 static std::string along(const char *name, gpu::Dimension dimension) {
   return std::string(name) + "." + stringifyDimension(dimension).str();
@@ -41,7 +48,19 @@ void KernelPrinter::printAsyncCopy(nvgpu::DeviceAsyncCopyOp op) {
   std::string name =
       op.getBypassL1() ? "cp_async_16" : "cp_async_ca_" + std::to_string(bytes);
   std::string read;
-  if (Value count = op.getSrcElements()) {
+  auto choice = op.getSrcElements()
+                    ? op.getSrcElements().getDefiningOp<arith::SelectOp>()
+                    : arith::SelectOp();
+  std::optional<int64_t> yes, no;
+  if (choice && inlined.contains(choice)) {
+    yes = getConstantIntValue(choice.getTrueValue());
+    no = getConstantIntValue(choice.getFalseValue());
+  }
+  if (yes && no) {
+    read = ", " + expr(choice.getCondition()).as(Binding::logicalOr) + " ? " +
+           std::to_string(*yes * elementBytes) + " : " +
+           std::to_string(*no * elementBytes);
+  } else if (Value count = op.getSrcElements()) {
     Number readBytes =
         multiplyIndices(number(count), makeConstant(elementBytes));
     if (readBytes.isWide)
@@ -69,23 +88,42 @@ void KernelPrinter::printProduct(NVVM::MmaOp op) {
     fail(op, "products are m16n8k16, row by column, of bf16 or f16 into f32");
     return;
   }
-  llvm::StringRef name = prelude.use(
-      type == NVVM::MMATypes::bf16 ? "mma_m16n8k16_bf16" : "mma_m16n8k16_f16");
+  std::string name =
+      type == NVVM::MMATypes::bf16 ? "mma_m16n8k16_bf16" : "mma_m16n8k16_f16";
+  auto product = inPlaceProducts.find(op);
+  bool isInPlace = product != inPlaceProducts.end();
+  bool hasBlocks = isInPlace && product->second.first.memref;
+  if (hasBlocks)
+    name = type == NVVM::MMATypes::bf16 ? "mma_bf16" : "mma_f16";
+  prelude.use(name);
+  auto partOf = [&](const ArrayPart &part) {
+    std::string text = buffer(part.memref).name;
+    ArrayRef<int64_t> shape =
+        cast<MemRefType>(part.memref.getType()).getShape();
+    for (auto [index, size] : llvm::zip_first(part.indices, shape))
+      if (size != 1)
+        text += "[" + expr(index).text + "]";
+    return text;
+  };
   std::string factors;
-  for (ValueRange values : {op.getOperandA(), op.getOperandB()})
-    for (Value value : values) {
-      // The call takes words, whatever the type in the IR is.
-      auto cast = value.getDefiningOp<LLVM::BitcastOp>();
-      factors += ", " + (cast && inlined.contains(cast) ? word(cast.getArg(), 0)
-                                                        : expr(value))
-                            .text;
-    }
+  if (hasBlocks)
+    factors = ", &" + partOf(product->second.first);
+  llvm::SmallVector<Value> words;
+  if (!hasBlocks)
+    words = llvm::to_vector(op.getOperandA());
+  words.append(op.getOperandB().begin(), op.getOperandB().end());
+  for (Value value : words) {
+    // The call takes words, whatever the type in the IR is.
+    auto cast = value.getDefiningOp<LLVM::BitcastOp>();
+    factors += ", " + (cast && inlined.contains(cast) ? word(cast.getArg(), 0)
+                                                      : expr(value))
+                          .text;
+  }
 
-  if (auto row = inPlaceProducts.find(op); row != inPlaceProducts.end()) {
-    std::string target = buffer(row->second.memref).name;
-    for (Value index : row->second.indices)
-      target += "[" + expr(index).text + "]";
-    line(name + "(" + target + factors + ");");
+  if (isInPlace) {
+    bool decays = product->second.isBlock && !hasBlocks;
+    line(name + "(" + (decays ? "*" : "") + partOf(product->second.sums) +
+         factors + ");");
     return;
   }
   llvm::SmallVector<Expr> accumulators;
@@ -227,9 +265,14 @@ bool KernelPrinter::printGpuStatement(Operation *op) {
           fail(op, "votes are any, of all lanes");
           return true;
         }
+        std::string text =
+            "__any_sync(0xffffffff, " + expr(op.getPred()).text + ")";
+        if (isUsedNext(op.getRes())) {
+          values[op.getRes()] = {text};
+          return true;
+        }
         std::string name = makeName("any");
-        line("bool " + name + " = __any_sync(0xffffffff, " +
-             expr(op.getPred()).text + ");");
+        line("bool " + name + " = " + text + ";");
         values[op.getRes()] = {name};
         return true;
       })
@@ -249,6 +292,10 @@ bool KernelPrinter::printGpuStatement(Operation *op) {
             std::string(isXor ? "__shfl_xor_sync" : "__shfl_sync") +
             "(0xffffffff, " + expr(op.getValue()).text + ", " +
             expr(op.getOffset()).text + ")";
+        if (!op->hasAttr("attn.name") && isUsedNext(op.getShuffleResult())) {
+          values[op.getShuffleResult()] = {text};
+          return true;
+        }
         std::string name =
             makeName(op->hasAttr("attn.name")
                          ? op->getAttrOfType<StringAttr>("attn.name").getValue()

@@ -14,6 +14,7 @@
 
 #include "KernelPrinter.h"
 
+#include "attn/Target/ThreadLevel.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -63,6 +64,22 @@ Number KernelPrinter::linearIndex(const Buffer &buffer,
   return addIndices(sum, constant);
 }
 
+Number KernelPrinter::smallNumber(Value value) {
+  Number result = number(value);
+  auto sum = value.getDefiningOp<arith::AddIOp>();
+  if (!result.isWide || !sum || !inlined.contains(sum))
+    return narrow(result);
+  // No overflow, as the sum fits. A part may be too large only if it is
+  // computed on 64 bits itself.
+  Number a = number(sum.getLhs()), b = number(sum.getRhs());
+  if (a.isWide || b.isWide)
+    return narrow(result);
+  return narrow({{a.expr.text + " + " + b.expr.as(Binding::multiplicative),
+                  Binding::additive},
+                 {},
+                 false});
+}
+
 /// Whether offsets of elements fit into 32 bits: all but global memory does.
 static bool isSmall(MemRefType type) {
   return gpu::GPUDialect::hasWorkgroupMemoryAddressSpace(type) ||
@@ -70,16 +87,28 @@ static bool isSmall(MemRefType type) {
           type.getNumElements() < (int64_t(1) << 31));
 }
 
-Expr KernelPrinter::access(Value memref, ValueRange indices) {
-  const Buffer &source = buffer(memref);
+llvm::SmallVector<Number> KernelPrinter::numbersOf(Value memref,
+                                                   ValueRange indices) {
+  bool small = isSmall(cast<MemRefType>(memref.getType()));
   llvm::SmallVector<Number> numbers;
   for (Value index : indices)
-    numbers.push_back(number(index));
+    numbers.push_back(small ? smallNumber(index) : number(index));
+  return numbers;
+}
+
+Expr KernelPrinter::access(Value memref, ValueRange indices) {
+  const Buffer &source = buffer(memref);
+  if (source.isPairs)
+    indices = indices.drop_back();
+  llvm::SmallVector<Number> numbers = numbersOf(memref, indices);
   if (source.kind == Buffer::array) {
     std::string text = source.name;
-    for (const Number &index : numbers)
-      text += "[" + index.expr.text + "]";
-    if (numbers.empty())
+    // Dimensions of one element are not printed.
+    for (auto [index, size] : llvm::zip_first(
+             numbers, cast<MemRefType>(memref.getType()).getShape()))
+      if (size != 1)
+        text += "[" + index.expr.text + "]";
+    if (text == source.name)
       text += "[0]";
     return {text};
   }
@@ -99,9 +128,7 @@ Expr KernelPrinter::address(Value memref, ValueRange indices) {
       return {source.name};
     return {"&" + access(memref, indices).text, Binding::unary};
   }
-  llvm::SmallVector<Number> numbers;
-  for (Value index : indices)
-    numbers.push_back(number(index));
+  llvm::SmallVector<Number> numbers = numbersOf(memref, indices);
   if (source.kind == Buffer::tensor && source.hasAccessor && !indices.empty()) {
     std::string arguments;
     for (const Number &index : numbers)
@@ -121,7 +148,7 @@ Expr KernelPrinter::address(Value memref, ValueRange indices) {
 
 Expr KernelPrinter::computeLoad(Value memref, ValueRange indices, Type type) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
-  if (type == element || countElements(type) == 1)
+  if (type == element || countElements(type) == 1 || buffer(memref).isPairs)
     return access(memref, indices);
   std::string name = prelude.typeOf(type);
   return {"*(const " + name + " *)" +
@@ -138,9 +165,18 @@ void KernelPrinter::printStore(Operation *op, Value value, Value memref,
     fail(op, "it stores a value of a type that has no counterpart");
     return;
   }
-  if (value.getType() == element || countElements(value.getType()) == 1)
-    line(access(memref, indices).text + " = " + stored.text + ";");
-  else
+  if (value.getType() == element || countElements(value.getType()) == 1 ||
+      buffer(memref).isPairs) {
+    std::string target = access(memref, indices).text, sign = " = ";
+    // x = x * y is x *= y.
+    Operation *made = value.getDefiningOp();
+    if (isa_and_nonnull<arith::MulFOp, arith::AddFOp>(made) &&
+        inlined.contains(made) && expr(made->getOperand(0)).text == target) {
+      stored = expr(made->getOperand(1));
+      sign = isa<arith::MulFOp>(made) ? " *= " : " += ";
+    }
+    line(target + sign + stored.text + ";");
+  } else
     line("*(" + type + " *)" + address(memref, indices).as(Binding::unary) +
          " = " + stored.text + ";");
 }
@@ -158,16 +194,29 @@ void KernelPrinter::printAlloca(memref::AllocaOp op) {
     return;
   }
   std::string name = nameResult(op->getResult(0), "array");
+  bool isPairs = isPairArray(op);
+  if (isPairs)
+    element = prelude.typeOf(VectorType::get(2, type.getElementType()));
   std::string extents;
-  for (int64_t size : type.getShape())
-    extents += "[" + std::to_string(size) + "]";
+  for (int64_t size : type.getShape().drop_back(isPairs))
+    if (size != 1)
+      extents += "[" + std::to_string(size) + "]";
   if (extents.empty())
     extents = "[1]";
   bool hasVectors = llvm::any_of(op->getUsers(), [&](Operation *user) {
     return isa<vector::LoadOp, vector::StoreOp>(user);
   });
-  line((hasVectors ? "__align__(16) " : "") + element + " " + name + extents +
-       ";");
+  std::string start = hasVectors && !isPairs ? "__align__(16) " : "";
+  start += element + " ";
+  // Behind the array before, if that is of the same type.
+  size_t last = text.rfind('\n', text.size() - 2) + 1;
+  if (isa_and_nonnull<memref::AllocaOp>(op->getPrevNode()) &&
+      !op->hasAttr(kCommentAttrName) &&
+      llvm::StringRef(text).drop_front(last).ltrim().starts_with(start) &&
+      text.size() - last + name.size() + extents.size() <= 79)
+    text.replace(text.size() - 2, 2, ", " + name + extents + ";\n");
+  else
+    line(start + name + extents + ";");
   Buffer array{Buffer::array, name, {}, {}, makeConstant(0), type, false};
   for (int64_t size : type.getShape())
     array.sizes.push_back(makeConstant(size));
@@ -176,6 +225,7 @@ void KernelPrinter::printAlloca(memref::AllocaOp op) {
     array.strides.insert(array.strides.begin(), makeConstant(stride));
     stride *= size;
   }
+  array.isPairs = isPairs;
   buffers[op.getResult()] = array;
 }
 
@@ -253,7 +303,10 @@ void KernelPrinter::printSubView(memref::SubViewOp op) {
   if (source.kind == Buffer::array) {
     std::string first = "&" + source.name;
     for (size_t i = 0; i < offsets.size(); ++i)
-      first += "[" + offsets[i].expr.text + "]";
+      if (op.getSource().getType().getDimSize(i) != 1)
+        first += "[" + offsets[i].expr.text + "]";
+    if (llvm::StringRef(first).drop_front() == source.name)
+      first += "[0]";
     declarePointer(op->getResult(0), source.name + "_part",
                    {first, Binding::unary}, sizes, strides);
     return;

@@ -217,8 +217,8 @@ void KernelPrinter::printVectorLoop(Operation *op) {
   }
   values[op->getResult(0)] = {name};
   line(typeName + " " + name + ";");
-  line("#pragma unroll");
-  line("for (int e = 0; e < " + std::to_string(countParts(type)) + "; ++e)");
+  prelude.useUnrolled();
+  line("UNROLL(e, " + std::to_string(countParts(type)) + ")");
   std::string target = "  " + name + ".v[e] = ";
   if (isa<arith::TruncFOp>(op) && from.isF32() && is16BitFloat(scalar)) {
     Expr source = expr(op->getOperand(0));

@@ -11,16 +11,15 @@ gpu.module @kernels {
     %c8 = arith.constant 8 : index
     %c64 = arith.constant 64 : index
     %zero = arith.constant 0.0 : f32
-    // CHECK: int thread = threadIdx.x;
+    // CHECK: int thread = threadIdx.x, row = (thread >> 3) + (thread & 7) * 64;
     %thread = gpu.thread_id x
     %rows = memref.dim %in, %c0 : memref<?x?xf32, strided<[?, 1], offset: ?>>
     // Shifts and masks where nothing is negative.
-    // CHECK: int row = (thread >> 3) + (thread & 7) * 64;
     %0 = arith.divui %thread, %c8 : index
     %1 = arith.remui %thread, %c8 : index
     %2 = arith.muli %1, %c64 : index
     %row = arith.addi %0, %2 {attn.name = "row"} : index
-    // CHECK: int tiles = ((int)in.sizes[0] + 63) >> 6;
+    // CHECK: int tiles = (in.size(0) + 63) >> 6;
     %tiles = arith.ceildivui %rows, %c64 {attn.name = "tiles"} : index
     // CHECK: long long far = any * 64;
     %far = arith.muli %any, %c64 {attn.name = "far"} : index
@@ -28,7 +27,7 @@ gpu.module @kernels {
     %near = arith.muli %small, %c64 {attn.name = "near"} : index
     // CHECK: long long square = (long long)tiles * tiles;
     %square = arith.muli %tiles, %tiles {attn.name = "square"} : index
-    // CHECK: if (row < far && near < square) {
+    // CHECK: if (row < far && near < square)
     %3 = arith.cmpi slt, %row, %far : index
     %4 = arith.cmpi slt, %near, %square : index
     %5 = arith.andi %3, %4 : i1
@@ -81,7 +80,7 @@ gpu.module @kernels {
     %4 = arith.maxnumf %x, %lowest : f32
     %5 = arith.maximumf %4, %y : f32
     memref.store %5, %out[%c0] : memref<?xf32>
-    // CHECK-NEXT: out.data[0] = x < y ? x : !(x <= y) ? y : 1e-09f;
+    // CHECK-NEXT: out.data[0] = x < y ? x : x <= y ? 1e-09f : y;
     %6 = arith.cmpf olt, %x, %y : f32
     %7 = arith.cmpf ugt, %x, %y : f32
     %small = arith.constant 1.0e-9 : f32
@@ -121,7 +120,8 @@ gpu.module @kernels {
     memref.store %11, %out[%c0] : memref<?xf32>
     // The angle is reduced first.
     // CHECK-NEXT: float [[TURNS:.*]] = -rintf(x * 0.15915494f);
-    // CHECK-NEXT: out.data[0] = sin_approx(fmaf([[TURNS]], -1.7484555e-07f, fmaf([[TURNS]], 6.2831855f, x)));
+    // CHECK-NEXT: out.data[0] =
+    // CHECK-NEXT: sin_approx(fmaf([[TURNS]], -1.7484555e-07f, fmaf([[TURNS]], 6.2831855f, x)));
     %12 = math.sin %x : f32
     memref.store %12, %out[%c0] : memref<?xf32>
     gpu.return

@@ -16,10 +16,7 @@ gpu.module @kernels {
     // CHECK-NEXT: #pragma unroll 1
     // CHECK-NEXT: for (long long i = 0; i < n; i += 2) {
     // CHECK-NEXT:   float inner = sum;
-    // CHECK-NEXT:   #pragma unroll
-    // CHECK-NEXT:   for (int step = 0; step < 8; ++step) {
-    // CHECK-NEXT:     inner = inner * x + 1.0f;
-    // CHECK-NEXT:   }
+    // CHECK-NEXT:   UNROLL(step, 8) inner = inner * x + 1.0f;
     // CHECK-NEXT:   sum = inner;
     // CHECK-NEXT: }
     %sum = scf.for %i = %c0 to %n step %c2 iter_args(%s = %one) -> f32 {

@@ -8,8 +8,7 @@ gpu.module @kernels {
   // CHECK-LABEL: threads(
   gpu.func @threads(%out: memref<?xf32> {attn.name = "out"}, %x: f32 {attn.name = "x"})
       kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
-    // CHECK: int lane = threadIdx.x % 32;
-    // CHECK: int warp = threadIdx.x / 32;
+    // CHECK: int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     %lane = gpu.lane_id
     %warp = gpu.subgroup_id : index
     %two = arith.constant 2 : i32
@@ -34,7 +33,7 @@ gpu.module @kernels {
     %rows = memref.dim %in, %c0 : !tensor
     %inside = arith.cmpi slt, %row, %rows : index
     %count = arith.select %inside, %c8, %c0 : index
-    // CHECK: cp_async_16(tile, in.at(row, 0), (row < (int)in.sizes[0] ? 8 : 0) * 2);
+    // CHECK: cp_async_16(tile, in.at(row, 0), row < in.size(0) ? 16 : 0);
     %t = nvgpu.device_async_copy %in[%row, %c0], %tile[%c0, %c0], 8, %count {bypassL1} : !tensor to !tile
     // CHECK-NEXT: cp_async_ca_4(&tile[8], in.at(row, 8));
     %u = nvgpu.device_async_copy %in[%row, %c8], %tile[%c0, %c8], 2 : !tensor to !tile
@@ -102,6 +101,56 @@ gpu.module @kernels {
     // CHECK: sums[1][2] = e.v[3];
     %e3 = llvm.extractvalue %e[3] : !llvm.struct<(f32, f32, f32, f32)>
     memref.store %e3, %sums[%c1, %c2] : memref<2x4xf32, #gpu.address_space<private>>
+    gpu.return
+  }
+
+  // So is one on a block of an array whose first operand is two blocks of
+  // another one, whose pairs are words.
+  // CHECK-LABEL: blocks(
+  gpu.func @blocks(%b: i32 {attn.name = "b"}) kernel {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c2 = arith.constant 2 : index
+    %c4 = arith.constant 4 : index
+    // CHECK: b16x2 weights[8][2];
+    %weights = memref.alloca() {attn.name = "weights"} : memref<1x8x2x2xbf16, #gpu.address_space<private>>
+    // CHECK-NEXT: float sums[2][2][2];
+    %sums = memref.alloca() {attn.name = "sums"} : memref<1x2x2x2xf32, #gpu.address_space<private>>
+    %ones = arith.constant dense<1.0> : vector<2xbf16>
+    // CHECK-NEXT: weights[7][1] = 0x3f803f80;
+    %c7 = arith.constant 7 : index
+    vector.store %ones, %weights[%c0, %c7, %c1, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+    // CHECK-NEXT: UNROLL(i, 4) mma_bf16(sums[1], &weights[i * 2], b, 0x3f803f80);
+    scf.for %i = %c0 to %c4 step %c1 {
+      %k = arith.muli %i, %c2 : index
+      %k1 = arith.addi %k, %c1 : index
+      %a0 = vector.load %weights[%c0, %k, %c0, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+      %a1 = vector.load %weights[%c0, %k, %c1, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+      %a2 = vector.load %weights[%c0, %k1, %c0, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+      %a3 = vector.load %weights[%c0, %k1, %c1, %c0] : memref<1x8x2x2xbf16, #gpu.address_space<private>>, vector<2xbf16>
+      %a0w = llvm.bitcast %a0 : vector<2xbf16> to i32
+      %a1w = llvm.bitcast %a1 : vector<2xbf16> to i32
+      %a2w = llvm.bitcast %a2 : vector<2xbf16> to i32
+      %a3w = llvm.bitcast %a3 : vector<2xbf16> to i32
+      %b1 = llvm.bitcast %ones : vector<2xbf16> to i32
+      %s0 = memref.load %sums[%c0, %c1, %c0, %c0] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      %s1 = memref.load %sums[%c0, %c1, %c0, %c1] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      %s2 = memref.load %sums[%c0, %c1, %c1, %c0] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      %s3 = memref.load %sums[%c0, %c1, %c1, %c1] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      %d = nvvm.mma.sync A[%a0w, %a1w, %a2w, %a3w] B[%b, %b1] C[%s0, %s1, %s2, %s3]
+          {layoutA = #nvvm.mma_layout<row>, layoutB = #nvvm.mma_layout<col>,
+           multiplicandAPtxType = #nvvm.mma_type<bf16>, multiplicandBPtxType = #nvvm.mma_type<bf16>,
+           shape = #nvvm.shape<m = 16, n = 8, k = 16>}
+          : (i32, i32, f32) -> !llvm.struct<(f32, f32, f32, f32)>
+      %d0 = llvm.extractvalue %d[0] : !llvm.struct<(f32, f32, f32, f32)>
+      %d1 = llvm.extractvalue %d[1] : !llvm.struct<(f32, f32, f32, f32)>
+      %d2 = llvm.extractvalue %d[2] : !llvm.struct<(f32, f32, f32, f32)>
+      %d3 = llvm.extractvalue %d[3] : !llvm.struct<(f32, f32, f32, f32)>
+      memref.store %d0, %sums[%c0, %c1, %c0, %c0] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      memref.store %d1, %sums[%c0, %c1, %c0, %c1] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      memref.store %d2, %sums[%c0, %c1, %c1, %c0] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+      memref.store %d3, %sums[%c0, %c1, %c1, %c1] : memref<1x2x2x2xf32, #gpu.address_space<private>>
+    } {attn.unroll}
     gpu.return
   }
 

@@ -8,8 +8,10 @@
 // CHECK: struct Tensor3_bf16 {
 // CHECK-NEXT:   bf16 *allocated, *data;
 // CHECK-NEXT:   long long offset, sizes[3], strides[3];
-// CHECK-NEXT:   __device__ __forceinline__ bf16 *at(long long i0, long long i1, long long i2) const {
-// CHECK-NEXT:     return data + offset + i0 * strides[0] + i1 * strides[1] + i2;
+// CHECK-NEXT:   DEVICE int size(int i) const { return (int)sizes[i]; }
+// CHECK-NEXT:   DEVICE
+// CHECK-NEXT:   bf16 *at(long long i, long long j, long long k) const {
+// CHECK-NEXT:     return data + offset + i * strides[0] + j * strides[1] + k;
 // CHECK-NEXT:   }
 // CHECK-NEXT: };
 

@@ -14,8 +14,7 @@ gpu.module @kernels {
     // CHECK: f32x4 x = *(const f32x4 *)in.data;
     %x = vector.load %in[%c0] {attn.name = "x"} : memref<?xf32>, vector<4xf32>
     // CHECK: f32x4 y;
-    // CHECK-NEXT: #pragma unroll
-    // CHECK-NEXT: for (int e = 0; e < 4; ++e)
+    // CHECK-NEXT: UNROLL(e, 4)
     // CHECK-NEXT:   y.v[e] = x.v[e] * 2.0f;
     %y = arith.mulf %x, %two {attn.name = "y"} : vector<4xf32>
     // Two numbers are rounded at once.
@@ -48,8 +47,7 @@ gpu.module @kernels {
     %c0 = arith.constant 0 : index
     %x = vector.load %in[%c0] {attn.name = "x"} : memref<?xbf16>, vector<8xbf16>
     // CHECK: f32x8 y;
-    // CHECK-NEXT: #pragma unroll
-    // CHECK-NEXT: for (int e = 0; e < 8; ++e)
+    // CHECK-NEXT: UNROLL(e, 8)
     // CHECK-NEXT:   y.v[e] =
     // CHECK-NEXT:     bf16_to_float(e % 2 ? high_half(x.v[e / 2]) : low_half(x.v[e / 2]));
     %y = arith.extf %x {attn.name = "y"} : vector<8xbf16> to vector<8xf32>
