@@ -16,7 +16,7 @@
 // RUN: %{fails} %t/good.mlir --target=sm_9 | FileCheck %s --check-prefix=TARGET
 // TARGET: --target: 'sm_9' is not a GPU target; expected a name such as sm_80 or sm_90a
 // RUN: %{fails} %t/good.mlir --device=emulator | FileCheck %s --check-prefix=MLIR
-// MLIR: '{{.*}}good.mlir' is a module in MLIR, which runs on the device 'cpu'; for a GPU, compile it with attn-compile --emit=package --target=sm_80 and run the package
+// MLIR: error: 'tile.dot' op multiplies tiles of 'f32'; on a GPU the tensors must be bf16 or f16 (f32 runs on the CPU)
 // RUN: %{fails} %t/good.mlir --algorithm=fast | FileCheck %s --check-prefix=ALGORITHM
 // ALGORITHM: --algorithm: unknown algorithm 'fast'; allowed are standard, memory-efficient, flash and flash-decoding
 // RUN: %{fails} %t/good.mlir --fast | FileCheck %s --check-prefix=FLAG
