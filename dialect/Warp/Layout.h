@@ -54,14 +54,20 @@ struct SwizzleLayout {
   int64_t rows, cols, bytes;
 
   static constexpr int64_t elementBytes = 2, chunkCols = 16 / elementBytes;
+  /// The swizzle of a row is that of the row this many below.
+  static constexpr int64_t period = 8;
 
   int64_t slabCols() const { return bytes / elementBytes; }
   int64_t elements() const { return rows * cols; }
 
   /// Blocks of 16 x 16 elements: offset(16 * b + row, 2 * p + chunk, 0) is
-  /// blockOffset(b, p) + offset(row, 2 * (p % blocksOfSlab()) + chunk, 0). The
-  /// first part does not depend on the lane.
+  /// blockOffset(b, p) + (offset(row, chunk, 0) ^ blockSwizzle(p)) for chunks 0
+  /// and 1. Only offset(row, chunk, 0) depends on the lane.
   int64_t blocksOfSlab() const { return slabCols() / 16; }
+  template <typename T>
+  T blockSwizzle(T colBlock) const {
+    return colBlock % blocksOfSlab() * 16;
+  }
   template <typename T>
   T blockOffset(T rowBlock, T colBlock) const {
     return colBlock / blocksOfSlab() * (rows * slabCols()) +

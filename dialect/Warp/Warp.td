@@ -144,17 +144,20 @@ def Warp_PutOp : Warp_Op<"put", [MemoryEffects<[MemRead, MemWrite]>]> {
     The stage must have been released if a tile was in it. Tiles are put in the
     order of their numbers, without gaps.
 
+    `in_bounds` promises that all rows of the tile are in the view, unless the
+    condition is false.
+
     ```mlir
-    warp.put %view[%row, %col], %K[%n] if %more
+    warp.put %view[%row, %col], %K[%n] if %more in_bounds
         : !tile.view<bf16>, !warp.channel<...>
     ```
   }];
   let arguments = (ins Tile_ViewType:$view, Index:$row, Index:$col,
                        Warp_ChannelType:$channel, Index:$number,
-                       Optional<I1>:$condition);
+                       Optional<I1>:$condition, UnitAttr:$in_bounds);
   let assemblyFormat = [{
     $view `[` $row `,` $col `]` `,` $channel `[` $number `]`
-    (`if` $condition^)? attr-dict `:` qualified(type($view)) `,`
+    (`if` $condition^)? (`in_bounds` $in_bounds^)? attr-dict `:` qualified(type($view)) `,`
     qualified(type($channel))
   }];
   let hasVerifier = 1;
@@ -281,20 +284,21 @@ def Warp_RowSumOp : Warp_Op<"row_sum", [
   let hasVerifier = 1;
 }
 
-def Warp_DiffersOp : Warp_Op<"differs", [Pure, SameTypeOperands]> {
-  let summary = "Whether two tiles differ in the rows of a warp";
+def Warp_ReachesTwoOp : Warp_Op<"reaches_two", [Pure]> {
+  let summary = "Whether a warp has an element of two or more";
   let description = [{
-    True if an element that a thread of the warp has in `a` is not equal to that
-    in `b`, or is no number. The same in all threads of a warp; warps have
-    results of their own. The tiles have one column of f32.
+    True if the magnitude of an element that a thread of the warp has is at
+    least two, or is no number. The same in all threads of a warp; warps have
+    results of their own. It costs less than a maximum: in 16-bit formats these
+    are the elements with the highest bit of the exponent.
 
     ```mlir
-    %changed = warp.differs %m1, %m : !tile.tile<64x1xf32, #warp.mma<4>>
+    %large = warp.reaches_two %p : !tile.tile<64x64xbf16, #warp.mma<4>>
     ```
   }];
-  let arguments = (ins Tile_TileType:$a, Tile_TileType:$b);
+  let arguments = (ins Tile_TileType:$tile);
   let results = (outs I1:$result);
-  let assemblyFormat = "$a `,` $b attr-dict `:` qualified(type($a))";
+  let assemblyFormat = "$tile attr-dict `:` qualified(type($tile))";
   let hasVerifier = 1;
 }
 

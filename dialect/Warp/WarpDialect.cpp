@@ -219,13 +219,13 @@ LogicalResult RowSumOp::verify() {
   return success();
 }
 
-LogicalResult DiffersOp::verify() {
-  TileType type = getA().getType();
-  if (!isInRegisters(type) || type.getCols() != 1 ||
-      !type.getElementType().isF32())
-    return emitOpError() << "compares tiles of one column of f32 in registers, "
-                            "got "
-                         << type;
+LogicalResult ReachesTwoOp::verify() {
+  TileType type = getTile().getType();
+  Type element = type.getElementType();
+  if (!isInRegisters(type) || !(element.isBF16() || element.isF16()) ||
+      type.getRows() == 1 || type.getCols() == 1)
+    return emitOpError()
+           << "looks at matrices of bf16 or f16 in registers, got " << type;
   return success();
 }
 

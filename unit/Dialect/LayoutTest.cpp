@@ -165,8 +165,7 @@ TEST(Ldmatrix, SecondOperands) {
       }
 }
 
-/// What a lane adds to a block's offset is the same for all blocks that are in
-/// one place of their slab.
+/// Where a lane is in a block follows from where it is in the first one.
 TEST(Layout, OffsetsOfBlocks) {
   for (int64_t bytes : {32, 64, 128})
     for (int64_t rows : {16, 64})
@@ -180,8 +179,8 @@ TEST(Layout, OffsetsOfBlocks) {
                     layout.offset<int64_t>(16 * block + row, 2 * col + chunk,
                                            0),
                     layout.blockOffset(block, col) +
-                        layout.offset<int64_t>(
-                            row, 2 * (col % layout.blocksOfSlab()) + chunk, 0))
+                        (layout.offset<int64_t>(row, chunk, 0) ^
+                         layout.blockSwizzle(col)))
                     << bytes << " bytes, block " << block << ", " << col
                     << ", row " << row << ", chunk " << chunk;
       }

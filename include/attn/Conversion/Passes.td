@@ -242,40 +242,50 @@ def ConvertTileToWarpPass
 }
 
 def WarpLazyRescalePass : Pass<"warp-lazy-rescale", "::mlir::tile::KernelOp"> {
-  let summary = "Multiply sums only where the maximum has grown much";
+  let summary = "Look for new maxima only where a probability is too large";
   let description = [{
-    The online softmax keeps a row's maximum as long as the next one is not
-    larger by more than `threshold`, so that probabilities are at most two to
-    this power. Output and sum are multiplied by two to the difference of the
-    maxima in warps that have a row whose maximum changes, which is rare after
-    the first tiles.
+    The online softmax computes the probabilities of a key tile with the maximum
+    that it has, instead of looking for a new one first. Where a warp gets one of
+    two or more, it computes them again with new maxima, and what was added up
+    follows these. That is rare: a new maximum is the largest score plus
+    `headroom`, so that later scores may exceed it by as much and one more.
+    Probabilities are then rounded where they are computed.
 
     Before:
     ```mlir
+    %r = tile.reduce max rows %s
     %m1 = tile.map(%r, %m) { max }
     %alpha = tile.map(%a = %m, %b = %m1) { exp2(a - b) }
     %o1 = tile.map(%a = %o, %b = %alpha) { a * b }
+    %p = tile.map(%a = %s, %b = %m1) { exp2(a - b) }
+    %w = tile.map(%a = %p) { round }
     ```
     After:
     ```mlir
-    %m0 = tile.map(%r, %m) { max }
-    %m1 = tile.map(%a = %m0, %b = %m) { a > b + 8 ? a : b }
-    %changed = warp.differs %m1, %m
-    %o1 = scf.if %changed {
+    %w0 = tile.map(%a = %s, %b = %m) { round(exp2(a - b)) }
+    %large = warp.reaches_two %w0
+    %m1, %w, %o1 = scf.if %large {
+      %r = tile.reduce max rows %s
+      %m0 = tile.map(%r, %m) { max }
+      %m1 = tile.map(%a = %m0, %b = %m) { a > b ? a + headroom : b }
       %alpha = tile.map(%a = %m, %b = %m1) { exp2(a - b) }
-      yield tile.map(%a = %o, %b = %alpha) { a * b }
+      yield %m1, tile.map(%a = %s, %b = %m1) { round(exp2(a - b)) },
+            tile.map(%a = %o, %b = %alpha) { a * b }
     } else {
-      yield %o
+      yield %m, %w0, %o
     }
     ```
 
-    Preconditions: what convert-tile-to-warp makes; other loops are left alone.
-    Numerics: none but rounding, because the last division takes the maximum
-    out again; f16 holds two to the threshold and more.
+    Preconditions: what convert-tile-to-warp makes, after warp-row-sum; other
+    loops are left alone. Numerics: none but rounding, because the last division
+    takes the maximum out again. Of f16, probabilities below two to the
+    `half-headroom` - 14 times the largest one lose bits.
   }];
   let options = [
-    Option<"threshold", "threshold", "float", /*default=*/"8.0f",
-           "what a maximum may grow by, as a power of two">];
+    Option<"headroom", "headroom", "float", /*default=*/"7.0f",
+           "what is added to a maximum in base two, of bf16">,
+    Option<"halfHeadroom", "half-headroom", "float", /*default=*/"3.0f",
+           "the same of f16, which has a smaller range">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::warp::WarpDialect"];
@@ -371,6 +381,46 @@ def ConvertWarpToNvvmPass
     "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
     "::mlir::nvgpu::NVGPUDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def ThreadCarryAddressesPass
+    : Pass<"thread-carry-addresses", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Let the addresses of a loop advance with it";
+  let description = [{
+    What is left of a tensor from some rows on, if these move by the same number
+    in each turn of a loop, is carried from turn to turn, and so is an offset into a channel of two
+    stages, which changes between two values. Compilers of CUDA would compute
+    both anew, because products of 64 bits and remainders do not simplify.
+    Loops that are unrolled are left alone.
+
+    Before:
+    ```mlir
+    scf.for %t = %c0 to %n step %c1 {
+      %row = arith.muli %t, %c64
+      %left = arith.subi %rows, %row
+      %from = memref.subview %keys[%row, %col] [%left, 128] [1, 1]
+      %stage = arith.remui %t, %c2
+      %start = arith.muli %stage, %c8192
+      %at = arith.xori %lane, %start
+    }
+    ```
+    After:
+    ```mlir
+    %from0 = memref.subview %keys[0, %col] [%rows, 128] [1, 1]
+    scf.for %t = %c0 to %n step %c1 iter_args(%from = %from0, %at = %lane) {
+      %left = memref.dim %from, %c0
+      %left1 = arith.subi %left, %c64
+      %from1 = memref.subview %from[64, 0] [%left1, 128] [1, 1]
+      %at1 = arith.xori %at, %c8192
+      scf.yield %from1, %at1
+    }
+    ```
+
+    Preconditions: what convert-warp-to-nvvm makes. Numerics: none.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 #endif // ATTN_CONVERSION_PASSES_TD

@@ -84,7 +84,7 @@ static Operation *predicate(RewriterBase &rewriter, Operation *op,
     condition = arith::AndIOp::create(rewriter, put.getLoc(), given, condition);
   return rewriter.replaceOpWithNewOp<warp::PutOp>(
       put, put.getView(), put.getRow(), put.getCol(), put.getChannel(),
-      put.getNumber(), condition);
+      put.getNumber(), condition, put.getInBounds());
 }
 
 static LogicalResult pipeline(scf::ForOp loop) {

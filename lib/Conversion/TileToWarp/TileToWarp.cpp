@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Conversion/Passes.h"
+#include "attn/Transforms/Passes.h"
 #include "dialect/Warp/Warp.h"
 
 using namespace mlir;
@@ -158,8 +159,13 @@ FailureOr<Value> KernelConverter::share(LoadOp load) {
     return load.emitOpError()
            << "must be in the kernel or in a loop over tiles";
   }
-  warp::PutOp::create(builder, loc, load.getView(), load.getRow(),
-                      load.getCol(), (*channel)->channel, number, Value());
+  auto put =
+      warp::PutOp::create(builder, loc, load.getView(), load.getRow(),
+                          load.getCol(), (*channel)->channel, number, Value());
+  // A tile that is seen whole has no keys behind the end.
+  auto visit =
+      loop ? loop->getAttrOfType<StringAttr>(kVisitAttrName) : StringAttr();
+  put.setInBounds(visit && visit.getValue() == "full");
   Value tile = warp::TakeOp::create(builder, loc, (*channel)->channel, number);
   // Nobody needs it after the last use.
   Operation *last = load;

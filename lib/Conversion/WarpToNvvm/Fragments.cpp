@@ -186,25 +186,41 @@ LogicalResult KernelEmitter::emitReduce(tile::ReduceOp reduce) {
   return success();
 }
 
-void KernelEmitter::emitDiffers(DiffersOp differs) {
-  Location loc = differs.getLoc();
-  TileType type = differs.getA().getType();
-  Value a = fragment(differs.getA()), b = fragment(differs.getB());
-  Value result;
-  for (int64_t block = 0; block < layoutOf(type).rowBlocks(); ++block)
-    for (int64_t half = 0; half < 2; ++half) {
-      SmallVector<Value> place = {index(loc, block), index(loc, half)};
-      Value differ =
-          arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE,
-                                memref::LoadOp::create(builder, loc, a, place),
-                                memref::LoadOp::create(builder, loc, b, place));
-      result =
-          result ? arith::OrIOp::create(builder, loc, result, differ) : differ;
-    }
-  Value allLanes = arith::ConstantIntOp::create(builder, loc, -1, 32);
-  result = NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(), allLanes,
-                                    result, NVVM::VoteSyncKind::any);
-  mapping.map(differs.getResult(), result);
+void KernelEmitter::emitReachesTwo(ReachesTwoOp reaches) {
+  Location loc = reaches.getLoc();
+  TileType type = reaches.getTile().getType();
+  Value source = fragment(reaches.getTile());
+  Type word = builder.getI32Type();
+  if (!bits) {
+    auto space = gpu::AddressSpaceAttr::get(builder.getContext(),
+                                            gpu::AddressSpace::Private);
+    bits = createArray(
+        MemRefType::get({1}, word, MemRefLayoutAttrInterface(), space), "bits");
+  }
+  Value first = index(loc, 0);
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIntOp::create(builder, loc, value, 32);
+  };
+  memref::StoreOp::create(builder, loc, constant(0), bits, first);
+  auto pairType = VectorType::get(2, type.getElementType());
+  forEachRegister(loc, type, /*byPair=*/true, [&](const Register &at) {
+    Value known = memref::LoadOp::create(builder, loc, bits, first);
+    Value pair = vector::LoadOp::create(builder, loc, pairType, source,
+                                        indicesOf(type, at));
+    pair = LLVM::BitcastOp::create(builder, loc, word, pair);
+    memref::StoreOp::create(builder, loc,
+                            arith::OrIOp::create(builder, loc, known, pair),
+                            bits, first);
+  });
+  // Of bf16 and of f16 alike: the highest bit of the exponent.
+  Value found = memref::LoadOp::create(builder, loc, bits, first);
+  found = arith::AndIOp::create(builder, loc, found, constant(0x40004000));
+  Value large = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                      found, constant(0));
+  Value vote =
+      NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(), constant(-1),
+                               large, NVVM::VoteSyncKind::any);
+  mapping.map(reaches.getResult(), vote);
 }
 
 //===----------------------------------------------------------------------===//

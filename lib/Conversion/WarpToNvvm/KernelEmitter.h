@@ -25,6 +25,7 @@ namespace mlir::warp {
 using ::attn::kAlignmentAttrName;
 using ::attn::kCommentAttrName;
 using ::attn::kInductionVarAttrName;
+using ::attn::kMinBlocksAttrName;
 using ::attn::kNameAttrName;
 using ::attn::kSharedBytesAttrName;
 using ::attn::kUnrollAttrName;
@@ -73,10 +74,20 @@ public:
   LogicalResult emitChannel(ChannelOp channel);
   LogicalResult emitPut(PutOp put);
   void emitCopies(PutOp put, tile::ViewOp view, Value stage);
-  /// For a number of pieces that the threads share: body(number), in turns.
-  void forEachPiece(Location loc, int64_t pieces,
-                    function_ref<void(IndexExpr)> body);
+  /// Where a thread begins to copy a tile: `lanes` side by side have one row of
+  /// a slab, and the threads `rowsOfTurn` rows.
+  struct CopyPlace {
+    int64_t lanes = 0, rowsOfTurn = 0;
+    Value row, col;
+    /// In shared memory, if all turns have the same swizzle.
+    Value offset;
+  };
+  const CopyPlace &copyPlaceOf(SwizzleLayout layout, int64_t pieceCols);
+  void forEachPiece(Location loc, SwizzleLayout layout, const CopyPlace &place,
+                    int64_t pieceCols,
+                    function_ref<void(IndexExpr, IndexExpr)> body);
   LogicalResult emitTake(TakeOp take);
+  Value stageOffset(ChannelType type, Value number);
   // Products.cpp
   LogicalResult emitRead(ReadOp read);
   LogicalResult emitDot(DotOp dot);
@@ -85,12 +96,12 @@ public:
   /// one of 16 x 8 of the second to a block of `sums`.
   void emitMma(Location loc, Value sums, Value rowBlock, Value colBlock,
                ValueRange operandA, ValueRange operandB);
-  /// What a lane adds to the offsets of blocks that it reads with ldmatrix.
-  Value laneOffsetsOf(SwizzleLayout layout, bool isSecond);
+  /// The offset that a lane gives to ldmatrix for the first block of a tile.
+  Value laneOffsetOf(SwizzleLayout layout, bool isSecond);
   /// The four words of a block of 16 x 16 elements of a first operand.
   SmallVector<Value> operandOf(Location loc, Value fragment, Value rowBlock,
                                IndexExpr step);
-  void emitDiffers(DiffersOp differs);
+  void emitReachesTwo(ReachesTwoOp reaches);
 
   /// An element of a memref if the condition holds, else zero.
   Value emitGuardedLoad(Location loc, Value condition, Value memref,
@@ -99,6 +110,8 @@ public:
   /// The memref of a tile in registers.
   Value fragment(Value tile);
   Value createFragment(tile::TileType type, StringRef called);
+  /// In the entry block, where LLVM turns memory into registers.
+  Value createArray(MemRefType type, StringRef called);
   /// Whether nobody reads a tile after `op`, so that a result may take its
   /// fragment.
   static bool diesAt(Value tile, Operation *op);
@@ -158,12 +171,16 @@ public:
   /// Whether other warps may still read shared memory.
   bool hasReaders = false;
   llvm::DenseMap<Value, Value> fragments;
-  /// For ldmatrix: what the position of a lane adds to the offset of a block,
-  /// by the width of slabs and whether lanes are those of columns.
+  /// By the width of slabs and the columns of a piece.
+  std::map<std::pair<int64_t, int64_t>, CopyPlace> copyPlaces;
+  /// For ldmatrix: the offset of a lane in the first block, by the width of
+  /// slabs and whether lanes are those of columns.
   std::map<std::pair<int64_t, bool>, Value> laneOffsets;
-  /// Of a channel, `[stage][element]`.
+  /// A word for warp.reaches_two.
+  Value bits;
+  /// Of a channel: its stages, one after another.
   llvm::DenseMap<Value, Value> buffers;
-  /// Of a tile in shared memory: its buffer and stage.
+  /// Of a tile in shared memory: its buffer, and where it begins there.
   llvm::DenseMap<Value, std::pair<Value, Value>> places;
 
 private:

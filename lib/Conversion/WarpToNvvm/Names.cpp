@@ -87,7 +87,7 @@ static std::string nameOf(KernelEmitter &kernel, Value tile, int depth) {
   if (auto branch = dyn_cast<scf::IfOp>(op))
     return nameOf(
         kernel,
-        branch.elseYield().getOperand(cast<OpResult>(tile).getResultNumber()),
+        branch.thenYield().getOperand(cast<OpResult>(tile).getResultNumber()),
         depth - 1);
   auto map = dyn_cast<tile::MapOp>(op);
   if (!map)
@@ -101,9 +101,11 @@ static std::string nameOf(KernelEmitter &kernel, Value tile, int depth) {
   if (isa_and_nonnull<math::Exp2Op>(last))
     return cast<TileType>(tile.getType()).getCols() == 1 ? "correction"
                                                          : "weights";
-  if (isa_and_nonnull<arith::TruncFOp>(last))
-    return llvm::any_of(tile.getUsers(), llvm::IsaPred<DotOp>) ? "weights"
-                                                               : "rounded";
+  if (auto rounding = dyn_cast_or_null<arith::TruncFOp>(last))
+    return rounding.getIn().getDefiningOp<math::Exp2Op>() ||
+                   llvm::any_of(tile.getUsers(), llvm::IsaPred<DotOp>)
+               ? "weights"
+               : "rounded";
   for (Value input : map.getInputs())
     if (input.getType() == tile.getType())
       return nameOf(kernel, input, depth - 1);
@@ -129,16 +131,19 @@ static StringRef describe(Operation &op) {
   if (auto reduce = dyn_cast<tile::ReduceOp>(op);
       reduce && reduce.getKind() == tile::ReduceKind::max &&
       op.getParentOfType<scf::ForOp>())
-    return "Online softmax: the maxima of the rows.";
+    return "The maxima of the rows.";
   if (isa<RowSumOp>(op))
     return "The sums of the rows, as a product with ones.";
   if (auto map = dyn_cast<tile::MapOp>(op);
       map && map.hasIndices() &&
       isa_and_nonnull<arith::SelectOp>(map.getYielded().getDefiningOp()))
     return "The mask.";
+  if (auto map = dyn_cast<tile::MapOp>(op);
+      map && llvm::any_of(map->getUsers(), llvm::IsaPred<ReachesTwoOp>))
+    return "Online softmax: weights with the maxima so far.";
   if (auto branch = dyn_cast<scf::IfOp>(op);
-      branch && branch.getCondition().getDefiningOp<DiffersOp>())
-    return "What was added up so far follows the maxima.";
+      branch && branch.getCondition().getDefiningOp<ReachesTwoOp>())
+    return "Too large a weight: what was added up follows new maxima.";
   if (isa<ReadOp>(op))
     return "A warp keeps its queries in registers.";
   if (isa<tile::StoreOp>(op))

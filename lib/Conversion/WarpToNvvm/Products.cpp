@@ -32,22 +32,25 @@ public:
         layout{type.getRows(), type.getCols(),
                cast<SwizzleAttr>(type.getLayout()).getBytes()},
         isSecond(isSecond), isTransposed(isTransposed) {
-    std::tie(buffer, stage) = kernel.places[tile];
-    laneOffsets = kernel.laneOffsetsOf(layout, isSecond);
+    auto [memory, stage] = kernel.places[tile];
+    buffer = memory;
+    // A block is smaller than what stages are a multiple of, so that this is a
+    // sum that a loop can change by an exclusive or.
+    IndexExpr lane = kernel.expr(kernel.laneOffsetOf(layout, isSecond));
+    start = (lane ^ kernel.expr(stage)).value;
+    KernelEmitter::nameValue(start, isTransposed ? "values_at"
+                                    : isSecond   ? "keys_at"
+                                                 : "block_at");
   }
 
   Value load(IndexExpr rowBlock, IndexExpr colBlock) const {
     OpBuilder &builder = kernel.builder;
-    Value lane = memref::LoadOp::create(
-        builder, loc, laneOffsets, (colBlock % layout.blocksOfSlab()).value);
-    lane =
-        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), lane);
-    Value offset =
-        (layout.blockOffset(rowBlock, colBlock) + kernel.expr(lane)).value;
+    IndexExpr lane = kernel.expr(start) ^ layout.blockSwizzle(colBlock);
+    Value offset = (layout.blockOffset(rowBlock, colBlock) + lane).value;
     auto result = VectorType::get({4, 2}, type.getElementType());
-    auto matrices = nvgpu::LdMatrixOp::create(
-        builder, loc, result, buffer, ValueRange{stage, offset}, isTransposed,
-        /*numTiles=*/4);
+    auto matrices = nvgpu::LdMatrixOp::create(builder, loc, result, buffer,
+                                              offset, isTransposed,
+                                              /*numTiles=*/4);
     KernelEmitter::name(matrices, isTransposed ? "values"
                                   : isSecond   ? "keys"
                                                : "block");
@@ -60,37 +63,24 @@ private:
   TileType type;
   SwizzleLayout layout;
   bool isSecond, isTransposed;
-  Value buffer, stage, laneOffsets;
+  Value buffer, start;
 };
 } // namespace
 
-Value KernelEmitter::laneOffsetsOf(SwizzleLayout layout, bool isSecond) {
-  Value &offsets = laneOffsets[{layout.bytes, isSecond}];
-  if (offsets)
-    return offsets;
-  Location loc = kernel.getLoc();
+Value KernelEmitter::laneOffsetOf(SwizzleLayout layout, bool isSecond) {
+  Value &offset = laneOffsets[{layout.bytes, isSecond}];
+  if (offset)
+    return offset;
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfterValue(lane);
-  auto space = gpu::AddressSpaceAttr::get(builder.getContext(),
-                                          gpu::AddressSpace::Private);
-  auto alloca = memref::AllocaOp::create(
-      builder, loc,
-      MemRefType::get({layout.blocksOfSlab()}, builder.getI32Type(),
-                      MemRefLayoutAttrInterface(), space));
-  name(alloca, isSecond ? "column_offsets" : "row_offsets");
   Position<IndexExpr> at =
       isSecond ? ldmatrixColumns(expr(lane)) : ldmatrixRows(expr(lane));
   nameValue(at.row.value, "lane_row");
   nameValue(at.col.value, "lane_chunk");
-  unrolled(loc, layout.blocksOfSlab(), [&](Value block) {
-    IndexExpr chunk = expr(block) * 2 + at.col;
-    nameValue(chunk.value, "chunk");
-    Value offset = layout.offset(at.row, chunk, expr(index(loc, 0))).value;
-    offset =
-        arith::IndexCastOp::create(builder, loc, builder.getI32Type(), offset);
-    memref::StoreOp::create(builder, loc, offset, alloca, block);
-  });
-  return offsets = alloca;
+  IndexExpr start = expr(index(kernel.getLoc(), 0));
+  offset = layout.offset(at.row, at.col, start).value;
+  nameValue(offset, isSecond ? "column_offset" : "row_offset");
+  return offset;
 }
 
 /// Reads 16 columns of a warp's rows in shared memory into blocks of 8 columns

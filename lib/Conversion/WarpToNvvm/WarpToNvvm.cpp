@@ -101,10 +101,13 @@ Value KernelEmitter::createFragment(TileType type, StringRef called) {
                      [&](Operation *other) { return user->isAncestor(other); }))
       return known;
   }
-  // In the entry block, where LLVM turns memory into registers.
+  return createArray(memref, called);
+}
+
+Value KernelEmitter::createArray(MemRefType type, StringRef called) {
   OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(&entry);
-  auto alloca = memref::AllocaOp::create(builder, kernel.getLoc(), memref);
+  builder.setInsertionPointToStart(&function.getBody().front());
+  auto alloca = memref::AllocaOp::create(builder, kernel.getLoc(), type);
   name(alloca, called);
   return alloca;
 }
@@ -340,8 +343,8 @@ LogicalResult KernelEmitter::emitBlock(Block &block) {
       result = emitDot(dot);
     else if (auto sum = dyn_cast<RowSumOp>(op))
       result = emitRowSum(sum);
-    else if (auto differs = dyn_cast<DiffersOp>(op))
-      emitDiffers(differs);
+    else if (auto reaches = dyn_cast<ReachesTwoOp>(op))
+      emitReachesTwo(reaches);
     else if (auto await = dyn_cast<AwaitOp>(op))
       // mma.sync is complete when it is issued.
       fragments[await.getTile()] = fragments[await.getProduct()];
@@ -380,6 +383,8 @@ LogicalResult KernelEmitter::run(gpu::GPUModuleOp module) {
                     builder.getUnitAttr());
   function.setKnownBlockSizeAttr(
       builder.getDenseI32ArrayAttr({int32_t(warps * lanesPerWarp), 1, 1}));
+  // Without a number, ptxas saves registers for more CTAs and may spill.
+  function->setAttr(kMinBlocksAttrName, builder.getI64IntegerAttr(1));
   for (unsigned n = 0; n < types.size(); ++n)
     if (auto given = kernel.getArgAttrDict(n + 1))
       function.setArgAttrs(n, given);

@@ -151,6 +151,19 @@ bool cuda::isTouchedBetween(Operation *first, Operation *last, Value base,
   return false;
 }
 
+bool cuda::isUnreadSize(OpOperand &use) {
+  auto part = dyn_cast<memref::SubViewOp>(use.getOwner());
+  if (!part ||
+      llvm::any_of(
+          part->getUsers(),
+          llvm::IsaPred<memref::DimOp, memref::ExtractStridedMetadataOp>))
+    return false;
+  const unsigned first = part.getOffsetSizeAndStrideStartOperandIndex() +
+                         part.getOffsets().size(),
+                 number = use.getOperandNumber();
+  return number >= first && number < first + part.getSizes().size();
+}
+
 //===----------------------------------------------------------------------===//
 // The plan
 //===----------------------------------------------------------------------===//
@@ -168,10 +181,11 @@ void KernelPrinter::plan(Block &block) {
   for (Operation &op : llvm::reverse(block)) {
     if (skipped.contains(&op))
       continue;
-    // What only computes where a skipped access is.
+    // What only computes where a skipped access is, or a size that is not read.
     if (isExpression(&op) && !op.use_empty() && !written.contains(&op) &&
-        llvm::all_of(op.getUsers(),
-                     [&](Operation *user) { return skipped.contains(user); })) {
+        llvm::all_of(op.getUses(), [&](OpOperand &use) {
+          return skipped.contains(use.getOwner()) || isUnreadSize(use);
+        })) {
       skipped.insert(&op);
       continue;
     }

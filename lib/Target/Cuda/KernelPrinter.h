@@ -179,12 +179,20 @@ private:
   void printSubView(mlir::memref::SubViewOp op);
   void printReinterpretCast(mlir::memref::ReinterpretCastOp op);
   void printMetadata(mlir::memref::ExtractStridedMetadataOp op);
+  /// " = text", or " *= y" if the value is a product of the target and y, and
+  /// so on.
+  std::string assigned(llvm::StringRef target, mlir::Value value,
+                       const std::string &text);
   void printStore(mlir::Operation *op, mlir::Value value, mlir::Value memref,
                   mlir::ValueRange indices);
   /// Makes a pointer variable for a view.
   void declarePointer(mlir::OpResult result, llvm::StringRef fallback,
                       const Expr &address, llvm::SmallVector<Number> sizes,
                       llvm::SmallVector<Number> strides);
+  /// A loop carries a pointer into a tensor, which moves at its end.
+  void carryPointer(mlir::Value init, mlir::BlockArgument argument,
+                    mlir::OpResult result);
+  void movePointer(mlir::Value pointer);
 
   // PrintGpu.cpp
   void printAsyncCopy(mlir::nvgpu::DeviceAsyncCopyOp op);
@@ -295,6 +303,8 @@ bool repeatsOperands(mlir::Operation *op);
 /// Whether `op` is written where it is used, however often: no code comes of
 /// it.
 bool isFree(mlir::Operation *op);
+/// Whether a use is the size of a part of a memref, and nobody asks for it.
+bool isUnreadSize(mlir::OpOperand &use);
 /// Whether `op` can be written as an expression.
 bool isExpression(mlir::Operation *op);
 /// Elementwise on vectors that are longer than what is written as a list.

@@ -52,14 +52,19 @@ void KernelPrinter::assign(ValueRange targets, ValueRange sources,
                            Operation *op) {
   struct Assignment {
     std::string target, source, type;
+    Value value;
   };
   llvm::SmallVector<Assignment> assignments;
   for (auto [target, source] : llvm::zip_equal(targets, sources)) {
+    if (isa<MemRefType>(target.getType())) {
+      movePointer(target);
+      continue;
+    }
     Expr value = expr(source), name = expr(target);
     if (isWide(source) && !isWide(target))
       value = castTo("int", value);
     if (value.text != name.text)
-      assignments.push_back({name.text, value.text, typeOf(target)});
+      assignments.push_back({name.text, value.text, typeOf(target), source});
   }
   // What a later source reads must not be overwritten before.
   bool conflicts = false;
@@ -71,9 +76,12 @@ void KernelPrinter::assign(ValueRange targets, ValueRange sources,
       std::string next = makeName("next_" + assignment.target);
       line(assignment.type + " " + next + " = " + assignment.source + ";");
       assignment.source = next;
+      assignment.value = Value();
     }
   for (const Assignment &assignment : assignments)
-    line(assignment.target + " = " + assignment.source + ";");
+    line(assignment.target +
+         assigned(assignment.target, assignment.value, assignment.source) +
+         ";");
 }
 
 bool KernelPrinter::printBody(llvm::function_ref<void()> print,
@@ -136,6 +144,10 @@ void KernelPrinter::printFor(scf::ForOp op) {
   }
   for (auto [init, argument, result] : llvm::zip_equal(
            op.getInitArgs(), op.getRegionIterArgs(), op.getResults())) {
+    if (isa<MemRefType>(init.getType())) {
+      carryPointer(init, argument, result);
+      continue;
+    }
     bool wide = isWide(init) || isWide(argument) || isWide(result);
     Expr start = expr(init);
     values[argument] = {declareVariable(result, wide, &start)};

@@ -15,6 +15,7 @@
 #include "KernelPrinter.h"
 
 #include "attn/Target/ThreadLevel.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -156,6 +157,20 @@ Expr KernelPrinter::computeLoad(Value memref, ValueRange indices, Type type) {
           Binding::unary};
 }
 
+std::string KernelPrinter::assigned(llvm::StringRef target, Value value,
+                                    const std::string &text) {
+  Operation *made = value ? value.getDefiningOp() : nullptr;
+  llvm::StringRef sign = !made || !inlined.contains(made) ? ""
+                         : isa<arith::MulFOp>(made)       ? " *= "
+                         : isa<arith::AddFOp>(made)       ? " += "
+                         : isa<arith::OrIOp>(made)        ? " |= "
+                         : isa<arith::XOrIOp>(made)       ? " ^= "
+                                                          : "";
+  if (sign.empty() || expr(made->getOperand(0)).text != target)
+    return " = " + text;
+  return (sign + expr(made->getOperand(1)).text).str();
+}
+
 void KernelPrinter::printStore(Operation *op, Value value, Value memref,
                                ValueRange indices) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
@@ -167,15 +182,8 @@ void KernelPrinter::printStore(Operation *op, Value value, Value memref,
   }
   if (value.getType() == element || countElements(value.getType()) == 1 ||
       buffer(memref).isPairs) {
-    std::string target = access(memref, indices).text, sign = " = ";
-    // x = x * y is x *= y.
-    Operation *made = value.getDefiningOp();
-    if (isa_and_nonnull<arith::MulFOp, arith::AddFOp>(made) &&
-        inlined.contains(made) && expr(made->getOperand(0)).text == target) {
-      stored = expr(made->getOperand(1));
-      sign = isa<arith::MulFOp>(made) ? " *= " : " += ";
-    }
-    line(target + sign + stored.text + ";");
+    std::string target = access(memref, indices).text;
+    line(target + assigned(target, value, stored.text) + ";");
   } else
     line("*(" + type + " *)" + address(memref, indices).as(Binding::unary) +
          " = " + stored.text + ";");
@@ -295,9 +303,21 @@ void KernelPrinter::printSubView(memref::SubViewOp op) {
     offsets.push_back(mixed(op.getMixedOffsets()[i], numberOf));
     if (dropped.test(i))
       continue;
-    sizes.push_back(mixed(op.getMixedSizes()[i], numberOf));
+    auto size = dyn_cast<Value>(op.getMixedSizes()[i]);
+    // One that was not computed has no text.
+    sizes.push_back(size && skipped.contains(size.getDefiningOp())
+                        ? Number()
+                        : mixed(op.getMixedSizes()[i], numberOf));
     strides.push_back(multiplyIndices(mixed(op.getMixedStrides()[i], numberOf),
                                       source.strides[i]));
+  }
+  if (source.kind == Buffer::tensor && source.hasAccessor) {
+    std::string arguments;
+    for (const Number &index : offsets)
+      arguments += (arguments.empty() ? "" : ", ") + index.expr.text;
+    declarePointer(op->getResult(0), source.name + "_part",
+                   {source.name + ".at(" + arguments + ")"}, sizes, strides);
+    return;
   }
   Number offset = linearIndex(source, offsets, small);
   if (source.kind == Buffer::array) {
@@ -319,6 +339,47 @@ void KernelPrinter::printSubView(memref::SubViewOp op) {
                Binding::additive};
   declarePointer(op->getResult(0), source.name + "_part", address, sizes,
                  strides);
+}
+
+/// The part of a loop's argument that the loop goes on with, or null.
+static memref::SubViewOp nextPart(BlockArgument argument) {
+  auto loop = cast<scf::ForOp>(argument.getOwner()->getParentOp());
+  auto part = loop.getTiedLoopYieldedValue(argument)
+                  ->get()
+                  .getDefiningOp<memref::SubViewOp>();
+  return part && part->hasOneUse() && part.getSource() == argument
+             ? part
+             : memref::SubViewOp();
+}
+
+void KernelPrinter::carryPointer(Value init, BlockArgument argument,
+                                 OpResult result) {
+  Buffer first = buffer(init);
+  memref::SubViewOp next = nextPart(argument);
+  if (first.kind != Buffer::pointer || !next || !result.use_empty()) {
+    fail(result.getOwner(),
+         "it carries a memref that does not only move through a tensor");
+    return;
+  }
+  // A pointer that nobody else needs moves itself.
+  if (init.hasOneUse() && init.getDefiningOp<memref::SubViewOp>())
+    buffers[argument] = first;
+  else {
+    declarePointer(result, "from", {first.name}, first.sizes, first.strides);
+    buffers[argument] = Buffer(buffers[result]);
+  }
+  skipped.insert(next);
+}
+
+void KernelPrinter::movePointer(Value pointer) {
+  auto next = nextPart(cast<BlockArgument>(pointer));
+  llvm::SmallVector<Number> offsets;
+  for (OpFoldResult offset : next.getMixedOffsets())
+    offsets.push_back(
+        mixed(offset, [&](Value value) { return number(value); }));
+  const Buffer &moved = buffer(pointer);
+  line(moved.name +
+       " += " + linearIndex(moved, offsets, /*isSmall=*/false).expr.text + ";");
 }
 
 void KernelPrinter::printReinterpretCast(memref::ReinterpretCastOp op) {

@@ -10,6 +10,7 @@
 
 #include "attn/Conversion/Passes.h"
 #include "attn/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -47,5 +48,10 @@ void attn::buildWarpStage(OpPassManager &pm,
 
 void attn::buildGpuThreadStage(OpPassManager &pm, const GpuPipelineOptions &) {
   pm.addPass(createConvertWarpToNvvmPass());
+  addCleanUp(pm);
+  // Positions of lanes are small numbers.
+  pm.addPass(arith::createIntRangeOptimizationsPass());
+  pm.nest<gpu::GPUModuleOp>().addNestedPass<gpu::GPUFuncOp>(
+      createThreadCarryAddressesPass());
   addCleanUp(pm);
 }

@@ -22,6 +22,7 @@ func.func @entry(%k: memref<?x64xbf16> {attn.name = "key", attn.alignment = 16 :
 // CHECK-SAME: known_block_size = array<i32: 128, 1, 1>
 tile.kernel private @scores(%work: index, %k: memref<?x64xbf16>, %m: memref<?xf32>, %n: index) attributes {warp.warps = 4 : i64} {
   %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
   %zero = arith.constant 0.0 : f32
   %K = tile.view %k[rows, cols] : memref<?x64xbf16>
   %M = tile.view %m[rows] : memref<?xf32>
@@ -29,17 +30,23 @@ tile.kernel private @scores(%work: index, %k: memref<?x64xbf16>, %m: memref<?xf3
     %x = arith.truncf %zero : f32 to bf16
     tile.yield %x : bf16
   }
-  // CHECK: memref.view {{.*}} to memref<2x2048xbf16, #gpu.address_space<workgroup>>
+  // CHECK: memref.view {{.*}} to memref<4096xbf16, #gpu.address_space<workgroup>>
   %channel = warp.channel : !warp.channel<2 x !keys>
   // Pieces of 16 bytes; rows behind the end become zero.
+  // CHECK: %[[FROM:.*]] = memref.subview %[[K]]
   // CHECK: scf.for
   // CHECK: arith.cmpi slt
-  // CHECK: nvgpu.device_async_copy %[[K]]{{.*}}, 8, %{{.*}} {bypassL1}
+  // CHECK: nvgpu.device_async_copy %[[FROM]]{{.*}}, 8, %{{.*}} {bypassL1}
   // CHECK: nvvm.cp.async.commit.group
   warp.put %K[%work, %c0], %channel[%c0] : !tile.view<bf16>, !warp.channel<2 x !keys>
-  // CHECK: nvvm.cp.async.wait.group 0
+  // If there is nothing behind the end, nothing asks for it.
+  // CHECK-NOT: arith.cmpi
+  // CHECK: nvgpu.device_async_copy %{{.*}}, 8 {bypassL1}
+  // CHECK: nvvm.cp.async.commit.group
+  warp.put %K[%work, %c0], %channel[%c1] in_bounds : !tile.view<bf16>, !warp.channel<2 x !keys>
+  // CHECK: nvvm.cp.async.wait.group 1
   // CHECK: gpu.barrier
-  %t = warp.take %channel[%c0] : !warp.channel<2 x !keys>
+  %t = warp.take %channel[%c0] in_flight 1 : !warp.channel<2 x !keys>
   // CHECK: nvgpu.ldmatrix {{.*}} -> vector<4x2xbf16>
   // CHECK: nvvm.mma.sync
   // CHECK: nvvm.mma.sync

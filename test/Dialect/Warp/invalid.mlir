@@ -139,12 +139,12 @@ tile.kernel @sum(%work: index) {
 // -----
 
 !scores = !tile.tile<64x32xf32, #warp.mma<4>>
-tile.kernel @differs(%work: index) {
+tile.kernel @reaches_two(%work: index) {
   %zero = arith.constant 0.0 : f32
   %p = tile.map() : () -> !scores {
     tile.yield %zero : f32
   }
-  // expected-error@+1 {{compares tiles of one column of f32 in registers}}
-  %s = warp.differs %p, %p : !scores
+  // expected-error@+1 {{looks at matrices of bf16 or f16 in registers, got '!tile.tile<64x32xf32, #warp.mma<4>>'}}
+  %s = warp.reaches_two %p : !scores
   tile.return
 }

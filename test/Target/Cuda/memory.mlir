@@ -52,7 +52,7 @@ gpu.module @kernels {
                   %n: index {attn.name = "n"}) kernel {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
-    // CHECK: float *column = in.data + in.offset + n;
+    // CHECK: float *column = in.at(0, n);
     %column = memref.subview %in[0, %n] [8, 1] [1, 1] {attn.name = "column"}
         : memref<?x?xf32, strided<[?, 1], offset: ?>> to memref<8xf32, strided<[?], offset: ?>>
     // CHECK: float *flat = in.data + in.offset;
@@ -63,6 +63,36 @@ gpu.module @kernels {
     // CHECK: column[in.strides[0]] = flat[n * in.strides[0]];
     %0 = memref.load %flat[%n] : memref<?xf32, strided<[?], offset: ?>>
     memref.store %0, %column[%c1] : memref<8xf32, strided<[?], offset: ?>>
+    gpu.return
+  }
+
+  // A pointer that a loop moves. Nobody asks how much is left.
+  // CHECK-LABEL: moves(
+  gpu.func @moves(%in: memref<?x?xf32, strided<[?, 1], offset: ?>> {attn.name = "in"},
+                  %n: index {attn.name = "n"}) kernel {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c8 = arith.constant 8 : index
+    %rows = memref.dim %in, %c0 : memref<?x?xf32, strided<[?, 1], offset: ?>>
+    // CHECK: float *rows = in.at(0, n);
+    %left0 = arith.subi %rows, %n : index
+    %rows0 = memref.subview %in[0, %n] [%left0, 4] [1, 1] {attn.name = "rows"}
+        : memref<?x?xf32, strided<[?, 1], offset: ?>> to memref<?x4xf32, strided<[?, 1], offset: ?>>
+    // CHECK-NEXT: #pragma unroll 1
+    // CHECK-NEXT: for (long long i = 0; i < n; ++i) {
+    %end = scf.for %i = %c0 to %n step %c1 iter_args(%at = %rows0) -> (memref<?x4xf32, strided<[?, 1], offset: ?>>) {
+      // CHECK-NEXT: rows[i * in.strides[0] + 1] = rows[1];
+      %x = memref.load %at[%c0, %c1] : memref<?x4xf32, strided<[?, 1], offset: ?>>
+      memref.store %x, %at[%i, %c1] : memref<?x4xf32, strided<[?, 1], offset: ?>>
+      // CHECK-NEXT: rows += 8 * in.strides[0];
+      %left = memref.dim %at, %c0 : memref<?x4xf32, strided<[?, 1], offset: ?>>
+      %left1 = arith.subi %left, %c8 : index
+      %next = memref.subview %at[8, 0] [%left1, 4] [1, 1]
+          : memref<?x4xf32, strided<[?, 1], offset: ?>> to memref<?x4xf32, strided<[?, 1], offset: ?>>
+      scf.yield %next : memref<?x4xf32, strided<[?, 1], offset: ?>>
+    }
+    // CHECK-NEXT: }
+    // CHECK-NEXT: }
     gpu.return
   }
 }
