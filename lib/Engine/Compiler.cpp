@@ -17,6 +17,7 @@
 #include "attn/Runtime/Package.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Transforms/Passes.h"
@@ -142,8 +143,23 @@ Status Compilation::checkEntries() {
 }
 
 Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
-  return options.target == "cpu" ? runForCpu(options, emit)
-                                 : runForGpu(options, emit);
+  if (!options.remarks.empty()) {
+    mlir::remark::RemarkCategories categories;
+    categories.all = options.remarks;
+    if (mlir::failed(mlir::remark::enableOptimizationRemarks(
+            context, /*streamer=*/nullptr,
+            std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(),
+            categories, /*printAsEmitRemarks=*/true)))
+      return failure("'" + options.remarks +
+                     "', which remarks are chosen by, is no regular "
+                     "expression");
+  }
+  Result<std::string> result = options.target == "cpu"
+                                   ? runForCpu(options, emit)
+                                   : runForGpu(options, emit);
+  if (result && options.onRemarks && !diagnostics.empty())
+    options.onRemarks(diagnostics);
+  return result;
 }
 
 Result<std::string> Compilation::runForCpu(const CompileOptions &options,
