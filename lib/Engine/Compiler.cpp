@@ -24,6 +24,7 @@
 #include "llvm/Config/llvm-config.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Target/TargetMachine.h"
 
 #include "BuildId.h"
@@ -144,15 +145,18 @@ Status Compilation::checkEntries() {
 
 Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
   if (!options.remarks.empty()) {
+    std::string mistake;
+    if (!llvm::Regex(options.remarks).isValid(mistake))
+      return failure("remarks are chosen by '" + options.remarks +
+                     "', which is no regular expression: " + mistake);
     mlir::remark::RemarkCategories categories;
-    categories.all = options.remarks;
+    categories.passed = categories.missed = categories.analysis =
+        categories.failed = options.remarks;
     if (mlir::failed(mlir::remark::enableOptimizationRemarks(
             context, /*streamer=*/nullptr,
             std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(),
             categories, /*printAsEmitRemarks=*/true)))
-      return failure("'" + options.remarks +
-                     "', which remarks are chosen by, is no regular "
-                     "expression");
+      return failure("remarks cannot be enabled");
   }
   Result<std::string> result = options.target == "cpu"
                                    ? runForCpu(options, emit)
