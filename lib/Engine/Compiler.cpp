@@ -17,12 +17,14 @@
 #include "attn/Runtime/Package.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Target/TargetMachine.h"
 
 #include "BuildId.h"
@@ -142,8 +144,26 @@ Status Compilation::checkEntries() {
 }
 
 Result<std::string> Compilation::run(const CompileOptions &options, Emit emit) {
-  return options.target == "cpu" ? runForCpu(options, emit)
-                                 : runForGpu(options, emit);
+  if (!options.remarks.empty()) {
+    std::string mistake;
+    if (!llvm::Regex(options.remarks).isValid(mistake))
+      return failure("remarks are chosen by '" + options.remarks +
+                     "', which is no regular expression: " + mistake);
+    mlir::remark::RemarkCategories categories;
+    categories.passed = categories.missed = categories.analysis =
+        categories.failed = options.remarks;
+    if (mlir::failed(mlir::remark::enableOptimizationRemarks(
+            context, /*streamer=*/nullptr,
+            std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(),
+            categories, /*printAsEmitRemarks=*/true)))
+      return failure("remarks cannot be enabled");
+  }
+  Result<std::string> result = options.target == "cpu"
+                                   ? runForCpu(options, emit)
+                                   : runForGpu(options, emit);
+  if (result && options.onRemarks && !diagnostics.empty())
+    options.onRemarks(diagnostics);
+  return result;
 }
 
 Result<std::string> Compilation::runForCpu(const CompileOptions &options,

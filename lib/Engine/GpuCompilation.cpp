@@ -22,6 +22,7 @@
 #include "attn/Target/Ptx/TranslateToPtx.h"
 #include "attn/Target/ThreadLevel.h"
 #include "dialect/Attn/Attn.h"
+#include "mlir/IR/Remarks.h"
 #include <numeric>
 
 using namespace attn;
@@ -88,11 +89,19 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   Result<std::string> key = keyOf(options, describeGpu(options));
   if (!key)
     return key;
-  Result<GpuSchedule> schedule = chooseGpuSchedule(
+  Result<GpuChoice> choice = chooseGpuSchedule(
       *target, describeProblem(*module),
       {options.tileQ, options.tileKv, options.warps, options.stages});
-  if (!schedule)
-    return unsupported(schedule.takeFailure());
+  if (!choice)
+    return unsupported(choice.takeFailure());
+  const GpuSchedule *schedule = &choice->schedule;
+  module->walk([&](mlir::attn::AttentionOp attention) {
+    namespace remark = mlir::remark;
+    remark::passed(
+        attention.getLoc(),
+        remark::RemarkOpts::name("gpu-schedule").category("attn.schedule"))
+        << choice->reason;
+  });
   GpuPipelineOptions pipeline;
   pipeline.tiles.algorithm = options.algorithm;
   pipeline.tiles.tileQ = schedule->tileQ;

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/attn-compile/Explain.h"
+#include "tools/attn-compile/GpuReport.h"
 #include "tools/attn-compile/KernelReport.h"
 
 #include <cstring>
@@ -58,7 +59,9 @@ static Status describe(const Options &options, const std::string &text) {
   }
   if (options.report) {
     Result<std::string> report =
-        tool::reportKernels(text, options.input, options.compile);
+        options.compile.target == "cpu"
+            ? tool::reportKernels(text, options.input, options.compile)
+            : tool::reportGpuKernels(text, options.input, options.compile);
     if (!report)
       return report.takeFailure();
     result += (result.empty() ? "" : "\n") + *report;
@@ -66,7 +69,10 @@ static Status describe(const Options &options, const std::string &text) {
   return tool::writeFile(options.output, result);
 }
 
-static Status run(const Options &options) {
+static Status run(Options &options) {
+  options.compile.onRemarks = [](const std::string &remarks) {
+    std::fputs(remarks.c_str(), stderr);
+  };
   if (!options.explain.empty() || options.report) {
     Result<std::string> text = tool::readInput(options.input);
     return text ? describe(options, *text) : text.takeFailure();
@@ -125,8 +131,12 @@ int main(int argc, char **argv) {
   tool::addValueFlag(app, options.values);
   tool::addDeviceFlags(app, options.device);
   app.add_flag("--report", options.report,
-               "Instead of code, print its size, scratch memory,\n"
-               "registers, spills and calls");
+               "Instead of code, print its size, memory, registers and\n"
+               "spills, and on a GPU how fast it should be");
+  app.add_option("--remarks-filter", options.compile.remarks,
+                 "Print the remarks of categories that a regular expression\n"
+                 "matches: attn.schedule says which tiles were chosen and why")
+      ->type_name("REGEX");
   tool::addCompileFlags(app, options.compile);
   app.footer("Example:\n"
              "  attn-compile examples/bert.mlir --target=cpu --emit=tile -o -");

@@ -48,7 +48,7 @@ attn::testing::compiledForGpu(const Case &c) {
 
 /// Each way to run is a device of its own: copies happen as late as they may,
 /// at once, or at random.
-static Result<std::shared_ptr<GpuDevice>>
+static Result<std::shared_ptr<EmulatorDevice>>
 emulatorFor(const Case &c, const RunOptions &options) {
   EmulatorOptions emulated;
   emulated.target = c.target;
@@ -56,9 +56,12 @@ emulatorFor(const Case &c, const RunOptions &options) {
                    : options.placement == Placement::guardAfter ? "lazy"
                                                                 : "eager";
   emulated.seed = options.threads;
-  static std::map<std::string, std::shared_ptr<GpuDevice>> devices;
-  std::shared_ptr<GpuDevice> &known =
-      devices[emulated.target + emulated.async + std::to_string(emulated.seed)];
+  if (options.countsBankConflicts)
+    emulated.checks = "banks";
+  static std::map<std::string, std::shared_ptr<EmulatorDevice>> devices;
+  std::shared_ptr<EmulatorDevice> &known =
+      devices[emulated.target + emulated.async + std::to_string(emulated.seed) +
+              emulated.checks];
   if (!known) {
     Result<std::shared_ptr<EmulatorDevice>> made =
         createEmulatorDevice(emulated);
@@ -135,6 +138,7 @@ Result<Outcome> attn::testing::runOnEmulator(const Case &c,
           (*device)->copyToDevice(workspace->data(), nan.data(), nan.size());
       !status)
     return status.takeFailure();
+  const uint64_t conflicts = (*device)->statistics().bankConflicts;
   if (Status status = (*code)->launch(*call, workspace->data(), nan.size(),
                                       /*stream=*/nullptr);
       !status)
@@ -148,5 +152,6 @@ Result<Outcome> attn::testing::runOnEmulator(const Case &c,
       return status.takeFailure();
   Outcome outcome;
   tensors.finish(c, outcome);
+  outcome.bankConflicts = (*device)->statistics().bankConflicts - conflicts;
   return outcome;
 }

@@ -75,6 +75,9 @@ struct Outcome {
   /// Row major.
   std::vector<float> output, lse;
   RunStats stats;
+  /// Cycles that lanes waited for each other's shared memory, if they were
+  /// counted.
+  uint64_t bankConflicts = 0;
   /// What was written outside of the results; empty if nothing was.
   std::string damage;
 };
@@ -96,6 +99,8 @@ struct Tensors {
 struct RunOptions {
   Placement placement = Placement::guardAfter;
   int threads = 1;
+  /// On the emulator, count bank conflicts, and check nothing else.
+  bool countsBankConflicts = false;
 };
 
 /// Runs the case in the memory layout that it says, with NaN between and around

@@ -17,6 +17,7 @@
 #include "attn/Runtime/Module.h"
 #include "attn/Support/Result.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,6 +47,10 @@ struct CompileOptions {
   /// take more time. 0 means 16, or less if head dimensions are no multiple of
   /// 8. An attribute attn.alignment of an argument goes before.
   int64_t alignment = 0;
+  /// A regular expression: the categories of remarks that `onRemarks` gets, all
+  /// in one text, if compiling succeeds. No part of any key.
+  std::string remarks;
+  std::function<void(const std::string &)> onRemarks;
 };
 
 /// What to stop at.

@@ -15,24 +15,6 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-// CUDA C++ Programming Guide, "Technical specifications per compute
-// capability": maximum amount of shared memory per thread block.
-static constexpr attn::GpuTargetInfo kTargets[] = {
-    {"sm_80", 163 * 1024}, {"sm_86", 99 * 1024},   {"sm_89", 99 * 1024},
-    {"sm_90", 227 * 1024}, {"sm_100", 227 * 1024}, {"sm_120", 99 * 1024},
-};
-
-attn::Result<attn::GpuTargetInfo> attn::findGpuTarget(std::string_view name) {
-  std::string known;
-  for (const GpuTargetInfo &target : kTargets) {
-    if (target.name == name)
-      return target;
-    known += (known.empty() ? "" : ", ") + std::string(target.name);
-  }
-  return failure("there is no GPU target '" + std::string(name) +
-                 "'; there are " + known);
-}
-
 void attn::buildWarpStage(OpPassManager &pm,
                           const GpuPipelineOptions &options) {
   pm.addNestedPass<KernelOp>(createTilePadColumnsPass());

@@ -6,30 +6,16 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The passes between attention and the code of one thread, and what they are
-// told about a GPU.
+// The passes between attention and the code of one thread.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef ATTN_TARGET_GPU_PIPELINE_H
 #define ATTN_TARGET_GPU_PIPELINE_H
 
-#include "attn/Support/Result.h"
 #include "attn/Target/TileStage.h"
 
-#include <string_view>
-
 namespace attn {
-
-/// What the schedule of a kernel depends on.
-struct GpuTargetInfo {
-  const char *name;
-  /// Shared memory of a thread block, in bytes.
-  int64_t sharedBytes;
-};
-
-/// The target of this name; the error lists those that exist.
-Result<GpuTargetInfo> findGpuTarget(std::string_view name);
 
 struct GpuPipelineOptions {
   TileStageOptions tiles;

@@ -6,16 +6,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Which tile sizes, warps and stages a kernel gets: the first of a list, made
-// of what is known to be fast, that fits the registers of a thread and the
-// shared memory of a thread block.
+// Which tile sizes, warps and stages a kernel gets: of a list, what fits the
+// registers of a thread and the shared memory of a thread block and is fastest
+// in the cost model.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef ATTN_TARGET_GPU_SCHEDULE_H
 #define ATTN_TARGET_GPU_SCHEDULE_H
 
-#include "attn/Target/Gpu/Pipeline.h"
+#include "attn/Target/Gpu/TargetInfo.h"
+
+#include <string>
 
 namespace attn {
 
@@ -43,13 +45,26 @@ struct GpuSchedule {
   /// Why it cannot be used, or nothing.
   std::string misfit(const GpuTargetInfo &target,
                      const GpuProblem &problem) const;
+  bool operator==(const GpuSchedule &other) const {
+    return tileQ == other.tileQ && tileKv == other.tileKv &&
+           warps == other.warps && stages == other.stages &&
+           queryInRegisters == other.queryInRegisters;
+  }
+  /// "128 rows x 64 keys, 4 warps, 2 stages, queries in registers".
+  std::string describe() const;
+};
+
+struct GpuChoice {
+  GpuSchedule schedule;
+  /// Why this one, and why not the others: sentences for a remark.
+  std::string reason;
 };
 
 /// The schedule for a problem. `wanted` has what is asked for, and 0 where it
 /// is to be chosen. The error says what does not fit.
-Result<GpuSchedule> chooseGpuSchedule(const GpuTargetInfo &target,
-                                      const GpuProblem &problem,
-                                      const GpuSchedule &wanted);
+Result<GpuChoice> chooseGpuSchedule(const GpuTargetInfo &target,
+                                    const GpuProblem &problem,
+                                    const GpuSchedule &wanted);
 
 } // namespace attn
 
