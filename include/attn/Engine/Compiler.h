@@ -46,6 +46,13 @@ struct CompileOptions {
   /// take more time. 0 means 16, or less if head dimensions are no multiple of
   /// 8. An attribute attn.alignment of an argument goes before.
   int64_t alignment = 0;
+  /// On a GPU, put the lines of the CUDA C++ into the code, for profilers and
+  /// the emulator.  The file is called as the module, with .cu behind it.
+  bool lineInfo = false;
+  /// Where a compilation that fails by a mistake of the compiler leaves a
+  /// folder with what repeats it.  Empty means $ATTN_REPLAY_DIR, else `replay`
+  /// in the user's cache directory; "none" means nowhere.
+  std::string replayDirectory;
 };
 
 /// What to stop at.
@@ -61,12 +68,22 @@ enum class Emit {
   package, ///< a package with that object: attn/Runtime/Package.h
 };
 
+/// Seconds that a compilation took.
+struct CompileTimes {
+  double total = 0;
+  /// Of these, what makes machine code of CUDA C++ or LLVM IR: nvrtc, or
+  /// LLVM's back end and linker.
+  double backend = 0;
+};
+
 /// Compiles the module in `text`; `name` is what diagnostics call it. The
 /// result is text, or the bytes of a shared object or a package. An error holds
 /// the diagnostics; its code is an attn_status of attn/c.h: ATTN_ERROR_PARSE,
-/// VERIFY, UNSUPPORTED or COMPILE. Thread-safe.
+/// VERIFY, UNSUPPORTED or COMPILE. After a mistake of the compiler, its first
+/// line names the replay folder. Fills in `times` if it is given. Thread-safe.
 Result<std::string> compile(std::string_view text, const std::string &name,
-                            const CompileOptions &options, Emit emit);
+                            const CompileOptions &options, Emit emit,
+                            CompileTimes *times = nullptr);
 
 /// The content key of what `compile` makes of `text`, 32 hexadecimal digits:
 /// equal for texts that differ in comments, layout, names of values, or what
@@ -82,6 +99,8 @@ struct LoadedModule {
   std::string cache;
   /// Seconds from text to loaded code.
   double seconds = 0;
+  /// Of the compiler; zero if it came from the cache.
+  CompileTimes times;
 };
 
 /// Compiles `text`, or takes the result of an earlier compilation of the same
