@@ -37,6 +37,11 @@ inline double secondsSince(std::chrono::steady_clock::time_point begin) {
   return elapsed.count();
 }
 
+/// Whether passes that failed have refused the module, for which they say why
+/// and leave it valid.  Anything else is a mistake of ours, and so is an op
+/// that conversions of MLIR do not know.
+bool isRefusal(llvm::StringRef diagnostics, mlir::ModuleOp module);
+
 /// One compilation: an MLIR context, the module, and its diagnostics as text.
 class Compilation {
 public:

@@ -117,16 +117,17 @@ Compilation::describeGpu(const CompileOptions &options) {
           options.lineInfo ? "lines" : ""};
 }
 
-/// A pass that refuses a module says so and leaves it valid.  Anything else is
-/// a mistake of ours, and so is an op that upstream's conversions do not know.
-Failure Compilation::failStage(const char *what) {
+bool isRefusal(llvm::StringRef diagnostics, mlir::ModuleOp module) {
   mlir::ScopedDiagnosticHandler quiet(
-      &context, [](mlir::Diagnostic &) { return mlir::success(); });
-  bool isRefusal = llvm::StringRef(diagnostics).contains(": error: ") &&
-                   !llvm::StringRef(diagnostics).contains("failed to legalize");
-  return isRefusal && mlir::succeeded(mlir::verify(*module))
-             ? fail(ATTN_ERROR_UNSUPPORTED, what)
-             : failInside(what);
+      module.getContext(), [](mlir::Diagnostic &) { return mlir::success(); });
+  return diagnostics.contains(": error: ") &&
+         !diagnostics.contains("failed to legalize") &&
+         mlir::succeeded(mlir::verify(module));
+}
+
+Failure Compilation::failStage(const char *what) {
+  return isRefusal(diagnostics, *module) ? fail(ATTN_ERROR_UNSUPPORTED, what)
+                                         : failInside(what);
 }
 
 Result<std::string> Compilation::contentKey(const CompileOptions &options) {
