@@ -33,6 +33,10 @@ struct CompileOptions {
   std::string cpu;
   /// LLVM's features, "+a,-b"; added to those of the CPU.
   std::string features;
+  /// Where a compilation that fails by a mistake of the compiler leaves a
+  /// folder with what repeats it.  Empty means $ATTN_REPLAY_DIR, else `replay`
+  /// in the user's cache directory; "none" means nowhere.
+  std::string replayDirectory;
   /// Rows of a query tile and of a key tile; 0 means chosen for the target.
   int64_t tileQ = 0, tileKv = 0;
   /// On a GPU, the warps of a thread block and the stages of its channels; 0
@@ -41,18 +45,14 @@ struct CompileOptions {
   /// On a GPU, what writes PTX: cuda (CUDA C++ and nvrtc) or llvm (the NVPTX
   /// back end; without machine code).
   std::string codegen = "cuda";
+  /// On a GPU, put the lines of the CUDA C++ into the code, for profilers and
+  /// the emulator.  The file is called as the module, with .cu behind it.
+  bool lineInfo = false;
   /// On a GPU, what callers promise that addresses and strides of query, key,
   /// value and output are multiples of, in bytes: 2, 4, 8 or 16. Smaller ones
   /// take more time. 0 means 16, or less if head dimensions are no multiple of
   /// 8. An attribute attn.alignment of an argument goes before.
   int64_t alignment = 0;
-  /// On a GPU, put the lines of the CUDA C++ into the code, for profilers and
-  /// the emulator.  The file is called as the module, with .cu behind it.
-  bool lineInfo = false;
-  /// Where a compilation that fails by a mistake of the compiler leaves a
-  /// folder with what repeats it.  Empty means $ATTN_REPLAY_DIR, else `replay`
-  /// in the user's cache directory; "none" means nowhere.
-  std::string replayDirectory;
 };
 
 /// What to stop at.
