@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Measures a disk hit in a fresh process, a memory hit and the overhead of a
-// launch with one thread.  Prints medians.
+// Measures compiling and a disk hit in fresh processes, a memory hit and, on
+// the CPU, the overhead of a launch with one thread.  Prints medians.
 //
-//   attn-bench-api [CACHE]
+//   attn-bench-api [CACHE [DEVICE]]
 //
 //===----------------------------------------------------------------------===//
 
@@ -55,12 +55,17 @@ static double measure(int samples, int batch, const Body &body) {
   std::exit(1);
 }
 
-static Attention makeSpec() {
+/// On a GPU, what most models have.
+static Attention makeSpec(const std::string &device) {
   Attention spec;
   spec.heads = 32;
   spec.kvHeads = 8;
   spec.headDim = 128;
   spec.mask = causal();
+  if (device != "cpu") {
+    spec.type = bf16;
+    return spec;
+  }
   spec.scoreMod = [](Score s, At at) {
     return s + table("slopes", {32}, f32)[at.head] * toFloat(at.key - at.query);
   };
@@ -74,56 +79,88 @@ static Options makeOptions(const std::string &cache) {
   return options;
 }
 
-/// In a fresh process: an engine and a kernel from the directory.
-static int diskHit(const char *cache) {
+namespace {
+/// Seconds until a kernel is loaded.
+struct RequestTimes {
+  double total = -1;
+  /// Of these, what opened the compiler's library, and nvrtc or LLVM's back
+  /// end.
+  double opening = 0, backend = 0;
+};
+} // namespace
+
+/// In a fresh process: an engine and a kernel, from the directory or, with an
+/// empty one, from the compiler.
+static int request(const std::string &cache, const std::string &device) {
+  RequestTimes times;
+  Options options = makeOptions(cache);
+  options.onEvent = [&](const Event &event) {
+    if (event.kind == EventKind::compilerOpened)
+      times.opening = event.seconds;
+    times.backend += event.backendSeconds;
+  };
   double begin = seconds();
-  Engine engine(cpu(), makeOptions(cache));
-  Result<Kernel> kernel = engine.compile(makeSpec());
-  double elapsed = seconds() - begin;
+  Engine engine(Device(device), options);
+  Result<Kernel> kernel = engine.compile(makeSpec(device));
+  times.total = seconds() - begin;
   if (!kernel)
     fail(kernel.error());
-  std::printf("%.9f\n", engine.stats().diskHits == 1 ? elapsed : -1);
+  if (engine.stats().compiled != cache.empty())
+    times.total = -1;
+  std::printf("%.9f %.9f %.9f\n", times.total, times.opening, times.backend);
   return 0;
 }
 
-static double measureDiskHits(const std::string &program,
-                              const std::string &cache, int samples) {
-  std::vector<double> times;
-  std::string command = program + " --disk-hit " + cache;
+/// Medians over processes.
+static RequestTimes measureRequests(const std::string &program,
+                                    const std::string &cache,
+                                    const std::string &device, int samples) {
+  std::vector<double> totals, openings, backends;
+  std::string command = program + " --request '" + cache + "' '" + device + "'";
   for (int i = 0; i < samples; ++i) {
-    double time = -1;
+    RequestTimes times;
     FILE *pipe = popen(command.c_str(), "r");
-    if (!pipe || std::fscanf(pipe, "%lf", &time) != 1 || time < 0) {
-      std::fprintf(stderr, "no disk hit: %s\n", command.c_str());
+    if (!pipe ||
+        std::fscanf(pipe, "%lf %lf %lf", &times.total, &times.opening,
+                    &times.backend) != 3 ||
+        times.total < 0) {
+      std::fprintf(stderr, "not what was to be measured: %s\n",
+                   command.c_str());
       std::exit(1);
     }
     pclose(pipe);
-    times.push_back(time);
+    totals.push_back(times.total);
+    openings.push_back(times.opening);
+    backends.push_back(times.backend);
   }
-  return median(times);
+  return {median(totals), median(openings), median(backends)};
 }
 
 int main(int argc, char **argv) {
-  if (argc == 3 && std::strcmp(argv[1], "--disk-hit") == 0)
-    return diskHit(argv[2]);
+  if (argc == 4 && std::strcmp(argv[1], "--request") == 0)
+    return request(argv[2], argv[3]);
   std::string cache =
       argc > 1 ? argv[1]
                : (std::filesystem::temp_directory_path() / "attn-bench-api")
                      .string();
-  Engine engine(cpu(), makeOptions(cache));
-  double begin = seconds();
-  Result<Kernel> kernel = engine.compile(makeSpec());
+  std::string device = argc > 2 ? argv[2] : "cpu";
+  RequestTimes cold = measureRequests(argv[0], "", device, 7);
+  std::printf("compile          %9.2f ms, of which %.2f ms open the compiler "
+              "and %.2f ms are the back end's\n",
+              1e3 * cold.total, 1e3 * cold.opening, 1e3 * cold.backend);
+  Attention spec = makeSpec(device);
+  Engine engine(Device(device), makeOptions(cache));
+  Result<Kernel> kernel = engine.compile(spec);
   if (!kernel)
     fail(kernel.error());
-  std::printf("first request    %9.2f ms (%s)\n", 1e3 * (seconds() - begin),
-              engine.stats().compiled ? "compiled" : "disk hit");
   std::printf("disk hit         %9.2f ms\n",
-              1e3 * measureDiskHits(argv[0], cache, 21));
-
-  Attention spec = makeSpec();
+              1e3 * measureRequests(argv[0], cache, device, 21).total);
   std::printf("memory hit       %9.2f us, of which %.2f us make the text\n",
               1e6 * measure(101, 100, [&] { (void)engine.compile(spec); }),
               1e6 * measure(101, 100, [&] { (void)spec.text(); }));
+  // The emulator's times say nothing about a GPU.
+  if (device != "cpu")
+    return 0;
 
   // The overhead is what a call takes that has nothing to compute; a kernel
   // with one head, query and key is the smallest that has something.

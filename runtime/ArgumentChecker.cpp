@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ArgumentChecker.h"
+#include "attn/Runtime/LaunchProgram.h"
 
 using namespace attn;
 
@@ -143,6 +144,12 @@ Status ArgumentChecker::checkTensor(size_t argument, const TensorView &tensor,
       return fail(argument, "dimension " + std::to_string(i) + " is " +
                                 std::to_string(size) + ", expected " +
                                 std::to_string(expected));
+    if (entry.program && size > LaunchProgram::maxExtent)
+      return fail(argument, "dimension " + std::to_string(i) + " is " +
+                                std::to_string(size) +
+                                "; kernels of GPUs take at most " +
+                                std::to_string(LaunchProgram::maxExtent) +
+                                ": split the tensor into several calls");
   }
   return checkMemory(argument, tensor, withData);
 }

@@ -245,9 +245,10 @@ Result<int64_t> LaunchProgram::gridOf(size_t number,
   if (values.isInvalid[launch.grid])
     return explain(launch.grid, values, "the grid of " + launchName(number));
   int64_t grid = values.numbers[launch.grid];
-  if (grid < 0 || grid > INT32_MAX)
+  if (grid < 0 || grid > maxExtent)
     return fail(launchName(number) + " has " + std::to_string(grid) +
-                " work items for these sizes; a GPU takes 0 to 2147483647");
+                " work items for these sizes; kernels take 0 to " +
+                std::to_string(maxExtent));
   return grid;
 }
 

@@ -67,6 +67,9 @@ config.substitutions.append(
 # For a test that cannot verify the round trip; it says why in a comment.
 config.substitutions.append(("%plain-attn-opt", attn_opt))
 config.substitutions.append(
+    ("%fake-nvrtc", os.path.join(config.attn_libs_dir, "libattn_fake_nvrtc.so"))
+)
+config.substitutions.append(
     ("%ptxas", os.path.join(config.attn_cuda_root, "bin", "ptxas"))
 )
 llvm_config.add_tool_substitutions(

@@ -82,7 +82,8 @@ void addHelpAndVersion(CLI::App &app, const std::string &version) {
 /// Prints a sentence; diagnostics of MLIR, which begin with a location, stay as
 /// they are so that editors find it.
 static int fail(const CLI::App &app, const std::string &message) {
-  bool isDiagnostic = message.find(": error: ") != std::string::npos;
+  // Behind the first line may be the log of another compiler.
+  bool isDiagnostic = message.find(": error: ") < message.find('\n');
   std::string text =
       (isDiagnostic ? "" : app.get_name() + ": error: ") + message;
   if (text.back() != '\n')

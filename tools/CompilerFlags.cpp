@@ -68,6 +68,9 @@ void addCompileFlags(CLI::App &app, CompileOptions &options) {
                  "head dimensions that are no multiple of 8)")
       ->check(CLI::IsMember({2, 4, 8, 16}))
       ->type_name("N");
+  app.add_flag("--lineinfo", options.lineInfo,
+               "On a GPU, put the lines of the CUDA C++ into the code,\n"
+               "for profilers");
 }
 
 Status writeFile(const std::string &path, const std::string &bytes) {

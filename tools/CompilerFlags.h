@@ -21,7 +21,7 @@ namespace attn::tool {
 /// Adds the positional argument for the module, and --help and --version.
 void addCommonFlags(CLI::App &app, std::string &input);
 /// Adds --target, --algorithm, --cpu, --cpu-features, --tile-q, --tile-kv,
-/// --warps and --stages.
+/// --warps, --stages, --codegen, --alignment and --lineinfo.
 void addCompileFlags(CLI::App &app, CompileOptions &options);
 
 /// Writes to a file, which is removed again if that fails, or to "-", standard

@@ -109,8 +109,9 @@ typedef enum attn_event_kind {
 typedef struct attn_event {
   size_t size;
   attn_event_kind kind;
-  const char *kernel; /* name of the entry; empty for COMPILER_OPENED */
-  double seconds;     /* that it took */
+  const char *kernel;     /* name of the entry; empty for COMPILER_OPENED */
+  double seconds;         /* that it took */
+  double backend_seconds; /* of these, nvrtc (on a CPU, LLVM's back end) */
 } attn_event;
 
 /* Calls body(data, index) once for each index in [0, count), at the same time
@@ -220,11 +221,13 @@ typedef struct attn_compile_options {
   int64_t tile_q;        /* rows of a query tile; 0: chosen for the target */
   int64_t tile_kv;       /* rows of a key tile; 0: chosen for the target */
   int64_t warps;         /* on a GPU, warps of a thread block; 0: chosen */
-  int64_t stages;        /* on a GPU, tiles of keys in shared memory; 0: chosen */
-  int64_t alignment;     /* on a GPU, bytes that addresses and strides of query,
-                            key, value and output are multiples of: 2, 4, 8 or
-                            16; 0: 16, or less for head dimensions that are no
-                            multiple of 8 */
+  int64_t stages;    /* on a GPU, tiles of keys in shared memory; 0: chosen */
+  int64_t alignment; /* on a GPU, bytes that addresses and strides of query,
+                        key, value and output are multiples of: 2, 4, 8 or
+                        16; 0: 16, or less for head dimensions that are no
+                        multiple of 8 */
+  int32_t line_info; /* on a GPU, whether the code holds the lines of the
+                        CUDA C++, for profilers */
 } attn_compile_options;
 
 typedef struct attn_kernel attn_kernel;

@@ -13,6 +13,7 @@
 #ifndef ATTN_LIB_ENGINE_COMPILATION_H
 #define ATTN_LIB_ENGINE_COMPILATION_H
 
+#include "Replay.h"
 #include "attn/Engine/Compiler.h"
 #include "attn/InitAll.h"
 #include "attn/Runtime/GpuTarget.h"
@@ -26,7 +27,20 @@
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <chrono>
+
 namespace attn {
+
+inline double secondsSince(std::chrono::steady_clock::time_point begin) {
+  std::chrono::duration<double> elapsed =
+      std::chrono::steady_clock::now() - begin;
+  return elapsed.count();
+}
+
+/// Whether passes that failed have refused the module, for which they say why
+/// and leave it valid.  Anything else is a mistake of ours, and so is an op
+/// that conversions of MLIR do not know.
+bool isRefusal(llvm::StringRef diagnostics, mlir::ModuleOp module);
 
 /// One compilation: an MLIR context, the module, and its diagnostics as text.
 class Compilation {
@@ -38,10 +52,17 @@ public:
         llvm::MemoryBuffer::getMemBufferCopy(
             llvm::StringRef(text.data(), text.size()), name),
         llvm::SMLoc());
+    // A sentence says what is wrong; the op is where it points to.
+    context.printOpOnDiagnostic(false);
   }
 
   Result<std::string> run(const CompileOptions &options, Emit emit);
   Result<std::string> contentKey(const CompileOptions &options);
+
+  /// Whether it failed by a mistake of ours and not of the request.
+  bool isOurMistake() const { return ourMistake; }
+  const ReplayFindings &replayFindings() const { return findings; }
+  double backendSeconds() const { return secondsOfBackend; }
 
 private:
   Result<std::string> runForCpu(const CompileOptions &options, Emit emit);
@@ -64,6 +85,21 @@ private:
   Failure fail(attn_status kind, const char *what) const {
     return failure(diagnostics.empty() ? std::string(what) : diagnostics, kind);
   }
+  /// The same for a mistake of ours.
+  Failure failInside(const char *what) {
+    ourMistake = true;
+    return fail(ATTN_ERROR_COMPILE, what);
+  }
+  /// For a stage that failed.
+  Failure failStage(const char *what);
+  /// Calls `function` and counts its time for the back end.
+  template <typename Function>
+  auto timeBackend(Function &&function) {
+    auto begin = std::chrono::steady_clock::now();
+    auto result = function();
+    secondsOfBackend += secondsSince(begin);
+    return result;
+  }
   /// Fails unless the module, as tiles, has an entry.
   Status checkEntries();
   /// Runs the passes that `build` adds to a manager.
@@ -81,6 +117,9 @@ private:
   llvm::raw_string_ostream stream;
   llvm::SourceMgr sources;
   mlir::OwningOpRef<mlir::ModuleOp> module;
+  bool ourMistake = false;
+  ReplayFindings findings;
+  double secondsOfBackend = 0;
 };
 
 } // namespace attn

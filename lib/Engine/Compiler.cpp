@@ -29,8 +29,6 @@
 
 #include "BuildId.h"
 
-#include <chrono>
-
 namespace attn {
 
 std::string compilerVersion() {
@@ -94,7 +92,7 @@ Result<std::string> Compilation::keyOf(const CompileOptions &options,
   manager.addPass(mlir::createCanonicalizerPass());
   manager.addPass(mlir::createCSEPass());
   if (mlir::failed(manager.run(*canonical)))
-    return fail(ATTN_ERROR_COMPILE, "the module could not be canonicalised");
+    return failInside("the module could not be canonicalised");
   std::string text;
   llvm::raw_string_ostream out(text);
   canonical->print(out, mlir::OpPrintingFlags().useLocalScope());
@@ -113,9 +111,25 @@ static std::vector<std::string> describe(const llvm::TargetMachine &machine) {
 
 std::vector<std::string>
 Compilation::describeGpu(const CompileOptions &options) {
-  return {options.target, std::to_string(options.warps),
-          std::to_string(options.stages), std::to_string(options.alignment),
-          options.codegen};
+  return {options.target,
+          std::to_string(options.warps),
+          std::to_string(options.stages),
+          std::to_string(options.alignment),
+          options.codegen,
+          options.lineInfo ? "lines" : ""};
+}
+
+bool isRefusal(llvm::StringRef diagnostics, mlir::ModuleOp module) {
+  mlir::ScopedDiagnosticHandler quiet(
+      module.getContext(), [](mlir::Diagnostic &) { return mlir::success(); });
+  return diagnostics.contains(": error: ") &&
+         !diagnostics.contains("failed to legalize") &&
+         mlir::succeeded(mlir::verify(module));
+}
+
+Failure Compilation::failStage(const char *what) {
+  return isRefusal(diagnostics, *module) ? fail(ATTN_ERROR_UNSUPPORTED, what)
+                                         : failInside(what);
 }
 
 Result<std::string> Compilation::contentKey(const CompileOptions &options) {
@@ -187,7 +201,7 @@ Result<std::string> Compilation::runForCpu(const CompileOptions &options,
     key = *computed;
   }
   if (!runStage<CpuPipelineOptions>(buildTileStage, pipeline))
-    return fail(ATTN_ERROR_UNSUPPORTED, "lowering to tiles failed");
+    return failStage("lowering to tiles failed");
   if (Status checked = checkEntries(); !checked)
     return checked.takeFailure();
   if (emit == Emit::tile)
@@ -199,37 +213,54 @@ Result<std::string> Compilation::runForCpu(const CompileOptions &options,
                    ATTN_ERROR_UNSUPPORTED);
   std::string manifest = buildManifest(*module, **machine);
   if (!runStage(buildThreadStage, pipeline))
-    return fail(ATTN_ERROR_UNSUPPORTED, "lowering to vectors failed");
+    return failStage("lowering to vectors failed");
   if (emit == Emit::thread)
     return print();
   if (!runStage(buildLlvmStage, pipeline))
-    return fail(ATTN_ERROR_COMPILE, "lowering to LLVM failed");
+    return failInside("lowering to LLVM failed");
 
   llvm::LLVMContext llvmContext;
-  auto translated = translateToLlvm(*module, llvmContext, **machine, manifest);
+  auto translated = timeBackend([&] {
+    return translateToLlvm(*module, llvmContext, **machine, manifest);
+  });
   if (!translated)
-    return diagnostics.empty()
-               ? classify(translated.takeFailure(), ATTN_ERROR_COMPILE)
-               : failure(diagnostics, ATTN_ERROR_COMPILE);
+    return failInside(translated.error().c_str());
   if (emit == Emit::llvm) {
     std::string text;
     llvm::raw_string_ostream(text) << **translated;
     return text;
   }
-  Result<std::string> object = emitSharedObject(**translated, **machine);
-  if (!object || emit == Emit::object)
+  Result<std::string> object =
+      timeBackend([&] { return emitSharedObject(**translated, **machine); });
+  if (!object)
+    return failInside(object.error().c_str());
+  if (emit == Emit::object)
     return object;
   return writePackage(compilerVersion(), {{"object", manifest, *object}}, key);
 }
 
 Result<std::string> compile(std::string_view text, const std::string &name,
-                            const CompileOptions &options, Emit emit) {
-  return Compilation(text, name).run(options, emit);
+                            const CompileOptions &options, Emit emit,
+                            CompileTimes *times) {
+  auto begin = std::chrono::steady_clock::now();
+  Compilation compilation(text, name);
+  Result<std::string> made = compilation.run(options, emit);
+  if (times)
+    *times = {secondsSince(begin), compilation.backendSeconds()};
+  if (made || !compilation.isOurMistake())
+    return made;
+  return writeReplay(made.takeFailure(), text, options, emit,
+                     compilation.replayFindings());
 }
 
 Result<std::string> contentKey(std::string_view text, const std::string &name,
                                const CompileOptions &options) {
-  return Compilation(text, name).contentKey(options);
+  Compilation compilation(text, name);
+  Result<std::string> key = compilation.contentKey(options);
+  if (key || !compilation.isOurMistake())
+    return key;
+  return writeReplay(key.takeFailure(), text, options, Emit::package,
+                     compilation.replayFindings());
 }
 
 Result<LoadedModule> compileAndLoad(std::string_view text,
@@ -237,24 +268,17 @@ Result<LoadedModule> compileAndLoad(std::string_view text,
                                     const CompileOptions &options,
                                     const Cache &cache) {
   auto begin = std::chrono::steady_clock::now();
-  std::string requestKey =
-      hashHex({text, compilerVersion(), options.algorithm,
-               std::to_string(options.tileQ), std::to_string(options.tileKv),
-               options.cpu, options.features, hostIdentity(), options.target,
-               std::to_string(options.warps), std::to_string(options.stages),
-               std::to_string(options.alignment), options.codegen});
+  CompileTimes times;
   CacheCompiler compiler;
   compiler.contentKey = [&] { return contentKey(text, name, options); };
   compiler.package = [&] {
-    return compile(text, name, options, Emit::package);
+    return compile(text, name, options, Emit::package, &times);
   };
-  Result<CachedCode> found = cache.get(requestKey, compiler);
+  Result<CachedCode> found = cache.get(requestKeyOf(text, options), compiler);
   if (!found)
     return found.takeFailure();
-  std::chrono::duration<double> elapsed =
-      std::chrono::steady_clock::now() - begin;
   return LoadedModule{found->code, cacheSourceName(found->source),
-                      elapsed.count()};
+                      secondsSince(begin), times};
 }
 
 } // namespace attn

@@ -26,8 +26,11 @@ struct OwnedResult : attn_compiler_result {
 } // namespace
 
 /// A null result means that there is no memory.
-static attn_compiler_result *makeResult(const Result<std::string> &made) {
+static attn_compiler_result *makeResult(const Result<std::string> &made,
+                                        const CompileTimes &times = {}) {
   auto *result = new OwnedResult();
+  result->seconds = times.total;
+  result->backend_seconds = times.backend;
   if (made) {
     result->text = *made;
     result->bytes = result->text.data();
@@ -40,7 +43,7 @@ static attn_compiler_result *makeResult(const Result<std::string> &made) {
   return result;
 }
 
-/// Runs `function(text, name, options)`; no exception leaves it.
+/// Runs `function(text, name, options, times)`; no exception leaves it.
 template <typename Function>
 static attn_compiler_result *answer(const attn_compiler_request *given,
                                     Function &&function) {
@@ -62,9 +65,14 @@ static attn_compiler_result *answer(const attn_compiler_request *given,
     options.warps = request.warps;
     options.stages = request.stages;
     options.alignment = request.alignment;
+    options.lineInfo = request.line_info != 0;
+    take(options.replayDirectory, request.replay_directory);
     std::string name = request.name ? request.name : "<kernel>";
-    return makeResult(function(
-        std::string_view(request.text, request.text_size), name, options));
+    CompileTimes times;
+    Result<std::string> made =
+        function(std::string_view(request.text, request.text_size), name,
+                 options, times);
+    return makeResult(made, times);
   } catch (const std::bad_alloc &) {
     return nullptr;
   } catch (const std::exception &exception) {
@@ -84,17 +92,18 @@ const char *attn_compiler_version(void) {
 attn_compiler_result *
 attn_compiler_content_key(const attn_compiler_request *request) {
   return answer(request, [](std::string_view text, const std::string &name,
-                            const CompileOptions &options) {
+                            const CompileOptions &options, CompileTimes &) {
     return contentKey(text, name, options);
   });
 }
 
 attn_compiler_result *
 attn_compiler_package(const attn_compiler_request *request) {
-  return answer(request, [](std::string_view text, const std::string &name,
-                            const CompileOptions &options) {
-    return compile(text, name, options, Emit::package);
-  });
+  return answer(request,
+                [](std::string_view text, const std::string &name,
+                   const CompileOptions &options, CompileTimes &times) {
+                  return compile(text, name, options, Emit::package, &times);
+                });
 }
 
 void attn_compiler_free(attn_compiler_result *result) {

@@ -12,6 +12,7 @@
 
 #include "Compilation.h"
 
+#include "attn/Runtime/LaunchProgram.h"
 #include "attn/Runtime/Nvrtc.h"
 #include "attn/Runtime/Package.h"
 #include "attn/Target/Cuda/PrintCuda.h"
@@ -26,6 +27,9 @@
 #include <numeric>
 
 using namespace attn;
+
+// What code generators rely on is what the runtime checks.
+static_assert(kMaxTensorExtent == LaunchProgram::maxExtent);
 
 /// The largest head dimensions of queries and of values in the module, padded
 /// as tiles are.
@@ -117,17 +121,17 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   if (Status status = setAlignments(*module, options.alignment); !status)
     return unsupported(status.takeFailure());
   if (!runStage<TileStageOptions>(buildTileStage, pipeline.tiles))
-    return fail(ATTN_ERROR_UNSUPPORTED, "lowering to tiles failed");
+    return failStage("lowering to tiles failed");
   if (Status checked = checkEntries(); !checked)
     return checked.takeFailure();
   if (emit == Emit::tile)
     return print();
   if (!runStage(buildWarpStage, pipeline))
-    return fail(ATTN_ERROR_UNSUPPORTED, "lowering to warps failed");
+    return failStage("lowering to warps failed");
   if (emit == Emit::warp)
     return print();
   if (!runStage(buildGpuThreadStage, pipeline))
-    return fail(ATTN_ERROR_UNSUPPORTED, "lowering to threads failed");
+    return failStage("lowering to threads failed");
   if (emit == Emit::thread)
     return print();
   return finishForGpu(*GpuTarget::parse(options.target), options, *key, emit);
@@ -150,16 +154,21 @@ Result<std::string> Compilation::finishForGpu(const GpuTarget &target,
       return failure("the code generator 'llvm' writes PTX only; CUDA C++ and "
                      "machine code come from 'cuda'",
                      ATTN_ERROR_UNSUPPORTED);
-    mlir::FailureOr<std::string> ptx = translateToPtx(kernels, target.number);
+    if (options.lineInfo)
+      return failure("the code generator 'llvm' writes no line information; "
+                     "'cuda' does",
+                     ATTN_ERROR_UNSUPPORTED);
+    mlir::FailureOr<std::string> ptx =
+        timeBackend([&] { return translateToPtx(kernels, target.number); });
     if (mlir::failed(ptx))
-      return fail(ATTN_ERROR_COMPILE, "translating to PTX failed");
+      return failInside("translating to PTX failed");
     if (emit == Emit::ptx)
       return *ptx;
     payloads.push_back({"ptx", "", *std::move(ptx)});
   } else if (options.codegen == "cuda") {
     mlir::FailureOr<std::string> source = printCuda(kernels);
     if (mlir::failed(source))
-      return fail(ATTN_ERROR_COMPILE, "printing CUDA C++ failed");
+      return failInside("printing CUDA C++ failed");
     if (emit == Emit::cuda)
       return *source;
     Result<const Nvrtc *> nvrtc = Nvrtc::open();
@@ -167,10 +176,16 @@ Result<std::string> Compilation::finishForGpu(const GpuTarget &target,
       return failure(nvrtc.error(), ATTN_ERROR_COMPILE);
     NvrtcOptions how;
     how.ptxOnly = emit == Emit::ptx;
-    Result<NvrtcOutput> code =
-        (*nvrtc)->compile(*source, name + ".cu", target, how);
-    if (!code)
+    how.lineInfo = options.lineInfo;
+    Result<NvrtcOutput> code = timeBackend(
+        [&] { return (*nvrtc)->compile(*source, name + ".cu", target, how); });
+    if (!code) {
+      // The first line says that it failed, the others why.
+      findings = {*source,
+                  llvm::StringRef(code.error()).split('\n').second.str()};
+      ourMistake = code.code() != Nvrtc::builtinsMissing;
       return failure(code.error(), ATTN_ERROR_COMPILE);
+    }
     if (emit == Emit::ptx)
       return code->ptx;
     if (emit == Emit::cubin)
@@ -198,7 +213,7 @@ Result<std::string> Compilation::writeManifest(const GpuTarget &target) {
       continue;
     mlir::FailureOr<llvm::json::Object> program = writeLaunchProgram(entry);
     if (mlir::failed(program))
-      return fail(ATTN_ERROR_COMPILE, "writing the launch program failed");
+      return failInside("writing the launch program failed");
     llvm::json::Object described = describeEntry(entry);
     described["program"] = std::move(*program);
     entries.push_back(std::move(described));

@@ -79,10 +79,13 @@ Result<const Compiler *> Compiler::open(bool &isFirst) {
 }
 
 Result<std::string> Compiler::run(attn_compiler_run_fn function,
-                                  const attn_compiler_request &request) const {
+                                  const attn_compiler_request &request,
+                                  double *backendSeconds) const {
   attn_compiler_result *result = function(&request);
   if (!result)
     return failure("out of memory", ATTN_ERROR_OUT_OF_MEMORY);
+  if (backendSeconds)
+    *backendSeconds += result->backend_seconds;
   if (result->status != ATTN_OK) {
     Failure failed = failure(result->message, result->status);
     freeFunction(result);

@@ -26,14 +26,17 @@ public:
   Result<std::string> contentKey(const attn_compiler_request &request) const {
     return run(keyFunction, request);
   }
-  Result<std::string> package(const attn_compiler_request &request) const {
-    return run(packageFunction, request);
+  /// Adds to `backendSeconds` what nvrtc or LLVM's back end took.
+  Result<std::string> package(const attn_compiler_request &request,
+                              double &backendSeconds) const {
+    return run(packageFunction, request, &backendSeconds);
   }
 
 private:
   Status load();
   Result<std::string> run(attn_compiler_run_fn function,
-                          const attn_compiler_request &request) const;
+                          const attn_compiler_request &request,
+                          double *backendSeconds = nullptr) const;
 
   attn_compiler_run_fn keyFunction = nullptr, packageFunction = nullptr;
   attn_compiler_free_fn freeFunction = nullptr;

@@ -161,10 +161,11 @@ void EngineState::log(attn_log_level level, const std::string &message) const {
 }
 
 void EngineState::notify(attn_event_kind kind, const std::string &kernel,
-                         double seconds) const {
+                         double seconds, double backendSeconds) const {
   if (!options.on_event)
     return;
-  attn_event event{sizeof(event), kind, kernel.c_str(), seconds};
+  attn_event event{sizeof(event), kind, kernel.c_str(), seconds,
+                   backendSeconds};
   options.on_event(options.on_event_context, &event);
 }
 

@@ -58,8 +58,8 @@ struct EngineState {
   Result<std::shared_ptr<const LoadedCode>>
   loadCode(const Package &package) const;
   void log(attn_log_level level, const std::string &message) const;
-  void notify(attn_event_kind kind, const std::string &kernel,
-              double seconds) const;
+  void notify(attn_event_kind kind, const std::string &kernel, double seconds,
+              double backendSeconds = 0) const;
   /// What runs loops in parallel: the hook, else oneTBB, which is opened when
   /// it is asked for first.
   Result<ParallelFor> parallelFor();

@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 using namespace attn;
 using namespace attn::api;
@@ -37,7 +38,8 @@ struct Request {
   const char *features = "";
   int64_t tileQ = 0, tileKv = 0;
   std::string target = "cpu";
-  int64_t warps = 0, stages = 0, alignment = 0;
+  int64_t warps = 0, stages = 0, alignment = 0, lineInfo = 0;
+  std::string replayDirectory;
 
   std::string key() const {
     // The processor does not change while the program runs.
@@ -46,7 +48,8 @@ struct Request {
     return hashHex({"request", ATTN_VERSION, ATTN_BUILD_ID, text, algorithm,
                     cpu, features, std::to_string(tileQ),
                     std::to_string(tileKv), target, std::to_string(warps),
-                    std::to_string(stages), std::to_string(alignment), host});
+                    std::to_string(stages), std::to_string(alignment),
+                    std::to_string(lineInfo), host});
   }
   attn_compiler_request forCompiler() const {
     return {sizeof(attn_compiler_request),
@@ -61,7 +64,9 @@ struct Request {
             target.c_str(),
             warps,
             stages,
-            alignment};
+            alignment,
+            lineInfo,
+            replayDirectory.c_str()};
   }
 };
 } // namespace
@@ -85,6 +90,7 @@ static Result<Request> makeRequest(const char *text, size_t size,
   request.warps = options.warps;
   request.stages = options.stages;
   request.alignment = options.alignment;
+  request.lineInfo = options.line_info != 0;
   std::string_view algorithm = request.algorithm;
   if (algorithm != "standard" && algorithm != "memory-efficient" &&
       algorithm != "flash" && algorithm != "flash-decoding")
@@ -93,6 +99,15 @@ static Result<Request> makeRequest(const char *text, size_t size,
                        "'flash' and 'flash-decoding'",
                    ATTN_ERROR_ARGUMENTS);
   return request;
+}
+
+/// Where the compiler leaves what repeats a mistake of its own: with the
+/// engine's cache, unless the user says otherwise.
+static std::string chooseReplayDirectory(const Cache &cache) {
+  const char *chosen = std::getenv("ATTN_REPLAY_DIR");
+  if (chosen && *chosen)
+    return chosen;
+  return cache.hasDirectory() ? cache.directory() + "/replay" : "none";
 }
 
 /// Opens the compiler, if it may be opened.
@@ -118,17 +133,19 @@ static Result<const Compiler *> openCompiler(EngineState &state) {
 
 /// Gets the module of a request and counts where it came from.
 static Result<std::shared_ptr<const LoadedCode>>
-getCode(EngineState &state, const Request &request, CacheSource &source) {
-  auto ask = [&](Result<std::string> (Compiler::*question)(
-                 const attn_compiler_request &) const) -> Result<std::string> {
-    Result<const Compiler *> compiler = openCompiler(state);
-    if (!compiler)
-      return compiler.takeFailure();
-    return ((*compiler)->*question)(request.forCompiler());
-  };
+getCode(EngineState &state, const Request &request, CacheSource &source,
+        double &backendSeconds) {
   CacheCompiler compiler;
-  compiler.contentKey = [&] { return ask(&Compiler::contentKey); };
-  compiler.package = [&] { return ask(&Compiler::package); };
+  compiler.contentKey = [&]() -> Result<std::string> {
+    Result<const Compiler *> opened = openCompiler(state);
+    return opened ? (*opened)->contentKey(request.forCompiler())
+                  : opened.takeFailure();
+  };
+  compiler.package = [&]() -> Result<std::string> {
+    Result<const Compiler *> opened = openCompiler(state);
+    return opened ? (*opened)->package(request.forCompiler(), backendSeconds)
+                  : opened.takeFailure();
+  };
   Result<CachedCode> cached = state.cache.get(request.key(), compiler);
   if (!cached)
     return cached.takeFailure();
@@ -207,8 +224,10 @@ attn_status attn_engine_compile(attn_engine *engine, const char *text,
     if (state.gpu)
       request->target =
           suggestedTarget(state.gpu->info().computeCapability).name();
+    request->replayDirectory = chooseReplayDirectory(state.cache);
     CacheSource source = CacheSource::memory;
-    auto code = getCode(state, *request, source);
+    double backendSeconds = 0;
+    auto code = getCode(state, *request, source, backendSeconds);
     if (!code)
       return fail(error, code.takeFailure(), ATTN_ERROR_COMPILE);
     Result<attn_kernel *> made =
@@ -232,7 +251,7 @@ attn_status attn_engine_compile(attn_engine *engine, const char *text,
       ++state.memoryHits;
       break;
     }
-    state.notify(kind, (*made)->entry->name, elapsed.count());
+    state.notify(kind, (*made)->entry->name, elapsed.count(), backendSeconds);
     return ATTN_OK;
   });
 }

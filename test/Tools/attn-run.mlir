@@ -42,6 +42,7 @@
 // JSON-NEXT: "tile_kv": 64,
 // JSON-NEXT: "threads": 2,
 // JSON-NEXT: "compile_s": {{[0-9.e-]+}},
+// JSON-NEXT: "backend_s": {{[0-9.e-]+}},
 // JSON-NEXT: "cache": "{{cold|disk}}",
 // JSON-NEXT: "repeat": 2,
 // JSON-NEXT: "median_s": {{[0-9.e-]+}},

@@ -65,10 +65,14 @@ std::string Report::toText() const {
   if (threads)
     os << ", " << threads << (threads == 1 ? " thread" : " threads");
   os << "\n";
-  os << "  compile  " << formatSeconds(compileSeconds)
-     << (cache == "disk"      ? ", from the cache\n"
-         : cache == "package" ? ", from a package\n"
-                              : "\n");
+  os << "  compile  " << formatSeconds(compileSeconds);
+  if (cache == "disk")
+    os << ", from the cache";
+  else if (cache == "package")
+    os << ", from a package";
+  else if (backendSeconds > 0)
+    os << ", of which " << formatSeconds(backendSeconds) << " in the back end";
+  os << "\n";
   os << "  time     " << formatSeconds(median) << " median, "
      << formatSeconds(minSeconds()) << " minimum of " << seconds.size() << "\n";
   if (median > 0) {
@@ -79,10 +83,17 @@ std::string Report::toText() const {
     os << llvm::format("%.4g", double(bytes) / median * 1e-9) << " GB/s\n";
   }
   os << "  memory   " << formatBytes(bytes) << " of inputs and outputs, "
-     << formatBytes(workspaceBytes) << " of workspace, "
-     << formatBytes(stats.arenaBytes) << " of scratch\n";
-  os << "  tiles    " << stats.partialTiles + stats.fullTiles << " visited ("
-     << stats.partialTiles << " partial, " << stats.fullTiles << " full)";
+     << formatBytes(workspaceBytes) << " of workspace";
+  if (stats)
+    os << ", " << formatBytes(stats->arenaBytes) << " of scratch";
+  // Kernels of GPUs do not count: an atomic operation for each tile would cost
+  // time that is measured here.
+  os << "\n  tiles    ";
+  if (stats)
+    os << stats->partialTiles + stats->fullTiles << " visited ("
+       << stats->partialTiles << " partial, " << stats->fullTiles << " full)";
+  else
+    os << "not counted on a GPU";
   if (totalTiles)
     os << ", " << *totalTiles << " in total";
   os << "\n";
@@ -116,6 +127,9 @@ static nlohmann::json toJson(const std::optional<int64_t> &number) {
 
 std::string Report::toJson() const {
   double median = medianSeconds();
+  auto count = [&](auto &&of) {
+    return stats ? nlohmann::json(of(*stats)) : nlohmann::json();
+  };
   nlohmann::ordered_json json = {
       {"function", function},
       {"device", device},
@@ -126,6 +140,7 @@ std::string Report::toJson() const {
       {"tile_kv", tileKv},
       {"threads", threads},
       {"compile_s", compileSeconds},
+      {"backend_s", backendSeconds},
       {"cache", cache},
       {"repeat", seconds.size()},
       {"median_s", median},
@@ -133,11 +148,12 @@ std::string Report::toJson() const {
       {"flops", tool::toJson(flops)},
       {"bytes", bytes},
       {"workspace_bytes", workspaceBytes},
-      {"arena_bytes", stats.arenaBytes},
+      {"arena_bytes", count([](auto &run) { return run.arenaBytes; })},
       {"tiles",
-       {{"visited", stats.partialTiles + stats.fullTiles},
-        {"partial", stats.partialTiles},
-        {"full", stats.fullTiles},
+       {{"visited",
+         count([](auto &run) { return run.partialTiles + run.fullTiles; })},
+        {"partial", count([](auto &run) { return run.partialTiles; })},
+        {"full", count([](auto &run) { return run.fullTiles; })},
         {"total", tool::toJson(totalTiles)}}}};
   if (check) {
     json["check"] = {

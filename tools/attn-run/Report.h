@@ -35,6 +35,8 @@ struct Report {
   int threads = 0;
   /// From text to loaded code.
   double compileSeconds = 0;
+  /// Of these, nvrtc or LLVM's back end; 0 if nothing was compiled.
+  double backendSeconds = 0;
   /// cold, disk, or package.
   std::string cache;
   /// Of each timed run; at least one.
@@ -44,8 +46,8 @@ struct Report {
   /// Of inputs and outputs.
   int64_t bytes = 0;
   int64_t workspaceBytes = 0;
-  /// Of one run.
-  RunStats stats;
+  /// Of one run; a GPU counts nothing.
+  std::optional<RunStats> stats;
   std::optional<int64_t> totalTiles;
   std::optional<Check> check;
   /// One for each result that --expect gives.

@@ -36,7 +36,7 @@ struct Executable {
   std::shared_ptr<GpuDevice> gpu;
   std::shared_ptr<const GpuCode> gpuCode;
   std::string cache;
-  double seconds = 0;
+  double seconds = 0, backendSeconds = 0;
 
   const Manifest &manifest() const {
     return gpuCode ? gpuCode->module().manifest() : module->manifest();
@@ -195,6 +195,7 @@ static Result<Executable> load(const std::string &text,
   executable.gpu = *std::move(gpu);
   executable.cache = loaded->cache;
   executable.seconds = loaded->seconds;
+  executable.backendSeconds = loaded->times.backend;
   return executable;
 }
 
@@ -273,6 +274,7 @@ static Status run(const RunOptions &options) {
   report.tileQ = entry.tileQ;
   report.tileKv = entry.tileKv;
   report.compileSeconds = loaded->seconds;
+  report.backendSeconds = loaded->backendSeconds;
   report.cache = loaded->cache;
   report.bytes = bytesOf(*inputs) + bytesOf(*outputs);
   std::unique_ptr<Workload> workload;

@@ -7,39 +7,28 @@
 //===----------------------------------------------------------------------===//
 //
 // Through libattn_runtime.so and the installed headers, as programs of users
-// do.  The driver has the name of NVIDIA's, so that the runtime gets it.
+// do.
 //
 //===----------------------------------------------------------------------===//
 
+#include "OpenDriver.h"
 #include "TestPackage.h"
-#include "unit/Emulator/driver/EmulatedDriver.h"
+#include "unit/Runtime/TestSupport.h"
 
 #include "attn/attn.h"
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <optional>
 
 using namespace attn;
 
 namespace {
-/// The emulated driver, unless this machine has another one.
-void *openDriver() {
-  static void *driver = [] {
-    return dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD)
-               ? nullptr
-               : dlopen(ATTN_TEST_DRIVER, RTLD_NOW | RTLD_LOCAL);
-  }();
-  return driver;
-}
-
 class GpuApi : public testing::TestWithParam<const char *> {
 protected:
   void SetUp() override {
-    if (!openDriver())
+    if (!test::openDriver())
       GTEST_SKIP() << "this process has another driver";
-    driver = static_cast<const test::EmulatedDriverControl *>(
-        dlsym(openDriver(), "emulatedDriverControl"));
+    driver = test::driverControl();
     driver->reset();
     driver->setChecked(true);
     Options options;
@@ -186,6 +175,70 @@ TEST_P(GpuApi, CompilesForTheDevice) {
       << refused.error().message();
 }
 
+TEST_P(GpuApi, LeavesWhatRepeatsAMistake) {
+  test::TemporaryFolder folder;
+  Options options;
+  options.cacheDirectory = folder.path;
+  Engine failing{Device(GetParam()), options};
+  test::ScopedVariable nvrtc("ATTN_NVRTC", ATTN_FAKE_NVRTC),
+      variable("ATTN_REPLAY_DIR", nullptr);
+  auto kernel = failing.compile(kAttention);
+  ASSERT_FALSE(kernel);
+  const std::string &message = kernel.error().message();
+  std::string begin = "; what repeats this is in '" + folder.path + "/replay/";
+  size_t at = message.find(begin);
+  ASSERT_NE(at, std::string::npos) << message;
+  std::string replay = message.substr(at + begin.size(), 32);
+  EXPECT_EQ(test::readBytes(folder / "replay/" + replay + "/module.mlir"),
+            kAttention);
+  EXPECT_EQ(message.substr(message.size() - 26), "' (run its file 'command')")
+      << message;
+  EXPECT_NE(std::string(kernel.error().log()).find("this compiler is a fake"),
+            std::string::npos);
+
+  // An engine that keeps nothing leaves nothing.
+  kernel = engine->compile(kAttention);
+  ASSERT_FALSE(kernel);
+  EXPECT_EQ(kernel.error().message().find("repeats"), std::string::npos)
+      << kernel.error().message();
+  // Unless the user says where.
+  test::ScopedVariable chosen("ATTN_REPLAY_DIR", (folder / "chosen").c_str());
+  kernel = engine->compile(kAttention);
+  ASSERT_FALSE(kernel);
+  EXPECT_NE(kernel.error().message().find(folder / "chosen"), std::string::npos)
+      << kernel.error().message();
+}
+
+TEST_P(GpuApi, MakesAnotherKernelWithLineInfo) {
+  ASSERT_TRUE(engine->compile(kAttention));
+  CompileOptions options;
+  options.lineInfo = true;
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(engine->compile(kAttention, options));
+  EXPECT_EQ(engine->stats().compiled, 2);
+  EXPECT_EQ(engine->stats().memoryHits, 1);
+}
+
+TEST_P(GpuApi, SaysHowLongTheBackEndTook) {
+  Options options;
+  options.cacheDirectory = "";
+  std::vector<Event> events;
+  options.onEvent = [&](const Event &event) { events.push_back(event); };
+  Engine observed{Device(GetParam()), options};
+  for (int i = 0; i < 2; ++i) {
+    auto kernel = observed.compile(kAttention);
+    ASSERT_TRUE(kernel) << kernel.error().message();
+  }
+  // The compiler may have been opened before.
+  ASSERT_GE(events.size(), 2u);
+  const Event &compiled = events[events.size() - 2], &hit = events.back();
+  EXPECT_EQ(compiled.kind, EventKind::compiled);
+  EXPECT_GT(compiled.backendSeconds, 0.01);
+  EXPECT_LT(compiled.backendSeconds, compiled.seconds);
+  EXPECT_EQ(hit.kind, EventKind::memoryHit);
+  EXPECT_EQ(hit.backendSeconds, 0);
+}
+
 TEST_P(GpuApi, SaysWhatIsMissing) {
   auto kernel = engine->compile("module {}");
   ASSERT_FALSE(kernel);
@@ -217,7 +270,7 @@ INSTANTIATE_TEST_SUITE_P(Devices, GpuApi,
                          });
 
 TEST(GpuApiErrors, NameTheDevice) {
-  if (!openDriver())
+  if (!test::openDriver())
     GTEST_SKIP() << "this process has another driver";
   Engine second{cuda(1)};
   EXPECT_EQ(second.error().message(),

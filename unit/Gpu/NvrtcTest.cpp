@@ -119,4 +119,30 @@ TEST(Nvrtc, SaysThatThereIsNone) {
   EXPECT_TRUE(contains(nvrtc.error(), "/libnvrtc.so.13, ")) << nvrtc.error();
   EXPECT_TRUE(contains(nvrtc.error(), "/libnvrtc.so.12 (")) << nvrtc.error();
 }
+
+TEST(Nvrtc, SaysThatItsSecondLibraryIsMissing) {
+  ScopedVariable variable("ATTN_NVRTC", ATTN_FAKE_NVRTC),
+      error("ATTN_FAKE_NVRTC_ERROR", "7");
+  auto nvrtc = Nvrtc::open();
+  ASSERT_TRUE(nvrtc) << nvrtc.error();
+  EXPECT_EQ((*nvrtc)->compile(source, "plus.cu", target("sm_80")).error(),
+            "nvrtc 13.0 does not find its second library: put "
+            "libnvrtc-builtins.so.13.0 beside '" +
+                std::string(ATTN_FAKE_NVRTC) + "'");
+}
+
+TEST(Nvrtc, SaysThatItIsTooOld) {
+  // What has been opened is kept; under another name it is another.
+  std::string path = std::string("/") + ATTN_FAKE_NVRTC;
+  ScopedVariable variable("ATTN_NVRTC", path.c_str()),
+      version("ATTN_FAKE_NVRTC_VERSION", "12.4");
+  auto nvrtc = Nvrtc::open();
+  ASSERT_FALSE(nvrtc);
+  EXPECT_EQ(nvrtc.error(),
+            "there is no nvrtc, which compiles kernels for GPUs: tried " +
+                path +
+                " (CUDA 12.4, too old); ATTN_NVRTC must name libnvrtc.so of "
+                "CUDA 12.8 or newer, or its folder; packages with cubins need "
+                "none");
+}
 } // namespace

@@ -78,6 +78,18 @@ TEST(GpuModule, ChecksAndBindsArguments) {
                                "expected 70 (in[0])");
   EXPECT_EQ(module->bind("minus", inputs, {output}).error(),
             "there is no entry 'minus'; the module has 'plus'");
+  // One more than kernels can index.
+  int64_t huge = (int64_t(1) << 30) + 1;
+  Tensor broad(in.data(), ElementType::i32, {huge});
+  auto tooBroad = module->bind("plus", {broad, Scalar::i32(3)}, {broad});
+  ASSERT_FALSE(tooBroad);
+  EXPECT_EQ(tooBroad.error(),
+            "argument 1 'in' of 'plus': dimension 0 is 1073741825; kernels of "
+            "GPUs take at most 1073741824: split the tensor into several "
+            "calls");
+  EXPECT_FALSE(module->workspaceBytes("plus", {broad, Scalar::i32(3)}));
+  broad.shape = {huge - 1};
+  EXPECT_TRUE(module->bind("plus", {broad, Scalar::i32(3)}, {broad}));
   // What the program finds is an error of bind, and the call stays as it was.
   auto negative =
       module->bind("plus", {input, Scalar::i32(-1)}, {output}).error();

@@ -221,8 +221,8 @@ TEST(LaunchProgram, ChecksSizesOfGridAndWorkspace) {
   LaunchValues results;
   for (auto [value, fits] : {std::pair<int64_t, bool>{0, true},
                              {1, true},
-                             {INT32_MAX, true},
-                             {int64_t(INT32_MAX) + 1, false},
+                             {LaunchProgram::maxExtent, true},
+                             {LaunchProgram::maxExtent + 1, false},
                              {-1, false}}) {
     auto program = parse(withLaunch(
         "[\"const\", " + std::to_string(value) + "]",

@@ -34,6 +34,10 @@ struct CompileOptions {
   std::string cpu;
   /// LLVM's features, "+a,-b"; added to those of the CPU.
   std::string features;
+  /// Where a compilation that fails by a mistake of the compiler leaves a
+  /// folder with what repeats it.  Empty means $ATTN_REPLAY_DIR, else `replay`
+  /// in the user's cache directory; "none" means nowhere.
+  std::string replayDirectory;
   /// Rows of a query tile and of a key tile; 0 means chosen for the target.
   int64_t tileQ = 0, tileKv = 0;
   /// On a GPU, the warps of a thread block and the stages of its channels; 0
@@ -42,6 +46,9 @@ struct CompileOptions {
   /// On a GPU, what writes PTX: cuda (CUDA C++ and nvrtc) or llvm (the NVPTX
   /// back end; without machine code).
   std::string codegen = "cuda";
+  /// On a GPU, put the lines of the CUDA C++ into the code, for profilers and
+  /// the emulator.  The file is called as the module, with .cu behind it.
+  bool lineInfo = false;
   /// On a GPU, what callers promise that addresses and strides of query, key,
   /// value and output are multiples of, in bytes: 2, 4, 8 or 16. Smaller ones
   /// take more time. 0 means 16, or less if head dimensions are no multiple of
@@ -66,12 +73,22 @@ enum class Emit {
   package, ///< a package with that object: attn/Runtime/Package.h
 };
 
+/// Seconds that a compilation took.
+struct CompileTimes {
+  double total = 0;
+  /// Of these, what makes machine code of CUDA C++ or LLVM IR: nvrtc, or
+  /// LLVM's back end and linker.
+  double backend = 0;
+};
+
 /// Compiles the module in `text`; `name` is what diagnostics call it. The
 /// result is text, or the bytes of a shared object or a package. An error holds
 /// the diagnostics; its code is an attn_status of attn/c.h: ATTN_ERROR_PARSE,
-/// VERIFY, UNSUPPORTED or COMPILE. Thread-safe.
+/// VERIFY, UNSUPPORTED or COMPILE. After a mistake of the compiler, its first
+/// line names the replay folder. Fills in `times` if it is given. Thread-safe.
 Result<std::string> compile(std::string_view text, const std::string &name,
-                            const CompileOptions &options, Emit emit);
+                            const CompileOptions &options, Emit emit,
+                            CompileTimes *times = nullptr);
 
 /// The content key of what `compile` makes of `text`, 32 hexadecimal digits:
 /// equal for texts that differ in comments, layout, names of values, or what
@@ -87,6 +104,8 @@ struct LoadedModule {
   std::string cache;
   /// Seconds from text to loaded code.
   double seconds = 0;
+  /// Of the compiler; zero if it came from the cache.
+  CompileTimes times;
 };
 
 /// Compiles `text`, or takes the result of an earlier compilation of the same

@@ -38,6 +38,10 @@ typedef struct attn_compiler_request {
   int64_t warps;      /* of a GPU; 0: chosen */
   int64_t stages;
   int64_t alignment;
+  int64_t line_info;
+  /* where a mistake of the compiler leaves what repeats it; null or empty: the
+   * default, see CompileOptions */
+  const char *replay_directory;
 } attn_compiler_request;
 
 /* Owned by the compiler; to be freed by attn_compiler_free. */
@@ -46,6 +50,8 @@ typedef struct attn_compiler_result {
   const char *message; /* diagnostics with locations, if status is not 0 */
   const void *bytes;   /* the key (32 hexadecimal digits) or the package */
   size_t size;
+  double seconds;         /* that it took */
+  double backend_seconds; /* of these, nvrtc or LLVM's back end */
 } attn_compiler_result;
 
 typedef int (*attn_compiler_abi_fn)(void);

@@ -47,6 +47,9 @@ class Nvrtc {
 public:
   /// The oldest version that is used.
   static constexpr int oldest = 12080;
+  /// The code of an error: nvrtc's installation is incomplete
+  /// (NVRTC_ERROR_BUILTIN_OPERATION_FAILURE).
+  static constexpr int builtinsMissing = 7;
 
   /// Opens $ATTN_NVRTC (a file or a folder), or looks beside the runtime, in
   /// $CUDA_PATH, $CUDA_HOME, /usr/local/cuda, in what scripts/fetch-cuda has
@@ -60,7 +63,7 @@ public:
   const std::string &path() const { return libraryPath; }
 
   /// Compiles the CUDA C++ text `source`, called `name` in messages.  If it has
-  /// mistakes, the error holds the compiler's log.
+  /// mistakes, the error holds the compiler's log; its code is an nvrtcResult.
   Result<NvrtcOutput> compile(const std::string &source,
                               const std::string &name, const GpuTarget &target,
                               const NvrtcOptions &options = {}) const;

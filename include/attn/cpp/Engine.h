@@ -104,7 +104,8 @@ enum class EventKind {
 struct Event {
   EventKind kind;
   std::string_view kernel;
-  double seconds; ///< that it took
+  double seconds;        ///< that it took
+  double backendSeconds; ///< of these, nvrtc (on a CPU, LLVM's back end)
 };
 
 /// Of an engine.  Hooks may be called by several threads at once.
@@ -165,6 +166,7 @@ struct CompileOptions {
   std::string name, entry, algorithm, cpu, features;
   int64_t tileQ = 0, tileKv = 0;
   int64_t warps = 0, stages = 0, alignment = 0;
+  bool lineInfo = false;
 };
 
 /// Upper bounds of the calls that a plan is for.
@@ -208,7 +210,7 @@ struct EngineHandle {
       c.on_event = [](void *self, const attn_event *event) {
         static_cast<EngineHandle *>(self)->options.onEvent(
             Event{static_cast<EventKind>(event->kind), event->kernel,
-                  event->seconds});
+                  event->seconds, event->backend_seconds});
       };
     if (options.allocate)
       c.allocate = [](void *self, size_t bytes, size_t alignment) {
@@ -467,6 +469,7 @@ public:
     c.warps = options.warps;
     c.stages = options.stages;
     c.alignment = options.alignment;
+    c.line_info = options.lineInfo;
     attn_kernel *kernel = nullptr;
     attn_error *failure = nullptr;
     if (attn_engine_compile(get(), text.data(), text.size(), &c, &kernel,

@@ -224,10 +224,18 @@ Result<NvrtcOutput> Nvrtc::compile(const std::string &source,
     }
     destroyProgram(&program);
     std::string versionName = "nvrtc " + cuda::versionText(libraryVersion);
+    if (code == builtinsMissing)
+      return failure(versionName +
+                         " does not find its second library: put "
+                         "libnvrtc-builtins.so." +
+                         cuda::versionText(libraryVersion) + " beside '" +
+                         libraryPath + "'",
+                     code);
     if (code != 0)
       return failure(versionName + " could not compile " + name + " for " +
-                     architecture + ": " + getErrorString(code) + "\n" +
-                     output.log);
+                         architecture + ": " + getErrorString(code) + "\n" +
+                         output.log,
+                     code);
     if (output.ptx.empty() || (!options.ptxOnly && output.cubin.empty()))
       return failure(versionName + " made nothing of " + name + " for " +
                      architecture);
