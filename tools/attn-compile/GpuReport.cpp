@@ -15,7 +15,6 @@
 
 #include "attn/InitAll.h"
 #include "attn/Runtime/Cubin.h"
-#include "attn/Runtime/Nvrtc.h"
 #include "attn/Target/Gpu/CostModel.h"
 #include "attn/Target/ThreadLevel.h"
 #include "dialect/Attn/Attn.h"
@@ -28,7 +27,6 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <chrono>
 #include <cmath>
 
 namespace attn::tool {
@@ -48,15 +46,6 @@ struct GpuKernelShape {
   /// Zero if there is no loop over key tiles.
   TileCounts tile;
 };
-
-/// Seconds that a function takes.
-template <typename Function>
-double secondsOf(Function &&function) {
-  auto begin = std::chrono::steady_clock::now();
-  function();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
 } // namespace
 
 /// How often an operation runs in one round of the innermost loop around it
@@ -198,9 +187,6 @@ Result<std::string> reportGpuKernels(const std::string &text,
   Result<GpuTargetInfo> target = findGpuTarget(options.target);
   if (!target)
     return target.takeFailure();
-  Result<GpuTarget> parsed = GpuTarget::parse(options.target);
-  if (!parsed)
-    return parsed.takeFailure();
   if (options.codegen != "cuda")
     return failure("--report reads machine code, which --codegen=" +
                    options.codegen + " does not write; leave it out");
@@ -221,22 +207,11 @@ Result<std::string> reportGpuKernels(const std::string &text,
   if (!module || !input)
     return failure("the kernels of '" + name + "' could not be read again");
 
-  // The same two steps as of --emit=cubin, each with a clock. The library is
-  // opened before, as it is for all but the first kernel of a process.
-  Result<const Nvrtc *> nvrtc = Nvrtc::open();
-  if (!nvrtc)
-    return nvrtc.takeFailure();
-  std::optional<Result<std::string>> source;
-  const double ours =
-      secondsOf([&] { source = compile(text, name, options, Emit::cuda); });
-  if (!*source)
-    return source->takeFailure();
-  std::optional<Result<NvrtcOutput>> code;
-  const double theirs = secondsOf(
-      [&] { code = (*nvrtc)->compile(**source, name + ".cu", *parsed); });
-  if (!*code)
-    return code->takeFailure();
-  Result<Cubin> cubin = readCubin((*code)->cubin, name);
+  CompileTimes times;
+  Result<std::string> code = compile(text, name, options, Emit::cubin, &times);
+  if (!code)
+    return code;
+  Result<Cubin> cubin = readCubin(*code, name);
   if (!cubin)
     return cubin.takeFailure();
 
@@ -244,9 +219,9 @@ Result<std::string> reportGpuKernels(const std::string &text,
   llvm::raw_string_ostream out(result);
   out << name << ": " << options.algorithm << ", for " << options.target << " ("
       << target->device << ")\n"
-      << "cubin              " << (*code)->cubin.size() << " bytes\n"
-      << "compile time       " << llvm::format("%.2f", ours + theirs)
-      << " s, of which nvrtc " << std::lround(100 * theirs / (ours + theirs))
+      << "cubin              " << code->size() << " bytes\n"
+      << "compile time       " << llvm::format("%.2f", times.total)
+      << " s, of which nvrtc " << std::lround(100 * times.backend / times.total)
       << " %\n";
   // The model is about one loop with both products.
   const bool isModelled =

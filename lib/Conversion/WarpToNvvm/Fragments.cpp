@@ -36,6 +36,29 @@ static bool isFused(tile::LoadOp load) {
   return true;
 }
 
+/// A row's number that compilers take for another one in each turn of the loop
+/// over key tiles. They would compute what an element's row and column make
+/// together before the loop, and keep it in a register for each element.
+static Value inTurn(OpBuilder &builder, Location loc, Value row) {
+  Operation *parent = builder.getInsertionBlock()->getParentOp();
+  while (parent &&
+         !(isa<scf::ForOp>(parent) && !parent->hasAttr(kUnrollAttrName)))
+    parent = parent->getParentOp();
+  if (!parent)
+    return row;
+  Value turn =
+      arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
+                                 cast<scf::ForOp>(parent).getInductionVar());
+  auto dialect =
+      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT);
+  return LLVM::InlineAsmOp::create(
+             builder, loc, row.getType(), ValueRange{row, turn},
+             /*asm_string=*/"", /*constraints=*/"=r,0,r",
+             /*has_side_effects=*/false, /*is_align_stack=*/false,
+             LLVM::tailcallkind::TailCallKind::None, dialect, ArrayAttr())
+      .getResult(0);
+}
+
 /// Emits the region of a map for one register. With `isUnrounded` the value
 /// before a rounding at the end.
 static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
@@ -63,9 +86,8 @@ static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
                            kernel.colOf(loc, type, at));
     KernelEmitter::nameValue(row, "row");
     KernelEmitter::nameValue(col, "column");
-    mapping.map(
-        map.getRowIndex(),
-        arith::IndexCastOp::create(builder, loc, builder.getI32Type(), row));
+    row = arith::IndexCastOp::create(builder, loc, builder.getI32Type(), row);
+    mapping.map(map.getRowIndex(), inTurn(builder, loc, row));
     mapping.map(
         map.getColIndex(),
         arith::IndexCastOp::create(builder, loc, builder.getI32Type(), col));

@@ -63,7 +63,8 @@ bool cuda::isVectorLoop(Operation *op) {
 
 bool cuda::isExpression(Operation *op) {
   if (isa<memref::LoadOp, vector::LoadOp, memref::DimOp, LLVM::ExtractValueOp,
-          LLVM::BitcastOp, memref::ExtractAlignedPointerAsIndexOp>(op))
+          LLVM::BitcastOp, LLVM::InlineAsmOp,
+          memref::ExtractAlignedPointerAsIndexOp>(op))
     return true;
   if (isa<vector::InsertOp, vector::ToElementsOp>(op))
     return false;

@@ -299,6 +299,16 @@ Expr KernelPrinter::compute(Operation *op) {
     }
     return castTo("long long", pointer);
   }
+  if (auto code = dyn_cast<LLVM::InlineAsmOp>(op)) {
+    if (!code.getAsmString().empty() || code.getOperands().size() != 2 ||
+        code.getNumResults() != 1 ||
+        !llvm::all_of(code.getOperandTypes(),
+                      [](Type type) { return type.isInteger(32); }))
+      return fail(op, "only an empty one of two words and a result is known");
+    std::string text = prelude.use("in_turn").str();
+    return {text + "(" + expr(code.getOperand(0)).text + ", " +
+            expr(code.getOperand(1)).text + ")"};
+  }
   Type type = op->getNumResults() == 1 ? op->getResult(0).getType() : Type();
   StringRef dialect = op->getName().getDialectNamespace();
   if (!type || (dialect != "arith" && dialect != "math" &&
