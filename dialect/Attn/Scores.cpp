@@ -43,7 +43,13 @@ Value SoftcapAttr::buildScore(OpBuilder &builder, Location loc, Value score,
                               int64_t queryHeads) const {
   Value cap = getCap() ? constant(builder, loc, getCap().getValueAsDouble())
                        : values.front();
-  Value ratio = arith::DivFOp::create(builder, loc, score, cap);
+  // One division for all scores.
+  Value reciprocal =
+      getCap() ? constant(builder, loc, 1 / getCap().getValueAsDouble())
+               : arith::DivFOp::create(builder, loc, constant(builder, loc, 1),
+                                       cap)
+                     .getResult();
+  Value ratio = arith::MulFOp::create(builder, loc, score, reciprocal);
   Value tanh = math::TanhOp::create(builder, loc, ratio);
   return arith::MulFOp::create(builder, loc, tanh, cap);
 }

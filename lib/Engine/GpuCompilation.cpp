@@ -42,6 +42,7 @@ static GpuProblem describeProblem(mlir::ModuleOp module) {
     };
     problem.headDim = std::max(problem.headDim, dimOf(attention.getQuery()));
     problem.valueDim = std::max(problem.valueDim, dimOf(attention.getValue()));
+    problem.hasExactSums |= bool(attention.getLse());
     problem.hasScoreFunction |= attention.getScore() ||
                                 !attention.getScoreMod().empty() ||
                                 !attention.getMaskMod().empty();
@@ -93,8 +94,10 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   Result<std::string> key = keyOf(options, describeGpu(options));
   if (!key)
     return key;
+  GpuProblem problem = describeProblem(*module);
+  problem.hasTwoSweeps = options.algorithm == "memory-efficient";
   Result<GpuChoice> choice = chooseGpuSchedule(
-      *target, describeProblem(*module),
+      *target, problem,
       {options.tileQ, options.tileKv, options.warps, options.stages});
   if (!choice)
     return unsupported(choice.takeFailure());
@@ -113,10 +116,7 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   pipeline.warps = schedule->warps;
   pipeline.stages = schedule->stages;
   pipeline.queryInRegisters = schedule->queryInRegisters;
-  pipeline.sumRounded = true;
-  module->walk([&](mlir::attn::AttentionOp attention) {
-    pipeline.sumRounded &= !attention.getLse();
-  });
+  pipeline.sumRounded = !problem.hasExactSums;
 
   if (Status status = setAlignments(*module, options.alignment); !status)
     return unsupported(status.takeFailure());

@@ -215,11 +215,14 @@ func.func @combined(%q: !tensor, %a: index, %b: index, %c: index) -> !tensor {
 // CHECK-SAME: %[[CAP:[^:]*]]: f32
 func.func @softcap(%q: !tensor, %cap: f32) -> !tensor {
   // CHECK: score_mod (%s, %b, %h, %i, %j) {
-  // CHECK-NEXT: %[[RATIO:.*]] = arith.divf %s, %[[CAP]]
+  // CHECK-NEXT: %[[ONE:.*]] = arith.constant 1.000000e+00
+  // CHECK-NEXT: %[[RECIPROCAL:.*]] = arith.divf %[[ONE]], %[[CAP]]
+  // CHECK-NEXT: %[[RATIO:.*]] = arith.mulf %s, %[[RECIPROCAL]]
   // CHECK-NEXT: %[[TANH:.*]] = math.tanh %[[RATIO]]
   // CHECK-NEXT: %[[FIRST:.*]] = arith.mulf %[[TANH]], %[[CAP]]
   // CHECK-NEXT: %[[CAP2:.*]] = arith.constant 5.000000e+01
-  // CHECK-NEXT: %[[RATIO2:.*]] = arith.divf %[[FIRST]], %[[CAP2]]
+  // CHECK-NEXT: %[[RECIPROCAL2:.*]] = arith.constant 2.000000e-02
+  // CHECK-NEXT: %[[RATIO2:.*]] = arith.mulf %[[FIRST]], %[[RECIPROCAL2]]
   // CHECK-NEXT: %[[TANH2:.*]] = math.tanh %[[RATIO2]]
   // CHECK-NEXT: %[[SECOND:.*]] = arith.mulf %[[TANH2]], %[[CAP2]]
   // CHECK-NEXT: %[[R:.*]] = arith.negf %[[SECOND]]

@@ -63,7 +63,7 @@ public:
   static constexpr size_t maxParameterBytes = 4096;
   /// No tensor of a call has a larger extent, and no launch more work items:
   /// kernels compute indices of rows with 32 bits.
-  static constexpr int64_t maxExtent = int64_t(1) << 30;
+  static constexpr int64_t maxExtent = int64_t(1) << 26;
 
   enum class Operation : uint8_t {
     dim,

@@ -40,8 +40,9 @@ inline constexpr llvm::StringLiteral kMinBlocksAttrName = "attn.min_blocks";
 inline constexpr llvm::StringLiteral kRangeAttrName = "attn.range";
 
 /// No tensor of a launch has a larger extent, and no grid more CTAs: the
-/// arithmetic on indices of rows is then on 32 bits.
-inline constexpr int64_t kMaxTensorExtent = int64_t(1) << 30;
+/// arithmetic on rows is then on 32 bits, also if they are those of all heads of
+/// a group.
+inline constexpr int64_t kMaxTensorExtent = int64_t(1) << 26;
 
 /// Of dynamic shared memory, in bytes.
 inline constexpr int64_t kSharedAlignment = 1024;

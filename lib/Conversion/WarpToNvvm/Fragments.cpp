@@ -22,9 +22,7 @@ using tile::TileType;
 // Maps
 //===----------------------------------------------------------------------===//
 
-/// Whether a load is left to the map that is its only user, so that its tile is
-/// never in registers as a whole.
-static bool isFused(tile::LoadOp load) {
+bool KernelEmitter::isFused(tile::LoadOp load) {
   auto map = load->hasOneUse()
                  ? dyn_cast<tile::MapOp>(*load->getUsers().begin())
                  : tile::MapOp();
@@ -70,7 +68,7 @@ static Value emitElement(KernelEmitter &kernel, tile::MapOp map,
        llvm::zip(map.getInputs(), map.getBlock()->getArguments())) {
     auto type = cast<TileType>(input.getType());
     auto load = input.getDefiningOp<tile::LoadOp>();
-    if (load && isFused(load))
+    if (load && KernelEmitter::isFused(load))
       mapping.map(argument, kernel.emitLoadedElement(load, at));
     else
       mapping.map(argument,
@@ -243,135 +241,4 @@ void KernelEmitter::emitReachesTwo(ReachesTwoOp reaches) {
       NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(), constant(-1),
                                large, NVVM::VoteSyncKind::any);
   mapping.map(reaches.getResult(), vote);
-}
-
-//===----------------------------------------------------------------------===//
-// Loads and stores
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// A view, and whether an element is inside.
-struct Window {
-  KernelEmitter &kernel;
-  tile::ViewOp view;
-  Value row0, col0, numRows, numCols;
-
-  Window(KernelEmitter &kernel, Location loc, Value given, Value row, Value col)
-      : kernel(kernel),
-        view(kernel.mapping.lookup(given).getDefiningOp<tile::ViewOp>()),
-        row0(kernel.mapping.lookup(row)), col0(kernel.mapping.lookup(col)) {
-    if (!view)
-      return;
-    numRows = view.getNumRows(kernel.builder, loc);
-    KernelEmitter::nameValue(numRows, kernel.argumentOf(view) + "_rows");
-    numCols = view.getNumCols(kernel.builder, loc);
-  }
-
-  Value isInside(Location loc, Value row, Value col) const {
-    OpBuilder &builder = kernel.builder;
-    Value isRow = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
-                                        row, numRows);
-    Value isCol = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
-                                        col, numCols);
-    return arith::AndIOp::create(builder, loc, isRow, isCol);
-  }
-};
-} // namespace
-
-Value KernelEmitter::emitGuardedLoad(Location loc, Value condition,
-                                     Value memref, ValueRange indices) {
-  Type element = cast<MemRefType>(memref.getType()).getElementType();
-  auto branch = scf::IfOp::create(builder, loc, element, condition,
-                                  /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(branch.thenBlock());
-  Value value = memref::LoadOp::create(builder, loc, memref, indices);
-  scf::YieldOp::create(builder, loc, value);
-  builder.setInsertionPointToStart(branch.elseBlock());
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(element));
-  scf::YieldOp::create(builder, loc, zero);
-  return branch.getResult(0);
-}
-
-Value KernelEmitter::emitLoadedElement(tile::LoadOp load, const Register &at) {
-  Location loc = load.getLoc();
-  TileType type = load.getTile().getType();
-  Window window(*this, loc, load.getView(), load.getRow(), load.getCol());
-  Value row = add(loc, window.row0, rowOf(loc, type, at));
-  Value col = add(loc, window.col0, colOf(loc, type, at));
-  Value value = emitGuardedLoad(loc, window.isInside(loc, row, col),
-                                window.view.getSource(),
-                                window.view.getIndices(builder, loc, row, col));
-  if (value.getType() != type.getElementType())
-    value = arith::ExtFOp::create(builder, loc, type.getElementType(), value);
-  return value;
-}
-
-LogicalResult KernelEmitter::emitLoad(tile::LoadOp load) {
-  Location loc = load.getLoc();
-  TileType type = load.getTile().getType();
-  if (!mapping.lookup(load.getView()).getDefiningOp<tile::ViewOp>())
-    return load.emitOpError() << "reads from a view that is not of tile.view";
-  if (isFused(load))
-    return success();
-  Value target = fragment(load.getTile());
-  forEachRegister(loc, type, /*byPair=*/false, [&](const Register &at) {
-    memref::StoreOp::create(builder, loc, emitLoadedElement(load, at), target,
-                            indicesOf(type, at));
-  });
-  return success();
-}
-
-LogicalResult KernelEmitter::emitStore(tile::StoreOp store) {
-  Location loc = store.getLoc();
-  TileType type = store.getTile().getType();
-  Window window(*this, loc, store.getView(), store.getRow(), store.getCol());
-  if (!window.view)
-    return store.emitOpError() << "writes to a view that is not of tile.view";
-  if (store.getView().getType().getElementType() != type.getElementType())
-    return store.emitOpError() << "rounds " << type.getElementType() << " to "
-                               << store.getView().getType().getElementType()
-                               << " on its way to memory, which is not "
-                                  "supported on a GPU";
-  Value source = fragment(store.getTile());
-  // Pairs of columns are written together if the view ends after one.
-  auto cols = window.view.getStaticNumCols();
-  const int64_t pairBytes =
-      2 * type.getElementType().getIntOrFloatBitWidth() / 8;
-  const bool hasPairs = type.getCols() != 1 && cols && *cols % 2 == 0 &&
-                        alignmentOf(window.view) >= pairBytes;
-  forEachRegister(loc, type, hasPairs, [&](const Register &at) {
-    Value row = add(loc, window.row0, rowOf(loc, type, at));
-    Value col = colOf(loc, type, at);
-    if (!isConstantIntValue(window.col0, 0))
-      col = add(loc, window.col0, col);
-    nameValue(row, "row");
-    nameValue(col, "column");
-    Value isInside = window.isInside(loc, row, col);
-    if (type.getCols() == 1) {
-      // The four lanes of a row hold the same.
-      Value isFirst =
-          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                (expr(lane) % 4).value, index(loc, 0));
-      isInside = arith::AndIOp::create(builder, loc, isInside, isFirst);
-    }
-    auto branch = scf::IfOp::create(builder, loc, isInside);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(branch.thenBlock());
-    SmallVector<Value> indices = window.view.getIndices(builder, loc, row, col);
-    if (hasPairs) {
-      auto pair = VectorType::get(2, type.getElementType());
-      Value value = vector::LoadOp::create(builder, loc, pair, source,
-                                           indicesOf(type, at));
-      vector::StoreOp::create(builder, loc, value, window.view.getSource(),
-                              indices);
-    } else {
-      Value value =
-          memref::LoadOp::create(builder, loc, source, indicesOf(type, at));
-      memref::StoreOp::create(builder, loc, value, window.view.getSource(),
-                              indices);
-    }
-  });
-  return success();
 }

@@ -66,6 +66,10 @@ public:
   // Fragments.cpp
   LogicalResult emitMap(tile::MapOp map);
   LogicalResult emitReduce(tile::ReduceOp reduce);
+  /// Whether a load is left to the map that is its only user, so that its tile
+  /// is never in registers as a whole.
+  static bool isFused(tile::LoadOp load);
+  // Memory.cpp
   LogicalResult emitLoad(tile::LoadOp load);
   /// What a thread has of a load at one register.
   Value emitLoadedElement(tile::LoadOp load, const Register &at);

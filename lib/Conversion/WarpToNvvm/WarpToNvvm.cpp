@@ -347,7 +347,7 @@ LogicalResult KernelEmitter::emitBlock(Block &block) {
       emitReachesTwo(reaches);
     else if (auto await = dyn_cast<AwaitOp>(op))
       // mma.sync is complete when it is issued.
-      fragments[await.getTile()] = fragments[await.getProduct()];
+      fragments[await.getTile()] = Value(fragments.lookup(await.getProduct()));
     else if (isa<tile::ReturnOp>(op))
       gpu::ReturnOp::create(builder, op.getLoc());
     else if (isa<scf::YieldOp, ReleaseOp>(op))

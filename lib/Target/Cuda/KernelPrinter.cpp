@@ -354,18 +354,22 @@ void KernelPrinter::declareAs(OpResult result, llvm::StringRef fallback,
   }
   std::string name = nameResult(result, fallback);
   values[result] = {name};
+  printDeclaration(type, name, expr.text);
+}
+
+void KernelPrinter::printDeclaration(const std::string &type,
+                                     const std::string &name,
+                                     const std::string &init) {
   // Behind the declaration before, if that is of the same type.
   std::string start = std::string(indent, ' ') + type + " ";
-  std::string added = ", " + name + " = " + expr.text;
+  std::string added = ", " + name + " = " + init;
   size_t last = text.rfind('\n', text.size() - 2) + 1;
   llvm::StringRef before = llvm::StringRef(text).drop_front(last);
   if (before.starts_with(start) && before.contains(" = ") &&
-      before.ends_with(";\n") &&
-      !result.getOwner()->hasAttr(kCommentAttrName) &&
-      before.size() - 1 + added.size() <= kColumns)
+      before.ends_with(";\n") && before.size() - 1 + added.size() <= kColumns)
     text.insert(text.size() - 2, added);
   else
-    line(type + " " + name + " = " + expr.text + ";");
+    line(type + " " + name + " = " + init + ";");
 }
 
 void KernelPrinter::printStatement(Operation *op) {

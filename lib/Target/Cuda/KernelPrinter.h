@@ -159,6 +159,8 @@ private:
   void printStatement(mlir::Operation *op);
   /// type name = text;
   void declare(mlir::OpResult result, const Expr &expr);
+  void printDeclaration(const std::string &type, const std::string &name,
+                        const std::string &init);
   void declareAs(mlir::OpResult result, llvm::StringRef fallback,
                  const Expr &expr);
 

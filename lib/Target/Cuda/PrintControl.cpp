@@ -29,7 +29,10 @@ std::string KernelPrinter::declareVariable(OpResult result, bool isWide,
   }
   std::string name = nameResult(
       result, isa<scf::IfOp>(result.getOwner()) ? "chosen" : "carried");
-  line(type + " " + name + (init ? " = " + init->text : "") + ";");
+  if (init)
+    printDeclaration(type, name, init->text);
+  else
+    line(type + " " + name + ";");
   values[result] = {name};
   widths[result] = isWide;
   return name;
@@ -258,8 +261,8 @@ void KernelPrinter::printWhile(scf::WhileOp op) {
       passed.push_back(value);
       results.push_back(result);
     }
-    values[argument] = values[result];
-    widths[argument] = widths[result];
+    values[argument] = Expr(values[result]);
+    widths[argument] = bool(widths[result]);
   }
 
   Block &before = *op.getBeforeBody();

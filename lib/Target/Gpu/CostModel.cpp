@@ -58,7 +58,7 @@ const char *attn::nameOf(GpuUnit unit) {
 GpuTileWork attn::workOfTile(const GpuSchedule &schedule,
                              const GpuProblem &problem,
                              const GpuKernelTraits &traits, bool isMasked) {
-  auto [headDim, valueDim, hasScoreFunction] = problem;
+  const int64_t headDim = problem.headDim, valueDim = problem.valueDim;
   const double scores = double(schedule.tileQ * schedule.tileKv);
   const double keyBytes = double(schedule.tileKv * (headDim + valueDim) * 2);
   GpuTileWork work;

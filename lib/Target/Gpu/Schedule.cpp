@@ -23,9 +23,9 @@ using namespace attn;
 // sizes on these GPUs (Dao 2023, section 3.3). Best first by experience: the
 // cost model has to promise more than its error to have a later one taken.
 static constexpr GpuSchedule kSchedules[] = {
-    {128, 64, 4, 2}, {128, 64, 8, 2}, {128, 32, 8, 2},  {64, 64, 4, 2},
-    {64, 32, 4, 2},  {64, 32, 4, 1},  {64, 16, 4, 2},   {128, 128, 4, 2},
-    {128, 96, 4, 2}, {64, 128, 4, 2}, {128, 128, 8, 2},
+    {128, 64, 4, 2},  {128, 64, 8, 2}, {128, 32, 8, 2}, {64, 64, 4, 2},
+    {64, 32, 4, 2},   {64, 16, 4, 2},  {64, 32, 4, 1},  {64, 16, 4, 1},
+    {128, 128, 4, 2}, {128, 96, 4, 2}, {64, 128, 4, 2}, {128, 128, 8, 2},
 };
 
 // How much faster in the model is faster: its error on what is published of
@@ -55,15 +55,20 @@ static constexpr Override kOverrides[] = {
 };
 
 int64_t GpuSchedule::registers(const GpuProblem &problem) const {
-  auto [headDim, valueDim, hasScoreFunction] = problem;
   const int64_t lanes = 32 * warps;
-  const int64_t output = tileQ * valueDim / lanes;
+  const int64_t output = tileQ * problem.valueDim / lanes;
   const int64_t scores = tileQ * tileKv / lanes;
   const int64_t query =
-      queryInRegisters ? tileQ * headDim / 2 / lanes : tileQ * 16 / 2 / lanes;
-  // Found by compiling all kernels of the case table.
-  const int64_t others = hasScoreFunction ? 100 : 80;
-  return output + scores + scores / 2 + query + others;
+      tileQ * (queryInRegisters ? problem.headDim : 16) / 2 / lanes;
+  // Found by compiling all kernels of the case table: values of score
+  // functions, what several loops have in common, and what tiles under way
+  // need.
+  const bool isLarge = problem.hasScoreFunction;
+  const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
+  int64_t others = isLarge ? 92 + scores / 2 : 80;
+  if (isLarge && problem.hasTwoSweeps && stages > 1)
+    others += 24;
+  return output + scores + weights + query + others;
 }
 
 int64_t GpuSchedule::sharedBytes(const GpuProblem &problem) const {

@@ -156,8 +156,28 @@ static void dropPrivateSpace(gpu::GPUModuleOp module) {
                                         /*replaceTypes=*/true);
 }
 
+/// Vectors in shared memory are accessed by generic addresses, because the
+/// conversion of vector knows no other; LLVM infers that they are shared.
+static void makeVectorsGeneric(gpu::GPUModuleOp module) {
+  module.walk([](Operation *op) {
+    auto load = dyn_cast<vector::LoadOp>(op);
+    auto store = dyn_cast<vector::StoreOp>(op);
+    if (!load && !store)
+      return;
+    OpOperand &base = load ? load.getBaseMutable() : store.getBaseMutable();
+    auto type = cast<MemRefType>(base.get().getType());
+    if (!gpu::GPUDialect::hasWorkgroupMemoryAddressSpace(type))
+      return;
+    OpBuilder builder(op);
+    MemRefType generic = MemRefType::Builder(type).setMemorySpace({});
+    base.set(memref::MemorySpaceCastOp::create(builder, op->getLoc(), generic,
+                                               base.get()));
+  });
+}
+
 static LogicalResult prepare(gpu::GPUModuleOp module) {
   dropPrivateSpace(module);
+  makeVectorsGeneric(module);
   expandGpuMath(module);
   if (failed(selectInstructions(module)))
     return failure();

@@ -37,8 +37,7 @@ gpu.module @kernels {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c3 = arith.constant 3 : index
-    // CHECK: float left = arg1;
-    // CHECK-NEXT: float right = arg2;
+    // CHECK: float left = arg1, right = arg2;
     // CHECK: for (
     // CHECK-NEXT: float next_left = right;
     // CHECK-NEXT: float next_right = left;

@@ -28,6 +28,11 @@ struct GpuProblem {
   /// Whether there are score functions or masks of the user, whose values need
   /// registers.
   bool hasScoreFunction = false;
+  /// Whether sums are taken of probabilities before they are rounded, for a
+  /// log-sum-exp.
+  bool hasExactSums = false;
+  /// Whether all keys are visited twice, first for the maxima.
+  bool hasTwoSweeps = false;
 };
 
 struct GpuSchedule {
