@@ -66,7 +66,7 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   const bool isLarge = problem.hasScoreFunction;
   const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
   int64_t others = isLarge ? 92 + scores / 2 : 80;
-  if (isLarge && problem.hasTwoSweeps && stages > 1)
+  if (isLarge && problem.hasTwoSweeps && (stages > 1 || scores > 8))
     others += 24;
   return output + scores + weights + query + others;
 }
