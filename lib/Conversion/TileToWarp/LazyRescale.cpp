@@ -144,8 +144,6 @@ static void fuseRounding(Softmax &softmax) {
   if (!from->hasOneUse())
     return;
   OpBuilder builder(from);
-  IRMapping mapping;
-  mapping.map(from.getResult(), Value());
   auto fused = cast<MapOp>(builder.clone(*from));
   fused.getResult().setType(rounding.getResult().getType());
   Operation *yield = fused.getBlock()->getTerminator();

@@ -157,8 +157,9 @@ double GpuWorkload::flop(const GpuProblem &problem) const {
 }
 
 GpuWorkload attn::referenceWorkload(const GpuProblem &problem, bool isCausal) {
-  return {4, std::max(int64_t(1), 2048 / problem.headDim), 4096, 4096,
-          isCausal};
+  // Modules without an attention have no dimensions.
+  const int64_t headDim = std::max(problem.headDim, int64_t(1));
+  return {4, std::max(int64_t(1), 2048 / headDim), 4096, 4096, isCausal};
 }
 
 GpuPrediction attn::predict(const GpuTargetInfo &target,

@@ -61,13 +61,12 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   const int64_t query =
       tileQ * (queryInRegisters ? problem.headDim : 16) / 2 / lanes;
   // Found by compiling all kernels of the case table: values of score
-  // functions, what several loops have in common, and what tiles under way
-  // need.
+  // functions, and addresses that several loops have in common.
   const bool isLarge = problem.hasScoreFunction;
   const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
   int64_t others = isLarge ? 92 + scores / 2 : 80;
   if (isLarge && problem.hasTwoSweeps && (stages > 1 || scores > 8))
-    others += 24;
+    others += problem.headDim / 3;
   return output + scores + weights + query + others;
 }
 
