@@ -295,7 +295,7 @@ TEST(Kernel, UndefinedSymbolsAreSeen) {
 }
 
 /// Kernels keep everything in registers, on all GPUs. Each target gets a part of
-/// the cases, those without score functions; with ATTN_TEST_ALL=1 all.
+/// the cases; with ATTN_TEST_ALL=1 all.
 TEST(GpuCode, HasNoSpills) {
   const char *const targets[] = {"sm_80", "sm_86",  "sm_89",
                                  "sm_90", "sm_100", "sm_120"};
@@ -304,8 +304,6 @@ TEST(GpuCode, HasNoSpills) {
   size_t number = 0;
   for (Case c : pairwiseCases("sm_80")) {
     ++number;
-    if (!isAll && (*c.score->body || *c.score->attribute))
-      continue;
     for (size_t n = 0; n < std::size(targets); ++n) {
       if (!isAll && number % std::size(targets) != n)
         continue;
