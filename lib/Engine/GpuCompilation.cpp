@@ -42,6 +42,9 @@ static GpuProblem describeProblem(mlir::ModuleOp module) {
     };
     problem.headDim = std::max(problem.headDim, dimOf(attention.getQuery()));
     problem.valueDim = std::max(problem.valueDim, dimOf(attention.getValue()));
+    if (mlir::Attribute mask = attention.getMaskAttr())
+      mask.walk(
+          [&](mlir::attn::AnyOfAttr) { problem.hasScoreFunction = true; });
     problem.hasExactSums |= bool(attention.getLse());
     problem.hasScoreFunction |= attention.getScore() ||
                                 !attention.getScoreMod().empty() ||
@@ -96,6 +99,7 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
     return key;
   GpuProblem problem = describeProblem(*module);
   problem.hasTwoSweeps = options.algorithm == "memory-efficient";
+  problem.hasSplits = options.algorithm == "flash-decoding";
   Result<GpuChoice> choice = chooseGpuSchedule(
       *target, problem,
       {options.tileQ, options.tileKv, options.warps, options.stages});

@@ -65,8 +65,12 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   const bool isLarge = problem.hasScoreFunction;
   const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
   int64_t others = isLarge ? 92 + scores / 2 : 80;
-  if (isLarge && problem.hasTwoSweeps && (stages > 1 || scores > 8))
-    others += problem.headDim / 3;
+  if (isLarge && (stages > 1 || scores > 8)) {
+    if (problem.hasTwoSweeps)
+      others += problem.headDim / 3;
+    if (problem.hasSplits)
+      others += problem.headDim / 6;
+  }
   return output + scores + weights + query + others;
 }
 

@@ -25,14 +25,16 @@ namespace attn {
 struct GpuProblem {
   /// As tiles have them.
   int64_t headDim, valueDim;
-  /// Whether there are score functions or masks of the user, whose values need
-  /// registers.
+  /// Whether there are score functions, or masks of the user or with
+  /// alternatives, whose values need registers.
   bool hasScoreFunction = false;
   /// Whether sums are taken of probabilities before they are rounded, for a
   /// log-sum-exp.
   bool hasExactSums = false;
   /// Whether all keys are visited twice, first for the maxima.
   bool hasTwoSweeps = false;
+  /// Whether several thread blocks share the keys of a query tile.
+  bool hasSplits = false;
 };
 
 struct GpuSchedule {
