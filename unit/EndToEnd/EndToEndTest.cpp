@@ -304,8 +304,8 @@ TEST(GpuCode, HasNoSpills) {
   size_t number = 0;
   for (Case c : pairwiseCases("sm_80")) {
     ++number;
-    // Known: up to 9 spills outside of the loops. Half of the registers are
-    // sums at this dimension.
+    // Known: up to 9 spills, some of them in the loops. Half of the registers
+    // are sums at this dimension.
     if (c.algorithm == "flash-decoding" && c.headDim == 256 &&
         (*c.score->body || *c.score->attribute))
       continue;

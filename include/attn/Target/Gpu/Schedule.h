@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Which tile sizes, warps and stages a kernel gets: of a list, what fits the
-// registers of a thread and the shared memory of a thread block and is fastest
-// in the cost model.
+// Which tile sizes, warps and stages a kernel gets: the first of a list that fits
+// the registers of a thread and the shared memory of a thread block, unless the
+// cost model says that another one is clearly faster.
 //
 //===----------------------------------------------------------------------===//
 
