@@ -98,8 +98,6 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   if (!key)
     return key;
   GpuProblem problem = describeProblem(*module);
-  problem.hasTwoSweeps = options.algorithm == "memory-efficient";
-  problem.hasSplits = options.algorithm == "flash-decoding";
   Result<GpuChoice> choice = chooseGpuSchedule(
       *target, problem,
       {options.tileQ, options.tileKv, options.warps, options.stages});

@@ -25,7 +25,7 @@ namespace attn {
 inline constexpr llvm::StringLiteral kNameAttrName = "attn.name";
 /// On an op: a comment before it.
 inline constexpr llvm::StringLiteral kCommentAttrName = "attn.comment";
-/// On scf.for: to be unrolled.
+/// On scf.for: to be unrolled, as a unit whole, as an integer by that factor.
 inline constexpr llvm::StringLiteral kUnrollAttrName = "attn.unroll";
 /// On scf.for: the name of the induction variable.
 inline constexpr llvm::StringLiteral kInductionVarAttrName = "attn.iv";

@@ -142,8 +142,10 @@ public:
   Value add(Location loc, Value a, Value b) {
     return arith::AddIOp::create(builder, loc, a, b);
   }
-  /// for i in 0 .. end, unrolled.
-  void unrolled(Location loc, int64_t end, function_ref<void(Value)> body);
+  /// for i in 0 .. end, unrolled, or by a factor where that is less. Then i does
+  /// not number registers.
+  void unrolled(Location loc, int64_t end, function_ref<void(Value)> body,
+                std::optional<int64_t> factor = std::nullopt);
 
   // Names.cpp: tell the printer what to write.
   static void comment(Operation *op, StringRef text);

@@ -211,7 +211,14 @@ LogicalResult KernelEmitter::emitDot(DotOp dot) {
       memref::StoreOp::create(builder, loc, zero, sums, indicesOf(type, at));
     });
   }
-  unrolled(loc, depth / 16, [&](Value step) {
+  // Unrolled whole, a loop that reads A from shared memory has ptxas keep up to
+  // 50 registers more, most of them for what it reads ahead.
+  constexpr int64_t mostSteps = 4;
+  const int64_t steps = depth / 16;
+  std::optional<int64_t> factor;
+  if (isSharedA)
+    factor = llvm::divideCeil(steps, llvm::divideCeil(steps, mostSteps));
+  auto emitStep = [&](Value step) {
     IndexExpr stepOfA = isSharedA ? expr(index(loc, 0)) : expr(step);
     if (isSharedA)
       unrolled(loc, layout.rowBlocks(), [&](Value rowBlock) {
@@ -235,7 +242,8 @@ LogicalResult KernelEmitter::emitDot(DotOp dot) {
         }
       });
     });
-  });
+  };
+  unrolled(loc, steps, emitStep, factor);
   hasReaders = true;
   return success();
 }

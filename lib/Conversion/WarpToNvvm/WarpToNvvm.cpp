@@ -130,12 +130,15 @@ bool KernelEmitter::reuse(Value tile, Value result, Operation *op) {
 }
 
 void KernelEmitter::unrolled(Location loc, int64_t end,
-                             function_ref<void(Value)> body) {
+                             function_ref<void(Value)> body,
+                             std::optional<int64_t> factor) {
   if (end == 1)
     return body(index(loc, 0));
   auto loop = scf::ForOp::create(builder, loc, index(loc, 0), index(loc, end),
                                  index(loc, 1));
-  loop->setAttr(kUnrollAttrName, builder.getUnitAttr());
+  loop->setAttr(kUnrollAttrName, factor && *factor < end
+                                     ? builder.getI64IntegerAttr(*factor)
+                                     : Attribute(builder.getUnitAttr()));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());

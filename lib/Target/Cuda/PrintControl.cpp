@@ -161,11 +161,12 @@ void KernelPrinter::printFor(scf::ForOp op) {
   bool wide =
       iv.getType().isIndex() &&
       !(lower.range.fitsInt() && add(upper.range, step.range).fitsInt());
-  bool isUnrolled = op->hasAttr(kUnrollAttrName);
+  bool isUnrolled = op->hasAttrOfType<UnitAttr>(kUnrollAttrName);
+  auto factor = op->getAttrOfType<IntegerAttr>(kUnrollAttrName);
   if (isUnrolled)
     prelude.useUnrolled();
   else
-    line("#pragma unroll 1");
+    line("#pragma unroll " + std::to_string(factor ? factor.getInt() : 1));
   Scope scope(*this);
   indent -= 2;
   std::string name;

@@ -60,17 +60,10 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   const int64_t scores = tileQ * tileKv / lanes;
   const int64_t query =
       tileQ * (queryInRegisters ? problem.headDim : 16) / 2 / lanes;
-  // Found by compiling all kernels of the case table: values of score
-  // functions, and addresses that several loops have in common.
+  // Found by compiling all kernels of the case table.
   const bool isLarge = problem.hasScoreFunction;
   const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
-  int64_t others = isLarge ? 92 + scores / 2 : 80;
-  if (isLarge && (stages > 1 || scores > 8)) {
-    if (problem.hasTwoSweeps)
-      others += problem.headDim / 3;
-    if (problem.hasSplits)
-      others += problem.headDim / 6;
-  }
+  const int64_t others = isLarge ? 92 + scores / 2 : 80;
   return output + scores + weights + query + others;
 }
 

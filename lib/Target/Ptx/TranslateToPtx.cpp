@@ -187,10 +187,14 @@ static LogicalResult prepare(gpu::GPUModuleOp module) {
     if (loop->hasAttr(kUnrollAttrName))
       loops.push_back(loop);
   });
-  for (scf::ForOp loop : loops)
-    if (failed(loopUnrollFull(loop)))
+  for (scf::ForOp loop : loops) {
+    auto factor = loop->getAttrOfType<IntegerAttr>(kUnrollAttrName);
+    loop->removeAttr(kUnrollAttrName);
+    if (failed(factor ? LogicalResult(loopUnrollByFactor(loop, factor.getInt()))
+                      : loopUnrollFull(loop)))
       return loop.emitOpError("is to be unrolled, but its bounds are not "
                               "constants");
+  }
   for (auto function : module.getOps<gpu::GPUFuncOp>())
     hoistArrays(function);
   // The other expansions of arith would take max.NaN apart.

@@ -1,6 +1,8 @@
 // RUN: attn-opt %s --convert-warp-to-nvvm | FileCheck %s
 
 !keys = !tile.tile<32x64xbf16, #warp.swizzle<128>>
+!wide = !tile.tile<64x96xbf16, #warp.swizzle<64>>
+!wide_keys = !tile.tile<32x96xbf16, #warp.swizzle<64>>
 !query = !tile.tile<64x64xbf16, #warp.mma<4>>
 !scores = !tile.tile<64x32xf32, #warp.mma<4>>
 !rows = !tile.tile<64x1xf32, #warp.mma<4>>
@@ -61,5 +63,31 @@ tile.kernel private @scores(%work: index, %k: memref<?x64xbf16>, %m: memref<?xf3
   // CHECK: memref.store %{{.*}}, %[[M]]
   tile.store %max, %M[%work, %c0] : !rows, !tile.view<f32>
   // CHECK: gpu.return
+  tile.return
+}
+
+// Where queries stay in shared memory, few of their fragments are under way at
+// the same time: the six steps are unrolled by three.
+
+// CHECK: gpu.func @wide
+tile.kernel private @wide(%work: index, %q: memref<?x96xbf16>, %k: memref<?x96xbf16>, %m: memref<?xf32>) attributes {warp.warps = 4 : i64} {
+  %c0 = arith.constant 0 : index
+  %Q = tile.view %q[rows, cols] : memref<?x96xbf16>
+  %K = tile.view %k[rows, cols] : memref<?x96xbf16>
+  %M = tile.view %m[rows] : memref<?xf32>
+  %queries = warp.channel : !warp.channel<1 x !wide>
+  %channel = warp.channel : !warp.channel<1 x !wide_keys>
+  warp.put %Q[%work, %c0], %queries[%c0] : !tile.view<bf16>, !warp.channel<1 x !wide>
+  warp.put %K[%work, %c0], %channel[%c0] : !tile.view<bf16>, !warp.channel<1 x !wide_keys>
+  %a = warp.take %queries[%c0] in_flight 0 : !warp.channel<1 x !wide>
+  %b = warp.take %channel[%c0] in_flight 0 : !warp.channel<1 x !wide_keys>
+  // CHECK: scf.for
+  // CHECK: nvvm.mma.sync
+  // CHECK: } {attn.unroll}
+  // CHECK: } {attn.unroll = 3 : i64}
+  %d = warp.dot %a, %b transpose_b : (!wide, !wide_keys) -> !warp.pending<!scores>
+  %s = warp.await %d : !warp.pending<!scores>
+  %max = tile.reduce max rows %s : (!scores) -> !rows
+  tile.store %max, %M[%work, %c0] : !rows, !tile.view<f32>
   tile.return
 }

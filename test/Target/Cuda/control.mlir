@@ -27,6 +27,13 @@ gpu.module @kernels {
       } {attn.unroll, attn.iv = "step", attn.name = "inner"}
       scf.yield %inner : f32
     } {attn.name = "sum"}
+    // A factor leaves a loop.
+    // CHECK-NEXT: #pragma unroll 4
+    // CHECK-NEXT: for (int i = 0; i < 8; ++i)
+    // CHECK-NEXT:   out.data[i] = x;
+    scf.for %i = %c0 to %c8 step %c1 {
+      memref.store %x, %out[%i] : memref<?xf32>
+    } {attn.unroll = 4 : i64}
     memref.store %sum, %out[%c0] : memref<?xf32>
     gpu.return
   }

@@ -31,10 +31,6 @@ struct GpuProblem {
   /// Whether sums are taken of probabilities before they are rounded, for a
   /// log-sum-exp.
   bool hasExactSums = false;
-  /// Whether all keys are visited twice, first for the maxima.
-  bool hasTwoSweeps = false;
-  /// Whether several thread blocks share the keys of a query tile.
-  bool hasSplits = false;
 };
 
 struct GpuSchedule {
