@@ -34,4 +34,12 @@
 #define GET_OP_CLASSES
 #include "dialect/Tile/TileOps.h.inc"
 
+namespace mlir::tile {
+
+/// Whether an operation, with all that is in it, works on scalars and memory
+/// only: the arithmetic around tiles, which conversions leave as it is.
+bool isScalarCode(Operation *op);
+
+} // namespace mlir::tile
+
 #endif // ATTN_DIALECT_TILE_H

@@ -73,3 +73,20 @@ LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "a tile holds integers or floats, not " << element;
   return success();
 }
+
+bool mlir::tile::isScalarCode(Operation *root) {
+  auto isTile = [](Type type) { return isa<TileType>(type); };
+  auto isMark = [](NamedAttribute attribute) {
+    return isa_and_nonnull<TileDialect>(attribute.getNameDialect());
+  };
+  return !root
+              ->walk([&](Operation *op) {
+                bool hasTiles = isa<TileDialect>(op->getDialect()) ||
+                                llvm::any_of(op->getAttrs(), isMark) ||
+                                llvm::any_of(op->getOperandTypes(), isTile) ||
+                                llvm::any_of(op->getResultTypes(), isTile);
+                return hasTiles ? WalkResult::interrupt()
+                                : WalkResult::advance();
+              })
+              .wasInterrupted();
+}

@@ -1,4 +1,4 @@
-//===- MaskBounds.cpp - Which keys a mask leaves --------------------------===//
+//===- MaskBounds.cpp - Which key tiles a mask leaves ---------------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,285 +6,395 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Each comparison is brought to the form `key <= rest` or `key >= rest`, and
-// the values of the rest over a range of queries are enclosed in an interval.
-// The largest value of an upper bound limits the keys that some query keeps,
-// the smallest value those that all keep; lower bounds the other way round.
+// A conjunction of bounds on i, j and i - j is a convex set. Which keys j occur
+// in it for the queries of a tile follows in closed form, and is an interval:
+// i is eliminated exactly. Conjunctions of the mask give the tiles with kept
+// elements, those of its negation the tiles with masked elements. Tiles in both
+// are partial, those only in the first full.
 //
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/MaskBounds.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "MaskFormula.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/Interfaces/LoopLikeInterface.h"
 
 using namespace mlir;
 using namespace mlir::tile;
 
+/// A loop with more intervals than this visits what lies between them, too.
+/// Known masks have up to four.
+static constexpr size_t kMostIntervals = 32;
+
 namespace {
 
-/// key * keyFactor + rest, where the rest lies between `least` and `most`
-/// (index values) over all rows; both are attained where only sums and
-/// quotients of the row by constants are involved.
-struct Linear {
-  int64_t keyFactor;
+/// A null bound is absent.
+struct Bounds {
   Value least, most;
-
-  bool isUniform() const { return keyFactor == 0 && least == most; }
 };
 
-/// The arithmetic is 64-bit, so that it cannot overflow.
+/// A union of intervals of tiles. A null bound of an interval is absent.
+struct TileSet {
+  SmallVector<TileInterval> intervals;
+  /// The tile behind the last one that any of them has; absent if it is the
+  /// end of the space.
+  Value end;
+};
+
 class BoundsBuilder {
 public:
-  BoundsBuilder(OpBuilder &builder, Location loc, MapOp map, Value firstRow,
-                Value lastRow)
-      : builder(builder), loc(loc), map(map), firstRow(firstRow),
-        lastRow(lastRow) {}
+  BoundsBuilder(OpBuilder &builder, Location loc, MapOp map,
+                const TileSpace &space)
+      : index(builder, loc), space(space),
+        formula(builder, loc, map,
+                {space.firstRow, space.lastRow, space.group}) {}
 
-  void visit(Value condition);
-  MaskBounds bounds;
+  TileBounds run(Value keep);
 
 private:
-  std::optional<Linear> analyze(Value value);
-  std::optional<Linear> analyzeDivision(Value dividend, Value divisor);
-  std::optional<Linear> multiply(const Linear &a, const Linear &b);
-  Linear sum(const Linear &a, const Linear &b) {
-    Value least = add(a.least, b.least);
-    return {a.keyFactor + b.keyFactor, least,
-            isFixed(a, b) ? least : add(a.most, b.most)};
+  TileSet findTiles(Value keep, bool negated);
+  /// The tile behind the one that a key is in.
+  Value endOf(Value key) {
+    return index.ceilDiv(index.add(key, index.constant(1)), space.tileKeys);
   }
-  Linear difference(const Linear &a, const Linear &b) {
-    Value least = sub(a.least, b.most);
-    return {a.keyFactor - b.keyFactor, least,
-            isFixed(a, b) ? least : sub(a.most, b.least)};
-  }
-  /// Whether the rests are the same for all rows.
-  static bool isFixed(const Linear &a, const Linear &b) {
-    return a.least == a.most && b.least == b.most;
-  }
-  void constrain(const Linear &lhs, const Linear &rhs, bool strict);
+  Value findLimit(const Disjunction &formula, Conjunction &limits);
+  std::optional<TileInterval> project(const Conjunction &conjunction,
+                                      Value limit, bool &isEmpty);
+  SmallVector<TileInterval> arrange(const TileSet &set);
+  TileInterval hullOf(const TileSet &set);
+  void sort(MutableArrayRef<TileInterval> intervals);
+  SmallVector<TileInterval> complement(ArrayRef<TileInterval> sorted);
+  SmallVector<TileInterval> intersect(ArrayRef<TileInterval> a,
+                                      ArrayRef<TileInterval> b);
+  /// The interval from where `from` begins, if that is in one of `others`.
+  TileInterval cut(TileInterval from, ArrayRef<TileInterval> others,
+                   bool isStrict);
 
-  Linear uniform(Value value) { return {0, value, value}; }
-  Value constant(int64_t value) {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  }
-  Value add(Value a, Value b) {
-    return builder.createOrFold<arith::AddIOp>(loc, a, b);
-  }
-  Value sub(Value a, Value b) {
-    return builder.createOrFold<arith::SubIOp>(loc, a, b);
-  }
-  Value mul(Value a, Value b) {
-    return builder.createOrFold<arith::MulIOp>(loc, a, b);
-  }
-  Value min(Value a, Value b) {
-    return builder.createOrFold<arith::MinSIOp>(loc, a, b);
-  }
-  Value max(Value a, Value b) {
-    return builder.createOrFold<arith::MaxSIOp>(loc, a, b);
-  }
-
-  OpBuilder &builder;
-  Location loc;
-  MapOp map;
-  Value firstRow, lastRow;
+  IndexBuilder index;
+  TileSpace space;
+  MaskFormula formula;
 };
 
 } // namespace
 
-std::optional<Linear> BoundsBuilder::multiply(const Linear &a,
-                                              const Linear &b) {
-  APInt factor;
-  if (!b.isUniform() || !matchPattern(b.least, m_ConstantInt(&factor)))
-    return std::nullopt;
-  Value first = mul(a.least, b.least), last = mul(a.most, b.least);
-  if (factor.isNegative())
-    std::swap(first, last);
-  return Linear{a.keyFactor * factor.getSExtValue(), first, last};
+/// The largest key that every conjunction allows, such as the last one that
+/// exists, and the terms that say so. Without them, what is left of a
+/// conjunction has no end more often, and such intervals are merged.
+Value BoundsBuilder::findLimit(const Disjunction &conjunctions,
+                               Conjunction &limits) {
+  Value limit;
+  if (conjunctions.size() < 2)
+    return limit;
+  for (unsigned number : conjunctions.front()) {
+    const Term &term = formula[number];
+    if (term.key != 1 || term.query != 0 ||
+        !llvm::all_of(conjunctions, [&](const Conjunction &conjunction) {
+          return llvm::is_contained(conjunction, number);
+        }))
+      continue;
+    limits.push_back(number);
+    index.lower(limit, index.negate(term.least));
+  }
+  return limit;
 }
 
-/// Rounded down; the divisor is a positive constant.
-std::optional<Linear> BoundsBuilder::analyzeDivision(Value dividend,
-                                                     Value divisor) {
-  APInt constant;
-  std::optional<Linear> rest = analyze(dividend);
-  if (!rest || rest->keyFactor != 0 ||
-      !matchPattern(divisor, m_ConstantInt(&constant)) ||
-      !constant.isStrictlyPositive())
-    return std::nullopt;
-  Value size = this->constant(constant.getSExtValue());
-  auto divide = [&](Value value) {
-    return builder.createOrFold<arith::FloorDivSIOp>(loc, value, size);
+/// The tiles with keys j up to `limit` that satisfy the conjunction for some
+/// query; the tiles behind the limit are left to the caller.
+///
+/// With A <= i <= B, c <= j <= d and e <= i - j <= f there is an i for j if
+/// A <= B, e <= f, j >= A - f and j <= B - e: differences of two variables with
+/// integer bounds have integer solutions.
+std::optional<TileInterval>
+BoundsBuilder::project(const Conjunction &conjunction, Value limit,
+                       bool &isEmpty) {
+  Bounds query, key, difference;
+  Value holds;
+  auto require = [&](Value condition) {
+    holds = holds ? index.both(holds, condition) : condition;
   };
-  return Linear{0, divide(rest->least), divide(rest->most)};
-}
-
-std::optional<Linear> BoundsBuilder::analyze(Value value) {
-  APInt constant;
-  if (matchPattern(value, m_ConstantInt(&constant)))
-    return uniform(this->constant(constant.getSExtValue()));
-  if (value == map.getRowIndex())
-    return Linear{0, firstRow, lastRow};
-  if (value == map.getColIndex()) {
-    Value zero = this->constant(0);
-    return Linear{1, zero, zero};
-  }
-  if (value.getParentRegion() != &map.getBody()) {
-    // It must not change between the tiles of the loop.
-    auto loop = map->getParentOfType<LoopLikeOpInterface>();
-    if (loop && !loop.isDefinedOutsideOfLoop(value))
-      return std::nullopt;
-    return uniform(builder.createOrFold<arith::IndexCastOp>(
-        loc, builder.getIndexType(), value));
-  }
-  Operation *op = value.getDefiningOp();
-  // Rows are not negative.
-  if (auto division = dyn_cast_or_null<arith::DivUIOp>(op))
-    return division.getLhs() == map.getRowIndex()
-               ? analyzeDivision(division.getLhs(), division.getRhs())
-               : std::nullopt;
-  if (auto division = dyn_cast_or_null<arith::FloorDivSIOp>(op))
-    return analyzeDivision(division.getLhs(), division.getRhs());
-  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::MulIOp,
-                       arith::MinSIOp, arith::MaxSIOp>(op))
-    return std::nullopt;
-  std::optional<Linear> lhs = analyze(op->getOperand(0)),
-                        rhs = analyze(op->getOperand(1));
-  if (!lhs || !rhs)
-    return std::nullopt;
-  if (isa<arith::AddIOp>(op))
-    return sum(*lhs, *rhs);
-  if (isa<arith::SubIOp>(op))
-    return difference(*lhs, *rhs);
-  if (isa<arith::MulIOp>(op)) {
-    std::optional<Linear> product = multiply(*lhs, *rhs);
-    return product ? product : multiply(*rhs, *lhs);
-  }
-  if (lhs->keyFactor != 0 || rhs->keyFactor != 0)
-    return std::nullopt;
-  if (isa<arith::MinSIOp>(op))
-    return Linear{0, min(lhs->least, rhs->least), min(lhs->most, rhs->most)};
-  return Linear{0, max(lhs->least, rhs->least), max(lhs->most, rhs->most)};
-}
-
-/// Takes `lhs <= rhs`, or `lhs < rhs`, into the bounds.
-void BoundsBuilder::constrain(const Linear &lhs, const Linear &rhs,
-                              bool strict) {
-  auto raise = [&](Value &bound, Value value) {
-    bound = bound ? max(bound, value) : value;
-  };
-  auto lower = [&](Value &bound, Value value) {
-    bound = bound ? min(bound, value) : value;
-  };
-  int64_t keyFactor = lhs.keyFactor - rhs.keyFactor;
-  if (keyFactor == 1) {
-    Linear end = difference(rhs, lhs);
-    if (!strict)
-      end = sum(end, uniform(constant(1)));
-    lower(bounds.kept.end, end.most);
-    lower(bounds.full.end, end.least);
-    return;
-  }
-  Linear rest = difference(lhs, rhs);
-  if (strict)
-    rest = sum(rest, uniform(constant(1)));
-  if (keyFactor == -1) {
-    raise(bounds.kept.begin, rest.least);
-    raise(bounds.full.begin, rest.most);
-  } else if (keyFactor == 0) {
-    // A condition on the queries, `rest <= 0`: all keys or none.
-    Value all = constant(std::numeric_limits<int64_t>::max());
-    Value none = constant(0);
-    auto endIf = [&](Value rest) -> Value {
-      Value holds = arith::CmpIOp::create(
-          builder, loc, arith::CmpIPredicate::sle, rest, none);
-      return arith::SelectOp::create(builder, loc, holds, all, none);
+  for (unsigned number : conjunction) {
+    // Some row satisfies it if the least one does.
+    const Term &term = formula[number];
+    auto limit = [&](Bounds &bounds, int64_t factor) {
+      if (factor > 0)
+        index.lower(bounds.most, index.negate(term.least));
+      else
+        index.raise(bounds.least, term.least);
     };
-    lower(bounds.kept.end, endIf(rest.least));
-    lower(bounds.full.end, endIf(rest.most));
+    if (term.query != 0 && term.key != 0)
+      limit(difference, term.query);
+    else if (term.query != 0)
+      limit(query, term.query);
+    else if (term.key != 0)
+      limit(key, term.key);
+    else
+      require(index.lessEqual(term.least, index.constant(0)));
+  }
+  if (query.least || query.most) {
+    index.raise(query.least, formula.getFirstQuery());
+    index.lower(query.most, formula.getLastQuery());
+    require(index.lessEqual(query.least, query.most));
+  } else if (difference.least || difference.most) {
+    query = {formula.getFirstQuery(), formula.getLastQuery()};
+  }
+  if (difference.least && difference.most)
+    require(index.lessEqual(difference.least, difference.most));
+  if (difference.most)
+    index.raise(key.least, index.sub(query.least, difference.most));
+  if (difference.least)
+    index.lower(key.most, index.sub(query.most, difference.least));
+  // Keys are not negative.
+  auto isNegative = [](Value value) {
+    std::optional<int64_t> number = IndexBuilder::constantOf(value);
+    return number && *number < 0;
+  };
+  if (key.least && isNegative(index.add(key.least, index.constant(-1))))
+    key.least = {};
+  isEmpty = key.most && isNegative(key.most);
+  // Else rounding might make a tile of nothing.
+  if (key.least && key.most)
+    require(index.lessEqual(key.least, key.most));
+  if (key.least && limit)
+    require(index.lessEqual(key.least, limit));
+
+  APInt value;
+  isEmpty =
+      holds && matchPattern(holds, m_ConstantInt(&value)) && value.isZero();
+  if (holds && matchPattern(holds, m_One()))
+    holds = {};
+  TileInterval tiles;
+  if (key.least)
+    tiles.begin = index.floorDiv(key.least, space.tileKeys);
+  if (key.most)
+    tiles.end = endOf(key.most);
+  if (holds && (tiles.end || !tiles.begin))
+    tiles.end = index.select(holds, tiles.end ? tiles.end : space.tiles.end,
+                             space.tiles.begin);
+  else if (holds)
+    tiles.begin = index.select(holds, tiles.begin, space.tiles.end);
+  if (!tiles.begin && !tiles.end)
+    return std::nullopt;
+  return tiles;
+}
+
+TileSet BoundsBuilder::findTiles(Value keep, bool negated) {
+  TileSet set;
+  Disjunction conjunctions = formula.read(keep, negated);
+  Conjunction limits;
+  Value limit = findLimit(conjunctions, limits);
+  if (limit)
+    set.end = endOf(limit);
+  for (Conjunction &conjunction : conjunctions) {
+    llvm::erase_if(conjunction, [&](unsigned number) {
+      return llvm::is_contained(limits, number);
+    });
+    bool isEmpty = false;
+    std::optional<TileInterval> tiles = project(conjunction, limit, isEmpty);
+    if (isEmpty)
+      continue;
+    if (!tiles) {
+      set.intervals = {TileInterval()};
+      return set;
+    }
+    // Intervals without a begin are one, and so are those without an end.
+    auto known = llvm::find_if(set.intervals, [&](const TileInterval &other) {
+      return bool(other.begin) == bool(tiles->begin) &&
+             bool(other.end) == bool(tiles->end) && !(other.begin && other.end);
+    });
+    if (known == set.intervals.end())
+      set.intervals.push_back(*tiles);
+    else if (known->end)
+      index.raise(known->end, tiles->end);
+    else
+      index.lower(known->begin, tiles->begin);
+  }
+  return set;
+}
+
+/// Sorts by where intervals begin, as a network: each pass moves the last one
+/// to its place.
+void BoundsBuilder::sort(MutableArrayRef<TileInterval> intervals) {
+  for (size_t end = intervals.size(); end > 1; --end)
+    for (size_t n = 0; n + 1 < end; ++n) {
+      TileInterval a = intervals[n], b = intervals[n + 1];
+      Value inOrder = index.lessEqual(a.begin, b.begin);
+      intervals[n] = {index.select(inOrder, a.begin, b.begin),
+                      index.select(inOrder, a.end, b.end)};
+      intervals[n + 1] = {index.select(inOrder, b.begin, a.begin),
+                          index.select(inOrder, b.end, a.end)};
+    }
+}
+
+/// The set as intervals within the space, sorted, none of which begins before
+/// the one before it ends.
+SmallVector<TileInterval> BoundsBuilder::arrange(const TileSet &set) {
+  const Value end =
+      set.end ? index.min(set.end, space.tiles.end) : space.tiles.end;
+  // The one without a begin comes first, the one without an end last.
+  SmallVector<TileInterval> all, middle, last;
+  for (TileInterval interval : set.intervals) {
+    auto &list = !interval.begin ? all : interval.end ? middle : last;
+    list.push_back({interval.begin
+                        ? index.max(interval.begin, space.tiles.begin)
+                        : space.tiles.begin,
+                    interval.end ? index.min(interval.end, end) : end});
+  }
+  for (TileInterval &interval : middle)
+    if (!last.empty()) {
+      interval.begin = index.min(interval.begin, last[0].begin);
+      interval.end = index.min(interval.end, last[0].begin);
+    }
+  sort(middle);
+  all.append(middle);
+  all.append(last);
+  Value previous;
+  for (TileInterval &interval : all) {
+    if (previous)
+      interval.begin = index.max(interval.begin, previous);
+    index.raise(previous, interval.end);
+  }
+  return all;
+}
+
+/// One interval around all of the set.
+TileInterval BoundsBuilder::hullOf(const TileSet &set) {
+  TileInterval hull{space.tiles.end, space.tiles.begin};
+  for (TileInterval interval : set.intervals) {
+    Value begin = interval.begin ? interval.begin : space.tiles.begin,
+          end = interval.end ? interval.end : space.tiles.end;
+    // An empty one may lie anywhere.
+    Value isEmpty = index.lessEqual(end, begin);
+    hull.begin =
+        index.min(hull.begin, index.select(isEmpty, hull.begin, begin));
+    hull.end = index.max(hull.end, index.select(isEmpty, hull.end, end));
+  }
+  return {index.max(hull.begin, space.tiles.begin),
+          index.min(hull.end, set.end ? index.min(set.end, space.tiles.end)
+                                      : space.tiles.end)};
+}
+
+/// The tiles of the space between sorted intervals.
+SmallVector<TileInterval>
+BoundsBuilder::complement(ArrayRef<TileInterval> sorted) {
+  SmallVector<TileInterval> gaps;
+  Value begin = space.tiles.begin;
+  for (TileInterval interval : sorted) {
+    if (begin != interval.begin)
+      gaps.push_back({begin, index.min(interval.begin, space.tiles.end)});
+    if (interval.end == space.tiles.end)
+      return gaps;
+    begin = index.max(interval.begin, interval.end);
+  }
+  gaps.push_back({begin, space.tiles.end});
+  return gaps;
+}
+
+/// What begins where `from` does, and ends where it or the one of `others`
+/// ends that has its first tile; empty if none has.
+TileInterval BoundsBuilder::cut(TileInterval from,
+                                ArrayRef<TileInterval> others, bool isStrict) {
+  Value begin = from.begin, end = begin;
+  for (TileInterval other : others) {
+    Value first =
+        isStrict ? index.add(other.begin, index.constant(1)) : other.begin;
+    Value isBehind = index.lessEqual(first, begin);
+    Value common = index.min(from.end, other.end);
+    end = index.max(end, index.select(isBehind, common, begin));
+  }
+  return {begin, end};
+}
+
+/// What two lists of disjoint intervals within the space have in common.
+SmallVector<TileInterval> BoundsBuilder::intersect(ArrayRef<TileInterval> a,
+                                                   ArrayRef<TileInterval> b) {
+  const TileInterval all = space.tiles;
+  SmallVector<TileInterval> common;
+  if (a.size() * b.size() <= a.size() + b.size()) {
+    for (TileInterval x : a)
+      for (TileInterval y : b)
+        common.push_back({x.begin == all.begin   ? y.begin
+                          : y.begin == all.begin ? x.begin
+                                                 : index.max(x.begin, y.begin),
+                          x.end == all.end   ? y.end
+                          : y.end == all.end ? x.end
+                                             : index.min(x.end, y.end)});
+    return common;
+  }
+  // Each piece begins where one of the intervals does.
+  for (TileInterval x : a)
+    common.push_back(cut(x, b, /*isStrict=*/false));
+  for (TileInterval y : b)
+    common.push_back(cut(y, a, /*isStrict=*/true));
+  return common;
+}
+
+TileBounds BoundsBuilder::run(Value keep) {
+  TileBounds bounds;
+  TileSet kept = findTiles(keep, /*negated=*/false),
+          masked = findTiles(keep, /*negated=*/true);
+  bounds.exact = formula.isComplete();
+  // Every tile has an element that is kept or one that is masked: full tiles
+  // are those without masked ones.
+  SmallVector<TileInterval> rest = {space.tiles}, partial, full;
+  if (masked.intervals.size() < kMostIntervals) {
+    rest = arrange(masked);
+    full = complement(rest);
   } else {
     bounds.exact = false;
   }
+  if (kept.intervals.size() + rest.size() <= kMostIntervals) {
+    partial = intersect(arrange(kept), rest);
+  } else {
+    bounds.exact = false;
+    partial = intersect({hullOf(kept)}, rest);
+  }
+  for (TileInterval interval : partial)
+    bounds.partial.add(index.builder, index.loc, interval);
+  for (TileInterval interval : full)
+    bounds.full.add(index.builder, index.loc, interval);
+  return bounds;
 }
 
-void BoundsBuilder::visit(Value condition) {
-  if (matchPattern(condition, m_One()))
-    return;
-  if (auto both = condition.getDefiningOp<arith::AndIOp>()) {
-    visit(both.getLhs());
-    visit(both.getRhs());
-    return;
-  }
-  // Only what is known not to overflow has 32 bits.
-  auto compare = condition.getDefiningOp<arith::CmpIOp>();
-  std::optional<Linear> lhs, rhs;
-  if (compare && compare.getLhs().getType().isInteger(32)) {
-    lhs = analyze(compare.getLhs());
-    rhs = analyze(compare.getRhs());
-  }
-  if (!lhs || !rhs) {
-    bounds.exact = false;
-    return;
-  }
-  switch (compare.getPredicate()) {
-  case arith::CmpIPredicate::slt:
-    return constrain(*lhs, *rhs, /*strict=*/true);
-  case arith::CmpIPredicate::sle:
-    return constrain(*lhs, *rhs, /*strict=*/false);
-  case arith::CmpIPredicate::sgt:
-    return constrain(*rhs, *lhs, /*strict=*/true);
-  case arith::CmpIPredicate::sge:
-    return constrain(*rhs, *lhs, /*strict=*/false);
-  case arith::CmpIPredicate::eq:
-    constrain(*lhs, *rhs, /*strict=*/false);
-    return constrain(*rhs, *lhs, /*strict=*/false);
-  default:
-    bounds.exact = false;
-  }
-}
-
-MaskBounds mlir::tile::deriveMaskBounds(OpBuilder &builder, Location loc,
-                                        MapOp map, Value keep, Value firstRow,
-                                        Value lastRow) {
-  BoundsBuilder bounds(builder, loc, map, firstRow, lastRow);
-  bounds.visit(keep);
-  return bounds.bounds;
+TileBounds mlir::tile::deriveTileBounds(OpBuilder &builder, Location loc,
+                                        MapOp map, Value keep,
+                                        const TileSpace &space) {
+  return BoundsBuilder(builder, loc, map, space).run(keep);
 }
 
 //===----------------------------------------------------------------------===//
 // TileSequence
 //===----------------------------------------------------------------------===//
 
-void TileSequence::add(OpBuilder &builder, Location loc, Value begin,
-                       Value end) {
-  assert(intervals.size() < 4 && "a sequence has at most four intervals");
+void TileSequence::add(OpBuilder &builder, Location loc,
+                       TileInterval interval) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value size = arith::SubIOp::create(builder, loc, end, begin);
-  Value count = arith::MaxSIOp::create(builder, loc, size, zero);
-  intervals.push_back({begin, count});
+  Value size =
+      builder.createOrFold<arith::SubIOp>(loc, interval.end, interval.begin);
+  Value count = builder.createOrFold<arith::MaxSIOp>(loc, size, zero);
+  if (!matchPattern(count, m_Zero()))
+    parts.push_back({interval.begin, count});
 }
 
 Value TileSequence::getCount(OpBuilder &builder, Location loc) const {
   Value count = arith::ConstantIndexOp::create(builder, loc, 0);
-  for (const Interval &interval : intervals)
-    count = arith::AddIOp::create(builder, loc, count, interval.count);
+  for (const Part &part : parts)
+    count = arith::AddIOp::create(builder, loc, count, part.count);
   return count;
 }
 
 Value TileSequence::getTile(OpBuilder &builder, Location loc, Value t) const {
-  // From the last interval to the first: the position within it, or on.
+  // From the last part to the first: the position within it, or on.
   Value tile;
   SmallVector<Value> starts;
   Value start = arith::ConstantIndexOp::create(builder, loc, 0);
-  for (const Interval &interval : intervals) {
+  for (const Part &part : parts) {
     starts.push_back(start);
-    start = arith::AddIOp::create(builder, loc, start, interval.count);
+    start = arith::AddIOp::create(builder, loc, start, part.count);
   }
-  for (size_t n = intervals.size(); n-- > 0;) {
+  for (size_t n = parts.size(); n-- > 0;) {
     Value offset = arith::SubIOp::create(builder, loc, t, starts[n]);
     Value candidate =
-        arith::AddIOp::create(builder, loc, intervals[n].begin, offset);
+        arith::AddIOp::create(builder, loc, parts[n].begin, offset);
     if (!tile) {
       tile = candidate;
       continue;

@@ -98,6 +98,8 @@ Result<std::string> Compilation::runForGpu(const CompileOptions &options,
   if (!key)
     return key;
   GpuProblem problem = describeProblem(*module);
+  problem.hasLongLives = options.algorithm == "memory-efficient" ||
+                         options.algorithm == "flash-decoding";
   Result<GpuChoice> choice = chooseGpuSchedule(
       *target, problem,
       {options.tileQ, options.tileKv, options.warps, options.stages});

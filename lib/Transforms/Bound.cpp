@@ -255,9 +255,6 @@ private:
   Value min(Value a, Value b) {
     return arith::MinSIOp::create(builder, loc, a, b);
   }
-  Value max(Value a, Value b) {
-    return arith::MaxSIOp::create(builder, loc, a, b);
-  }
 
   MaskedLoop match;
   OpBuilder builder;
@@ -307,50 +304,30 @@ void LoopSplitter::run() {
   Value endRow =
       min(arith::AddIOp::create(builder, loc, firstRow, constant(tileQ)), rows);
   Value lastRow = arith::SubIOp::create(builder, loc, endRow, constant(1));
-  MaskBounds bounds = deriveMaskBounds(
-      builder, loc, match.map, match.select.getCondition(), firstRow, lastRow);
-  if (!bounds.exact)
-    missed(match.map.getLoc())
-        << "part of the mask is not a comparison of key, query and constants; "
-           "tiles that it leaves empty are visited, and all run mask code";
-
-  // Tiles: kept ones are rounded outwards, full ones inwards.
-  Value lower = match.loop.getLowerBound(), upper = match.loop.getUpperBound();
-  Value size = constant(tileKv);
-  auto floor = [&](Value key) {
-    return arith::FloorDivSIOp::create(builder, loc, key, size);
+  TileSpace space{firstRow,
+                  lastRow,
+                  int64_t(match.rows.getGroup()),
+                  {match.loop.getLowerBound(), match.loop.getUpperBound()},
+                  tileKv};
+  TileBounds bounds = deriveTileBounds(builder, loc, match.map,
+                                       match.select.getCondition(), space);
+  SmallVector<Value> results(match.loop.getInitArgs());
+  auto visit = [&](const TileSequence &tiles, StringRef how, bool masked) {
+    if (!tiles.empty())
+      results = cloneLoop(tiles, results, how, masked)->getResults();
   };
-  auto ceil = [&](Value key) {
-    return arith::CeilDivSIOp::create(builder, loc, key, size);
-  };
-  Value begin = lower, end = upper;
-  if (bounds.kept.begin)
-    begin = max(begin, floor(bounds.kept.begin));
-  if (bounds.kept.end)
-    end = min(end, ceil(bounds.kept.end));
-  end = max(begin, end);
-  Value fullBegin = begin, fullEnd = bounds.exact ? end : begin;
-  if (bounds.exact && bounds.full.begin)
-    fullBegin = min(max(fullBegin, ceil(bounds.full.begin)), end);
-  if (bounds.exact && bounds.full.end)
-    fullEnd = max(min(fullEnd, floor(bounds.full.end)), fullBegin);
-
-  TileSequence partial, full;
-  if (fullBegin != begin)
-    partial.add(builder, loc, begin, fullBegin);
-  partial.add(builder, loc, fullEnd, end);
-  scf::ForOp first = cloneLoop(partial, match.loop.getInitArgs(), "partial",
-                               /*masked=*/true);
-  scf::ForOp last = first;
-  if (bounds.exact) {
-    full.add(builder, loc, fullBegin, fullEnd);
-    last = cloneLoop(full, first.getResults(), "full", /*masked=*/false);
-  }
+  visit(bounds.partial, "partial", /*masked=*/true);
+  visit(bounds.full, "full", /*masked=*/false);
   if (bounds.exact)
     remark::passed(
         loc, remark::RemarkOpts::name("tile-bound").category("attn.bound"))
         << "empty key tiles are skipped; full ones run without the mask";
-  match.loop.replaceAllUsesWith(last.getResults());
+  else
+    missed(match.map.getLoc())
+        << "part of the mask is not a comparison of key, query and constants; "
+           "tiles that it leaves empty are visited, and those that it keeps "
+           "whole run mask code";
+  match.loop.replaceAllUsesWith(results);
   match.loop.erase();
 }
 

@@ -104,7 +104,8 @@ static std::optional<SplitKernel> match(KernelOp kernel) {
     return std::nullopt;
   };
   for (auto loop : body.getOps<scf::ForOp>())
-    split.loops.push_back(loop);
+    if (!isScalarCode(loop))
+      split.loops.push_back(loop);
   if (split.loops.empty())
     return miss("it has no loop");
   for (unsigned n = 1; n < split.loops.size(); ++n)

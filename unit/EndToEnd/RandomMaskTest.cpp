@@ -14,9 +14,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Checks.h"
+#include "Random.h"
 
 #include <cstdlib>
-#include <random>
 
 using namespace attn;
 using namespace attn::testing;
@@ -30,24 +30,6 @@ constexpr int numMasks = 1000;
 /// Prime, so that the selection meets all residues of what n decides.
 constexpr int selectionStep = 17;
 constexpr int maxRunTimeNumbers = 8;
-
-class Random {
-public:
-  explicit Random(uint32_t seed) : engine(seed) {}
-  /// From `low` to `high`, both included. The standard's distributions differ
-  /// between libraries.
-  int64_t number(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(engine() % uint64_t(high - low + 1));
-  }
-  bool chance(int percent) { return number(1, 100) <= percent; }
-  template <typename T, size_t N>
-  const T &choose(const T (&values)[N]) {
-    return values[number(0, N - 1)];
-  }
-
-private:
-  std::mt19937_64 engine;
-};
 
 /// What a number of a mask counts.
 enum class Kind { distance, count, step };

@@ -1,4 +1,4 @@
-//===- MaskBounds.h - Which keys a mask leaves ------------------*- C++ -*-===//
+//===- MaskBounds.h - Which key tiles a mask leaves -------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Derives bounds on the key index from the condition of a mask.
+// Derives from the condition of a mask which key tiles a query tile meets, as
+// arithmetic on a few integers. The theory is in docs/masks.md.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,42 +18,16 @@
 
 namespace mlir::tile {
 
-/// A half-open interval of keys, as index values; a null bound is absent.
-struct KeyInterval {
+/// Tiles `begin .. end - 1`, as index values; none if `end <= begin`.
+struct TileInterval {
   Value begin, end;
 };
 
-/// What is known about the keys of some rows.
-struct MaskBounds {
-  /// No row keeps a key outside of this interval.
-  KeyInterval kept;
-  /// Every row keeps every key inside of this interval.
-  KeyInterval full;
-  /// False if nothing is known about `full`, which is then empty.
-  bool exact = true;
-};
-
-/// Derives what the condition `keep`, an i1 in the region of `map`, says about
-/// the rows `firstRow .. lastRow` (index values, inclusive).
-///
-/// Understood are conjunctions of signed comparisons and equalities between
-/// sums of the key index (with coefficient -1, 0 or 1) and expressions of the
-/// query index (the row, or the row divided by a constant, where heads are
-/// packed) and of values from outside of the region: sums, products and
-/// quotients with constants, minima and maxima. Both intervals are exact where
-/// the query index occurs once in a comparison. Any other condition only makes
-/// the answer less tight: `kept` wider, `full` smaller or empty.
-///
-/// The bounds are emitted at the insertion point of `builder`.
-MaskBounds deriveMaskBounds(OpBuilder &builder, Location loc, MapOp map,
-                            Value keep, Value firstRow, Value lastRow);
-
-/// The tiles that a loop visits: up to four intervals, one after the other.
+/// The tiles that a loop visits: intervals, one after the other.
 class TileSequence {
 public:
-  /// Adds the tiles `begin .. end - 1`; nothing if `end <= begin`. At most
-  /// four intervals.
-  void add(OpBuilder &builder, Location loc, Value begin, Value end);
+  /// Adds the tiles of an interval.
+  void add(OpBuilder &builder, Location loc, TileInterval interval);
 
   /// The number of tiles, at the builder's insertion point.
   Value getCount(OpBuilder &builder, Location loc) const;
@@ -60,12 +35,52 @@ public:
   /// The tile at position `t` of the sequence.
   Value getTile(OpBuilder &builder, Location loc, Value t) const;
 
+  bool empty() const { return parts.empty(); }
+
 private:
-  struct Interval {
+  struct Part {
     Value begin, count;
   };
-  SmallVector<Interval, 4> intervals;
+  SmallVector<Part, 4> parts;
 };
+
+/// Where to look for key tiles.
+struct TileSpace {
+  /// The rows of the query tile that exist, inclusive, as index values.
+  Value firstRow, lastRow;
+  /// Rows of a query: one for each head of a group.
+  int64_t group;
+  /// The tiles to choose from.
+  TileInterval tiles;
+  /// Keys of a tile.
+  int64_t tileKeys;
+};
+
+/// The key tiles that a query tile meets.
+struct TileBounds {
+  /// Tiles of which the mask may keep some elements, and may drop some.
+  TileSequence partial;
+  /// Tiles of which it keeps all.
+  TileSequence full;
+  /// Whether all of the mask was understood. Else there may be empty tiles in
+  /// `partial`, and full ones.
+  bool exact = true;
+};
+
+/// Derives what the condition `keep`, an i1 in the region of `map`, says about
+/// the key tiles of a query tile.
+///
+/// Understood are boolean combinations of comparisons of the query index i, the
+/// key index j and their difference with values that are the same for all tiles
+/// of the loop. For these the answer is exact. Also understood, but not always
+/// exactly, are quotients and rests by positive constants, sums of i and j, and
+/// numbers from memory at the query index. A condition that is not understood
+/// only makes the answer less tight. The answer is never wrong: a tile that is
+/// left out has no kept element, and one of `full` no masked one.
+///
+/// The arithmetic is emitted at the insertion point of `builder`.
+TileBounds deriveTileBounds(OpBuilder &builder, Location loc, MapOp map,
+                            Value keep, const TileSpace &space);
 
 } // namespace mlir::tile
 

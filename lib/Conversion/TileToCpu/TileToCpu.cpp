@@ -136,7 +136,9 @@ LogicalResult KernelEmitter::emitLoad(LoadOp load) {
 LogicalResult KernelEmitter::emitBlock(Block &block) {
   for (Operation &op : block) {
     LogicalResult result = success();
-    if (auto loop = dyn_cast<scf::ForOp>(op))
+    if (op.getNumRegions() != 0 && isScalarCode(&op))
+      builder.clone(op, mapping);
+    else if (auto loop = dyn_cast<scf::ForOp>(op))
       result = emitLoop(loop);
     else if (auto group = dyn_cast<GroupOp>(op))
       result = emitGroup(*this, group);

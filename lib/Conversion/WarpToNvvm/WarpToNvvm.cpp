@@ -322,7 +322,9 @@ LogicalResult KernelEmitter::emitBlock(Block &block) {
     auto place = builder.getInsertionPoint();
     Block *target = builder.getInsertionBlock();
     Operation *last = place == target->begin() ? nullptr : &*std::prev(place);
-    if (auto loop = dyn_cast<scf::ForOp>(op))
+    if (op.getNumRegions() != 0 && tile::isScalarCode(&op))
+      builder.clone(op, mapping);
+    else if (auto loop = dyn_cast<scf::ForOp>(op))
       result = emitLoop(loop);
     else if (auto branch = dyn_cast<scf::IfOp>(op))
       result = emitIf(branch);

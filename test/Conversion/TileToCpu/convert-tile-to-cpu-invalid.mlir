@@ -38,6 +38,7 @@ tile.kernel @carries_scalar(%w: index, %x: memref<?x?xf32>) {
   %a = tile.load %X[%w, %w] : !view -> !t
   // expected-error@+1 {{'scf.for' op carries a value of type 'index'; convert-tile-to-cpu supports tiles}}
   %n = scf.for %t = %c1 to %w step %c1 iter_args(%i = %w) -> (index) {
+    %b = tile.load %X[%i, %w] : !view -> !t
     scf.yield %i : index
   }
   tile.return

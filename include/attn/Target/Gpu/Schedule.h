@@ -31,6 +31,9 @@ struct GpuProblem {
   /// Whether sums are taken of probabilities before they are rounded, for a
   /// log-sum-exp.
   bool hasExactSums = false;
+  /// Whether more lives across the loops over keys than in FlashAttention: there
+  /// is a second sweep, or a part of the keys to find.
+  bool hasLongLives = false;
 };
 
 struct GpuSchedule {

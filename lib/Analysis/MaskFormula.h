@@ -1,0 +1,106 @@
+//===- MaskFormula.h - Masks as comparisons of query and key ----*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads the condition of a mask as a boolean combination of linear inequalities
+// in the query index i and the key index j, in disjunctive normal form.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_ANALYSIS_MASKFORMULA_H
+#define ATTN_LIB_ANALYSIS_MASKFORMULA_H
+
+#include "IndexBuilder.h"
+#include "dialect/Tile/Tile.h"
+
+namespace mlir::tile {
+
+/// query * i + key * j + rest. The rest lies between `least` and `most` (index
+/// values), over all rows of the query tile; the same value if it is the same
+/// for all of them.
+struct Term {
+  int64_t query = 0, key = 0;
+  Value least, most;
+
+  bool isUniform() const { return query == 0 && key == 0 && least == most; }
+};
+
+/// Conditions `term <= 0`, by their number, all of which hold. Sorted.
+using Conjunction = SmallVector<unsigned, 4>;
+
+/// What holds if one of some conjunctions does; an empty list is false, an
+/// empty conjunction true.
+using Disjunction = SmallVector<Conjunction, 4>;
+
+/// The rows of a query tile that exist, inclusive, as index values. Row r is
+/// the query r / group of head r % group.
+struct RowRange {
+  Value first, last;
+  int64_t group;
+};
+
+/// The condition of a mask and its negation.
+class MaskFormula {
+public:
+  /// Reads `keep`, an i1 in the region of `map`. What does not depend on the
+  /// element is emitted at the insertion point of `builder`, where the rows are
+  /// known.
+  MaskFormula(OpBuilder &builder, Location loc, MapOp map, RowRange rows)
+      : index(builder, loc), map(map), rows(rows) {}
+
+  /// What some kept element satisfies, or with `negated` some masked one. A
+  /// part that is not understood is left out, as if it held.
+  Disjunction read(Value keep, bool negated);
+
+  /// Whether all of it was understood.
+  bool isComplete() const { return complete; }
+  const Term &operator[](unsigned number) const { return terms[number]; }
+  /// The queries of the tile, inclusive.
+  Value getFirstQuery() { return queryOf(rows.first, firstQuery); }
+  Value getLastQuery() { return queryOf(rows.last, lastQuery); }
+
+private:
+  Disjunction readCompare(arith::CmpIOp compare, bool negated);
+  Disjunction readLess(Value lhs, Value rhs, bool strict);
+  Disjunction compare(const std::optional<Term> &lhs,
+                      const std::optional<Term> &rhs, bool strict);
+  std::optional<Disjunction> readMinMax(Value lhs, Value rhs, bool strict);
+  std::optional<Disjunction> readAbsolute(Value lhs, Value rhs, bool strict);
+  std::optional<Disjunction> readQuotient(Value lhs, Value rhs, bool strict);
+  Disjunction unknown() {
+    complete = false;
+    return {Conjunction()};
+  }
+
+  std::optional<Term> read(Value value);
+  std::optional<Term> readQuotientTerm(Operation *op);
+  std::optional<Term> readRest(Operation *op);
+  std::optional<Term> readLoad(Operation *op);
+  bool isNonNegative(Value value);
+  /// Whether the value is the same for all tiles of the loop.
+  bool isUniform(Value value);
+  Term range(Value least, Value most) { return {0, 0, least, most}; }
+  Term uniform(Value value) { return range(value, value); }
+  /// With the query in the range of the rest.
+  Term enclose(Term term);
+  Term add(const Term &a, const Term &b);
+  Term multiply(const Term &a, int64_t factor);
+  Term negate(const Term &a) { return multiply(a, -1); }
+  Term number(int64_t value) { return uniform(index.constant(value)); }
+
+  Value queryOf(Value row, Value &known);
+  IndexBuilder index;
+  MapOp map;
+  RowRange rows;
+  Value firstQuery, lastQuery;
+  SmallVector<Term> terms;
+  bool complete = true;
+};
+
+} // namespace mlir::tile
+
+#endif // ATTN_LIB_ANALYSIS_MASKFORMULA_H
