@@ -17,6 +17,7 @@
 #include "attn/Analysis/MaskBounds.h"
 
 #include "MaskFormula.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -53,6 +54,7 @@ public:
 
 private:
   TileSet findTiles(Value keep, bool negated);
+  Value findTile(Value table, Value row, Value least);
   /// The tile behind the one that a key is in.
   Value endOf(Value key) {
     return index.ceilDiv(index.add(key, index.constant(1)), space.tileKeys);
@@ -73,9 +75,43 @@ private:
   IndexBuilder index;
   TileSpace space;
   MaskFormula formula;
+  bool readsNumbers = false;
 };
 
 } // namespace
+
+/// The first tile whose number in a row of the table is at least `least`, or
+/// the end of the space. Numbers of a row are sorted.
+Value BoundsBuilder::findTile(Value table, Value row, Value least) {
+  readsNumbers = true;
+  OpBuilder &builder = index.builder;
+  Value zero = index.constant(0);
+  Value tiles =
+      memref::DimOp::create(builder, index.loc, table, index.constant(1));
+  Type type = builder.getIndexType();
+  auto loop = scf::WhileOp::create(
+      builder, index.loc, TypeRange{type, type}, ValueRange{zero, tiles},
+      [](OpBuilder &b, Location loc, ValueRange range) {
+        Value isOpen = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                             range[0], range[1]);
+        scf::ConditionOp::create(b, loc, isOpen, range);
+      },
+      [&](OpBuilder &b, Location loc, ValueRange range) {
+        IndexBuilder inner(b, loc);
+        Value middle = inner.floorDiv(inner.add(range[0], range[1]), 2);
+        Value number = inner.cast(
+            memref::LoadOp::create(b, loc, table, ValueRange{row, middle}));
+        Value isFound = inner.lessEqual(least, number);
+        Value next = inner.add(middle, inner.constant(1));
+        scf::YieldOp::create(
+            b, loc,
+            ValueRange{inner.select(isFound, range[0], next),
+                       inner.select(isFound, middle, range[1])});
+      });
+  // Behind the table its last number is read.
+  Value isBehind = index.lessEqual(tiles, loop.getResult(0));
+  return index.select(isBehind, space.tiles.end, loop.getResult(0));
+}
 
 /// The largest key that every conjunction allows, such as the last one that
 /// exists, and the terms that say so. Without them, what is left of a
@@ -108,6 +144,7 @@ std::optional<TileInterval>
 BoundsBuilder::project(const Conjunction &conjunction, Value limit,
                        bool &isEmpty) {
   Bounds query, key, difference;
+  TileInterval tiles;
   Value holds;
   auto require = [&](Value condition) {
     holds = holds ? index.both(holds, condition) : condition;
@@ -121,7 +158,17 @@ BoundsBuilder::project(const Conjunction &conjunction, Value limit,
       else
         index.raise(bounds.least, term.least);
     };
-    if (term.query != 0 && term.key != 0)
+    if (term.factor != 0) {
+      auto [least, most, row] = formula.getEnvelopes(term.number);
+      if (term.factor > 0) {
+        // A number of the tile is small only if one of it or after it is.
+        Value next = index.sub(index.constant(1), term.least);
+        index.lower(tiles.end, findTile(least, row, next));
+      } else {
+        // It is large only if one of the tile or before it is.
+        index.raise(tiles.begin, findTile(most, row, term.least));
+      }
+    } else if (term.query != 0 && term.key != 0)
       limit(difference, term.query);
     else if (term.query != 0)
       limit(query, term.query);
@@ -162,11 +209,10 @@ BoundsBuilder::project(const Conjunction &conjunction, Value limit,
       holds && matchPattern(holds, m_ConstantInt(&value)) && value.isZero();
   if (holds && matchPattern(holds, m_One()))
     holds = {};
-  TileInterval tiles;
   if (key.least)
-    tiles.begin = index.floorDiv(key.least, space.tileKeys);
+    index.raise(tiles.begin, index.floorDiv(key.least, space.tileKeys));
   if (key.most)
-    tiles.end = endOf(key.most);
+    index.lower(tiles.end, endOf(key.most));
   if (holds && (tiles.end || !tiles.begin))
     tiles.end = index.select(holds, tiles.end ? tiles.end : space.tiles.end,
                              space.tiles.begin);
@@ -348,6 +394,7 @@ TileBounds BoundsBuilder::run(Value keep) {
     bounds.exact = false;
     partial = intersect({hullOf(kept)}, rest);
   }
+  bounds.readsNumbers = readsNumbers;
   for (TileInterval interval : partial)
     bounds.partial.add(index.builder, index.loc, interval);
   for (TileInterval interval : full)

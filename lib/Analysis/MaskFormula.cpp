@@ -12,6 +12,7 @@
 
 #include "MaskFormula.h"
 
+#include "attn/Analysis/MaskBounds.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -253,7 +254,7 @@ std::optional<Disjunction> MaskFormula::readQuotient(Value lhs, Value rhs,
     std::optional<Term> dividend;
     if (quotient)
       dividend = read(quotient->first);
-    if (!dividend || dividend->key == 0)
+    if (!dividend || dividend->key == 0 || dividend->factor != 0)
       return std::nullopt;
     return std::pair(*dividend, quotient->second);
   };
@@ -277,11 +278,18 @@ std::optional<Disjunction> MaskFormula::readQuotient(Value lhs, Value rhs,
 /// As `term <= 0` with factors of -1, 0 or 1, of which two are opposite.
 Disjunction MaskFormula::compare(const std::optional<Term> &lhs,
                                  const std::optional<Term> &rhs, bool strict) {
-  if (!lhs || !rhs)
+  if (!lhs || !rhs || (lhs->factor != 0 && rhs->factor != 0))
     return unknown();
   Term term = add(*lhs, negate(*rhs));
   if (strict)
     term = add(term, number(1));
+  if (term.factor != 0) {
+    if (term.key != 0 || std::abs(term.factor) != 1)
+      return unknown();
+    term = enclose(term);
+    terms.push_back(term);
+    return {Conjunction{unsigned(terms.size() - 1)}};
+  }
   if (term.key != 0 && term.query != 0 && term.key != -term.query)
     term = enclose(term);
   if (int64_t size = std::max(std::abs(term.key), std::abs(term.query));
@@ -314,7 +322,8 @@ Value MaskFormula::queryOf(Value row, Value &known) {
   if (rows.group == 1)
     return row;
   if (!known)
-    known = index.floorDiv(row, rows.group);
+    known = index.builder.createOrFold<arith::DivUIOp>(
+        index.loc, row, index.constant(rows.group));
   return known;
 }
 
@@ -325,24 +334,33 @@ Term MaskFormula::enclose(Term term) {
         last = index.mul(getLastQuery(), term.query);
   if (term.query < 0)
     std::swap(first, last);
-  return {0, term.key, index.add(term.least, first),
-          index.add(term.most, last)};
+  term.query = 0;
+  term.least = index.add(term.least, first);
+  term.most = index.add(term.most, last);
+  return term;
 }
 
+/// At most one of them has a number.
 Term MaskFormula::add(const Term &a, const Term &b) {
-  Term sum{a.query + b.query, a.key + b.key, index.add(a.least, b.least), {}};
+  Term sum = a.factor != 0 ? a : b;
   bool isUniform = a.least == a.most && b.least == b.most;
+  sum.query = a.query + b.query;
+  sum.key = a.key + b.key;
+  sum.least = index.add(a.least, b.least);
   sum.most = isUniform ? sum.least : index.add(a.most, b.most);
   return sum;
 }
 
-Term MaskFormula::multiply(const Term &a, int64_t factor) {
-  Term product{
-      a.query * factor, a.key * factor, index.mul(a.least, factor), {}};
-  product.most = a.least == a.most ? product.least : index.mul(a.most, factor);
+Term MaskFormula::multiply(Term term, int64_t factor) {
+  bool isUniform = term.least == term.most;
+  term.query *= factor;
+  term.key *= factor;
+  term.factor *= factor;
+  term.least = index.mul(term.least, factor);
+  term.most = isUniform ? term.least : index.mul(term.most, factor);
   if (factor < 0)
-    std::swap(product.least, product.most);
-  return product;
+    std::swap(term.least, term.most);
+  return term;
 }
 
 bool MaskFormula::isNonNegative(Value value) {
@@ -374,7 +392,7 @@ std::optional<Term> MaskFormula::readQuotientTerm(Operation *op) {
     return Term{1, 0, zero, zero};
   }
   std::optional<Term> term = read(dividend);
-  if (!term || term->key != 0)
+  if (!term || term->dependsOnKey())
     return std::nullopt;
   Term enclosed = enclose(*term);
   Value least = index.floorDiv(enclosed.least, divisor);
@@ -429,7 +447,7 @@ std::optional<Term> MaskFormula::read(Value value) {
            arith::MaxSIOp>(op))
     return std::nullopt;
   std::optional<Term> a = read(op->getOperand(0)), b = read(op->getOperand(1));
-  if (!a || !b)
+  if (!a || !b || (a->factor != 0 && b->factor != 0))
     return std::nullopt;
   if (isa<arith::AddIOp>(op))
     return add(*a, *b);
@@ -442,7 +460,7 @@ std::optional<Term> MaskFormula::read(Value value) {
       return std::nullopt;
     return multiply(*a, number.getSExtValue());
   }
-  if (a->key != 0 || b->key != 0)
+  if (a->dependsOnKey() || b->dependsOnKey())
     return std::nullopt;
   Term x = enclose(*a), y = enclose(*b);
   auto extreme = [&](Value x, Value y) {
@@ -453,16 +471,77 @@ std::optional<Term> MaskFormula::read(Value value) {
   return range(least, isUniform ? least : extreme(x.most, y.most));
 }
 
-/// A number from memory: one, or the least and the largest of those that the
-/// rows of the tile read.
+/// The key index, or the nearest index that the memref has.
+static bool isKeyIndex(MapOp map, Value value) {
+  value = skipCasts(value);
+  if (value == map.getColIndex())
+    return true;
+  Operation *op = value.getDefiningOp();
+  return isa_and_nonnull<arith::MinSIOp, arith::MaxSIOp>(op) &&
+         value.getParentRegion() == &map.getBody() &&
+         isKeyIndex(map, op->getOperand(0));
+}
+
+/// Whether the value depends on the element of the map.
+static bool dependsOnElement(MapOp map, Value value) {
+  if (value.getParentRegion() != &map.getBody())
+    return false;
+  Operation *op = value.getDefiningOp();
+  return !op || llvm::any_of(op->getOperands(), [&](Value operand) {
+    return dependsOnElement(map, operand);
+  });
+}
+
+std::optional<unsigned> mlir::tile::findKeyDimension(MapOp map,
+                                                     memref::LoadOp load) {
+  // Wider ones are not compared.
+  auto type = dyn_cast<IntegerType>(load.getType());
+  if (!type || type.getWidth() > 32 || type.getWidth() < 8)
+    return std::nullopt;
+  std::optional<unsigned> dimension;
+  for (auto [n, at] : llvm::enumerate(load.getIndices())) {
+    if (!dependsOnElement(map, at))
+      continue;
+    if (dimension || !isKeyIndex(map, at))
+      return std::nullopt;
+    dimension = n;
+  }
+  return dimension;
+}
+
+MaskFormula::Envelopes MaskFormula::getEnvelopes(memref::LoadOp load) {
+  auto kernel = map->getParentOfType<KernelOp>();
+  auto tables = load->getAttrOfType<DenseI64ArrayAttr>(kEnvelopesAttrName);
+  Block &body = kernel.getBody().front();
+  Value row = index.constant(0);
+  for (auto [n, at] : llvm::enumerate(load.getIndices())) {
+    if (dependsOnElement(map, at))
+      continue;
+    Value size = index.builder.createOrFold<memref::DimOp>(
+        index.loc, load.getMemRef(), index.constant(n));
+    row = index.add(
+        index.builder.createOrFold<arith::MulIOp>(index.loc, row, size),
+        read(at)->least);
+  }
+  return {body.getArgument(tables[0]), body.getArgument(tables[1]), row};
+}
+
+/// A number from memory: one at the key index, or one for all elements, or the
+/// least and the largest of those that the rows of the tile read.
 std::optional<Term> MaskFormula::readLoad(Operation *op) {
   auto load = cast<memref::LoadOp>(op);
+  if (load->hasAttr(kEnvelopesAttrName)) {
+    Value zero = index.constant(0);
+    return Term{0, 0, zero, zero, 1, load};
+  }
+  if (auto known = loads.find(op); known != loads.end())
+    return known->second;
   SmallVector<Value> indices;
   std::optional<unsigned> varying;
   Value first, last;
   for (auto [dim, index] : llvm::enumerate(load.getIndices())) {
     std::optional<Term> term = read(index);
-    if (!term || term->key != 0)
+    if (!term || term->dependsOnKey())
       return std::nullopt;
     Term enclosed = enclose(*term);
     indices.push_back(enclosed.least);
@@ -482,7 +561,7 @@ std::optional<Term> MaskFormula::readLoad(Operation *op) {
   };
   Value start = read(index.builder, indices);
   if (!varying)
-    return uniform(start);
+    return loads[op] = uniform(start);
   Value one = index.constant(1);
   auto loop = scf::ForOp::create(
       index.builder, index.loc, index.add(first, one), index.add(last, one),
@@ -495,5 +574,5 @@ std::optional<Term> MaskFormula::readLoad(Operation *op) {
               most = arith::MaxSIOp::create(body, loc, known[1], value);
         scf::YieldOp::create(body, loc, ValueRange{least, most});
       });
-  return range(loop.getResult(0), loop.getResult(1));
+  return loads[op] = range(loop.getResult(0), loop.getResult(1));
 }

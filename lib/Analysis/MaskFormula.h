@@ -16,17 +16,24 @@
 
 #include "IndexBuilder.h"
 #include "dialect/Tile/Tile.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 namespace mlir::tile {
 
-/// query * i + key * j + rest. The rest lies between `least` and `most` (index
-/// values), over all rows of the query tile; the same value if it is the same
-/// for all of them.
+/// query * i + key * j + factor * number + rest. The number is read from memory
+/// at the key index. The rest lies between `least` and `most` (index values),
+/// over all rows of the query tile; the same value if it is the same for all of
+/// them.
 struct Term {
   int64_t query = 0, key = 0;
   Value least, most;
+  int64_t factor = 0;
+  memref::LoadOp number;
 
-  bool isUniform() const { return query == 0 && key == 0 && least == most; }
+  bool dependsOnKey() const { return key != 0 || factor != 0; }
+  bool isUniform() const {
+    return query == 0 && !dependsOnKey() && least == most;
+  }
 };
 
 /// Conditions `term <= 0`, by their number, all of which hold. Sorted.
@@ -59,6 +66,12 @@ public:
   /// Whether all of it was understood.
   bool isComplete() const { return complete; }
   const Term &operator[](unsigned number) const { return terms[number]; }
+  /// The tables of numbers at the key index (see kEnvelopesAttrName), and the
+  /// row of them that `load` reads from.
+  struct Envelopes {
+    Value least, most, row;
+  };
+  Envelopes getEnvelopes(memref::LoadOp load);
   /// The queries of the tile, inclusive.
   Value getFirstQuery() { return queryOf(rows.first, firstQuery); }
   Value getLastQuery() { return queryOf(rows.last, lastQuery); }
@@ -88,7 +101,7 @@ private:
   /// With the query in the range of the rest.
   Term enclose(Term term);
   Term add(const Term &a, const Term &b);
-  Term multiply(const Term &a, int64_t factor);
+  Term multiply(Term term, int64_t factor);
   Term negate(const Term &a) { return multiply(a, -1); }
   Term number(int64_t value) { return uniform(index.constant(value)); }
 
@@ -98,6 +111,8 @@ private:
   RowRange rows;
   Value firstQuery, lastQuery;
   SmallVector<Term> terms;
+  /// What loads read, so that it is emitted once.
+  llvm::DenseMap<Operation *, Term> loads;
   bool complete = true;
 };
 

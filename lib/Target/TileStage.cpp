@@ -27,6 +27,7 @@ void attn::buildTileStage(OpPassManager &pm, const TileStageOptions &options) {
                           options.tileKv, options.unmaskedTileKv}));
   pm.addNestedPass<KernelOp>(createTileHoistScalePass());
   addCleanUp(pm);
+  pm.addPass(createTileSummarizeKeysPass());
   pm.addNestedPass<KernelOp>(createTileBoundPass());
   addCleanUp(pm);
   if (splits) {

@@ -321,7 +321,12 @@ void LoopSplitter::run() {
   if (bounds.exact)
     remark::passed(
         loc, remark::RemarkOpts::name("tile-bound").category("attn.bound"))
-        << "empty key tiles are skipped; full ones run without the mask";
+        << (bounds.readsNumbers
+                ? "key tiles are skipped, or run without the mask, by the "
+                  "least and the largest number of each; none is missed if the "
+                  "numbers are sorted"
+                : "empty key tiles are skipped; full ones run without the "
+                  "mask");
   else
     missed(match.map.getLoc())
         << "part of the mask is not a comparison of key, query and constants; "

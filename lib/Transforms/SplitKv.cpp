@@ -12,8 +12,7 @@
 
 #include "attn/Transforms/Passes.h"
 
-#include "dialect/Tile/Tile.h"
-#include "mlir/Analysis/SliceAnalysis.h"
+#include "Workspace.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -260,7 +259,7 @@ Splitter::NewKernel Splitter::begin(StringRef suffix, bool worksOnSplits,
   for (Operation &op : old) {
     if (&op == split.loops.back())
       break;
-    if (!isa<scf::ForOp>(op))
+    if (!isa<scf::ForOp>(op) || isScalarCode(&op))
       builder.clone(op, created.mapping);
   }
   return created;
@@ -395,17 +394,11 @@ KernelOp Splitter::buildCombine() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult Splitter::replaceLaunch(KernelOp partial, KernelOp combine) {
-  auto entry = launch->getParentOfType<func::FuncOp>();
-  auto size = entry
-                  ? SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
-                        entry, StringAttr::get(entry.getContext(),
-                                               entry.getName() + "_workspace"))
-                  : func::FuncOp();
-  if (!size)
-    return launch.emitOpError()
-           << "is not in an entry with a function for its workspace";
+  FailureOr<Workspace> workspace = Workspace::open(launch);
+  if (failed(workspace))
+    return failure();
   OpBuilder b(launch);
-  Value zero = constant(b, 0), one = constant(b, 1);
+  Value one = constant(b, 1);
   Value tasks = launch.getCount();
 
   // Enough splits for `minTasks` tasks, with `minTiles` key tiles each.
@@ -423,44 +416,21 @@ LogicalResult Splitter::replaceLaunch(KernelOp partial, KernelOp combine) {
   SmallVector<Value> arguments(launch.getArguments());
   arguments.push_back(splits);
   Value count = arith::MulIOp::create(b, loc, tasks, splits);
-  Value workspace = entry.getArguments().back(), offset = zero;
   for (unsigned index = 0; index < numCarried(); ++index) {
     TileType type = carriedType(index);
     Value rows =
         arith::MulIOp::create(b, loc, count, constant(b, type.getRows()));
-    Value cols = constant(b, type.getCols());
-    arguments.push_back(memref::ViewOp::create(b, loc, partialType(), workspace,
-                                               offset, ValueRange{rows, cols}));
-    // Multiples of 64 bytes, so that the next one is aligned, too.
-    int64_t bytes =
-        llvm::alignTo(type.getRows() * type.getCols() * sizeof(float), 64);
-    offset = arith::AddIOp::create(
-        b, loc, offset,
-        arith::MulIOp::create(b, loc, count, constant(b, bytes)));
+    arguments.push_back(
+        workspace->take(b.getF32Type(), {rows, constant(b, type.getCols())}));
   }
   LaunchOp::create(b, loc, FlatSymbolRefAttr::get(partial.getSymNameAttr()),
                    count, arguments);
   LaunchOp::create(b, loc, FlatSymbolRefAttr::get(combine.getSymNameAttr()),
                    tasks, arguments);
-  entry->setAttr("attn.algorithm", b.getStringAttr("flash-decoding"));
-
-  // The same arithmetic gives the size of the workspace.
-  llvm::SetVector<Operation *> slice;
-  BackwardSliceOptions options;
-  options.inclusive = true;
-  if (failed(getBackwardSlice(offset, &slice, options)))
-    return launch.emitOpError() << "has an unknown number of tasks";
-  IRMapping mapping;
-  Block &body = size.getBody().front();
-  mapping.map(entry.getArguments().take_front(body.getNumArguments()),
-              body.getArguments());
-  auto ret = cast<func::ReturnOp>(body.getTerminator());
-  OpBuilder sizeBuilder(ret);
-  for (Operation *op : slice)
-    sizeBuilder.clone(*op, mapping);
-  Value others = ret.getOperand(0);
-  ret.setOperand(0, arith::MaxUIOp::create(sizeBuilder, loc, others,
-                                           mapping.lookup(offset)));
+  launch->getParentOfType<func::FuncOp>()->setAttr(
+      "attn.algorithm", b.getStringAttr("flash-decoding"));
+  if (failed(workspace->close()))
+    return failure();
   launch.erase();
   return success();
 }

@@ -15,6 +15,7 @@
 #define ATTN_ANALYSIS_MASKBOUNDS_H
 
 #include "dialect/Tile/Tile.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 namespace mlir::tile {
 
@@ -44,6 +45,16 @@ private:
   SmallVector<Part, 4> parts;
 };
 
+/// On a memref.load in a mask, which reads a number at the key index: which two
+/// arguments of the kernel hold, for each row of the other indices and each key
+/// tile, the least number of the tile and those after it, and the largest of
+/// the tile and those before it.
+inline constexpr llvm::StringLiteral kEnvelopesAttrName = "tile.envelopes";
+
+/// The dimension of the memref that the key index of `map` selects, if `load`
+/// reads an integer there, and the other indices are the same for all elements.
+std::optional<unsigned> findKeyDimension(MapOp map, memref::LoadOp load);
+
 /// Where to look for key tiles.
 struct TileSpace {
   /// The rows of the query tile that exist, inclusive, as index values.
@@ -65,6 +76,9 @@ struct TileBounds {
   /// Whether all of the mask was understood. Else there may be empty tiles in
   /// `partial`, and full ones.
   bool exact = true;
+  /// Whether bounds depend on numbers from memory at the key index. They are
+  /// exact if those are sorted.
+  bool readsNumbers = false;
 };
 
 /// Derives what the condition `keep`, an i1 in the region of `map`, says about

@@ -247,6 +247,42 @@ def TilePadColumnsPass : Pass<"tile-pad-columns", "::mlir::tile::KernelOp"> {
            "what the number of columns becomes a multiple of">];
 }
 
+def TileSummarizeKeysPass : Pass<"tile-summarize-keys", "::mlir::ModuleOp"> {
+  let summary = "Compute the least and the largest number of key tiles";
+  let description = [{
+    For masks that read an integer of memory at the key index, such as the
+    number of the document that a key belongs to. Adds two launches before the
+    kernel. The first one finds the least and the largest number of each key
+    tile, the second one replaces them by the least number of the tile and all
+    after it and by the largest of the tile and all before it. These are sorted
+    whatever the numbers are, so that `tile-bound` finds by binary search where
+    the tiles begin and end that may hold a number of a range; if the numbers
+    are sorted themselves, these are the tiles that do.
+
+    The tables are in the workspace: two integers for each key tile. The kernel
+    takes them as further arguments, and the attribute `tile.envelopes` of a
+    `memref.load` in the mask has their numbers.
+
+    Before:
+    ```mlir
+    tile.launch @k[%n](%ids) : memref<?x?xi32>
+    ```
+    After:
+    ```mlir
+    tile.launch @k_keys0_ranges[%tiles](%ids, %least, %most) : ...
+    tile.launch @k_keys0_envelopes[%rows](%ids, %least, %most) : ...
+    tile.launch @k[%n](%ids, %least, %most) : ...
+    ```
+
+    Preconditions: the launch is in an entry with a function NAME_workspace.
+    Other indices than that of the key do not depend on the element. Numerics:
+    none.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def TileBoundPass : Pass<"tile-bound", "::mlir::tile::KernelOp"> {
   let summary = "Visit only the key tiles that the mask leaves, and split them";
   let description = [{

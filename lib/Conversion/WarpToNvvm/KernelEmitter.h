@@ -45,6 +45,16 @@ struct IndexExpr {
 /// Of a tile, or of the product that becomes one.
 tile::TileType tileTypeOf(Value value);
 
+/// Creates the gpu.func of a kernel at the insertion point, without a body.
+gpu::GPUFuncOp createFunction(OpBuilder &builder, tile::KernelOp kernel,
+                              TypeRange types, int64_t warps);
+
+// ScalarKernels.cpp
+bool isScalarKernel(tile::KernelOp kernel);
+/// Lowers a kernel without tiles, at the end of `module`.
+void emitScalarKernel(tile::KernelOp kernel, int64_t warps,
+                      gpu::GPUModuleOp module);
+
 /// Lowers one kernel. Each emit function works at the insertion point of
 /// `builder` and reads operands through `mapping`. A tile in registers is a
 /// private memref: dimensions (row block, half) unless it has one row, then

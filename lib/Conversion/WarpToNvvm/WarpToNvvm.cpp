@@ -377,22 +377,31 @@ void KernelEmitter::barrierAfterReads(Location loc) {
   hasReaders = false;
 }
 
-LogicalResult KernelEmitter::run(gpu::GPUModuleOp module) {
-  Location loc = kernel.getLoc();
-  builder.setInsertionPointToEnd(module.getBody());
-  // The work index is the number of the thread block.
-  SmallVector<Type> types(ArrayRef(kernel.getArgumentTypes()).drop_front());
-  function = gpu::GPUFuncOp::create(builder, loc, kernel.getName(),
-                                    builder.getFunctionType(types, {}));
+gpu::GPUFuncOp mlir::warp::createFunction(OpBuilder &builder,
+                                          tile::KernelOp kernel,
+                                          TypeRange types, int64_t warps) {
+  auto function =
+      gpu::GPUFuncOp::create(builder, kernel.getLoc(), kernel.getName(),
+                             builder.getFunctionType(types, {}));
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
                     builder.getUnitAttr());
   function.setKnownBlockSizeAttr(
       builder.getDenseI32ArrayAttr({int32_t(warps * lanesPerWarp), 1, 1}));
   // Without a number, ptxas saves registers for more CTAs and may spill.
   function->setAttr(kMinBlocksAttrName, builder.getI64IntegerAttr(1));
-  for (unsigned n = 0; n < types.size(); ++n)
-    if (auto given = kernel.getArgAttrDict(n + 1))
-      function.setArgAttrs(n, given);
+  // The work index is no argument.
+  for (unsigned n = 1; n < kernel.getNumArguments(); ++n)
+    if (auto given = kernel.getArgAttrDict(n))
+      function.setArgAttrs(n - 1, given);
+  return function;
+}
+
+LogicalResult KernelEmitter::run(gpu::GPUModuleOp module) {
+  Location loc = kernel.getLoc();
+  builder.setInsertionPointToEnd(module.getBody());
+  // The work index is the number of the thread block.
+  function = createFunction(
+      builder, kernel, ArrayRef(kernel.getArgumentTypes()).drop_front(), warps);
   Block *entry = &function.getBody().front();
   builder.setInsertionPointToStart(entry);
   thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
@@ -425,8 +434,11 @@ LogicalResult KernelEmitter::run(gpu::GPUModuleOp module) {
   return success();
 }
 
-/// A thread block for each work index.
+/// A thread block for each work index, or a thread.
 static void lower(tile::LaunchOp launch, gpu::GPUModuleOp module) {
+  const bool isScalar =
+      isScalarKernel(SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(
+          launch, launch.getKernelAttr()));
   auto kernel = module.lookupSymbol<gpu::GPUFuncOp>(launch.getKernel());
   OpBuilder builder(launch);
   Location loc = launch.getLoc();
@@ -436,9 +448,15 @@ static void lower(tile::LaunchOp launch, gpu::GPUModuleOp module) {
   Value shared = arith::ConstantIntOp::create(
       builder, loc,
       kernel->getAttrOfType<IntegerAttr>(kSharedBytesAttrName).getInt(), 32);
+  Value blocks = launch.getCount();
+  SmallVector<Value> arguments(launch.getArguments());
+  if (isScalar) {
+    arguments.push_back(blocks);
+    blocks = arith::CeilDivUIOp::create(builder, loc, blocks, threads);
+  }
   gpu::LaunchFuncOp::create(
-      builder, loc, kernel, gpu::KernelDim3{launch.getCount(), one, one},
-      gpu::KernelDim3{threads, one, one}, shared, launch.getArguments());
+      builder, loc, kernel, gpu::KernelDim3{blocks, one, one},
+      gpu::KernelDim3{threads, one, one}, shared, arguments);
   launch.erase();
 }
 
@@ -493,7 +511,9 @@ struct ConvertWarpToNvvm
                              << "'; run convert-tile-to-warp first";
         return signalPassFailure();
       }
-      if (failed(KernelEmitter(kernel, warps.getInt()).run(gpuModule)))
+      if (isScalarKernel(kernel))
+        emitScalarKernel(kernel, warps.getInt(), gpuModule);
+      else if (failed(KernelEmitter(kernel, warps.getInt()).run(gpuModule)))
         return signalPassFailure();
     }
     module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),

@@ -293,6 +293,11 @@ Expr KernelPrinter::computeInteger(Operation *op,
     if (mayWrap)
       return castTo(resultType,
                     infix(asUnsigned(a), sum.sign, asUnsigned(b), sum.binding));
+    if (name == "addi" && b.constant && *b.constant < 0 &&
+        *b.constant > std::numeric_limits<int32_t>::min())
+      return fitted(infix(widened(a), " - ", makeConstant(-*b.constant).expr,
+                          Binding::additive),
+                    anyWide || isWide);
     return fitted(infix(widened(a), sum.sign, b.expr, sum.binding),
                   anyWide || isWide);
   }
