@@ -1109,3 +1109,54 @@ tile.kernel @same_chunk(%r0: index, %x: memref<?x?xf32>, %n: index) {
   tile.store %max, %X[%r0, %c0] : !row, !view
   tile.return
 }
+
+// -----
+
+!view = !tile.view<f32>
+!row = !tile.tile<16x1xf32>
+!score = !tile.tile<16x8xf32>
+
+// A number for each key is compared with that of its row, of which the least
+// and the largest are found first. Binary search in the sorted tables gives the
+// first tile with one that is large enough, and the last one with one that is
+// small enough.
+
+// REMARK: remark: [Passed] tile-bound | Category:attn.bound{{.*}}key tiles are skipped, or run without the mask, by the least and the largest number of each; none is missed if the numbers are sorted
+// CHECK-LABEL: tile.kernel @documents(
+// CHECK-SAME: %[[IDS:[^:]*]]: memref<?xi32>, %[[LEAST:[^:]*]]: memref<?x?xi32>, %[[MOST:[^:]*]]: memref<?x?xi32>)
+// CHECK: %[[MINE:.*]]:2 = scf.for
+// CHECK: %[[NEXT:.*]] = arith.addi %[[MINE]]#1
+// CHECK: scf.while
+// CHECK: memref.load %[[LEAST]]
+// CHECK: arith.cmpi sle, %[[NEXT]],
+// CHECK: scf.while
+// CHECK: memref.load %[[MOST]]
+// CHECK: arith.cmpi sle, %[[MINE]]#0,
+// CHECK: tile.visit = "partial"
+// CHECK: tile.visit = "full"
+tile.kernel @documents(%r0: index, %x: memref<?x?xf32>, %n: index, %ids: memref<?xi32>, %least: memref<?x?xi32>, %most: memref<?x?xi32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %lowest = arith.constant 0xFF7FFFFF : f32
+  %empty = arith.constant 0xFF800000 : f32
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
+  %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
+    %j0 = arith.muli %t, %c8 : index
+    %s = tile.load %X[%r0, %j0] : !view -> !score
+    %masked = tile.map(%a = %s) at(%i = %r0, %j = %j0) : (!score) -> !score {
+      %query = arith.index_cast %i : i32 to index
+      %key = arith.index_cast %j : i32 to index
+      %mine = memref.load %ids[%query] : memref<?xi32>
+      %its = memref.load %ids[%key] {tile.envelopes = array<i64: 4, 5>} : memref<?xi32>
+      %keep = arith.cmpi eq, %mine, %its : i32
+      %r = arith.select %keep, %a, %empty : f32
+      tile.yield %r : f32
+    }
+    %m1 = tile.reduce max rows %masked, %m : (!score, !row) -> !row
+    scf.yield %m1 : !row
+  }
+  tile.store %max, %X[%r0, %c0] : !row, !view
+  tile.return
+}

@@ -12,8 +12,11 @@
 // CHECK-LABEL: func.func @entry
 // CHECK: gpu.launch_func @kernels::@scores
 // CHECK-SAME: dynamic_shared_memory_size
-func.func @entry(%k: memref<?x64xbf16> {attn.name = "key", attn.alignment = 16 : i64}, %m: memref<?xf32> {attn.name = "maxima"}, %n: index) {
+func.func @entry(%k: memref<?x64xbf16> {attn.name = "key", attn.alignment = 16 : i64}, %m: memref<?xf32> {attn.name = "maxima"}, %n: index, %i: memref<?xi32>) {
   tile.launch @scores[%n](%k, %m, %n) : memref<?x64xbf16>, memref<?xf32>, index
+  // CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[N:.*]], %{{.*}}
+  // CHECK: gpu.launch_func @kernels::@scalar blocks in (%[[BLOCKS]], {{.*}} args(%{{.*}}, %[[N]] : index)
+  tile.launch @scalar[%n](%i) : memref<?xi32>
   return
 }
 
@@ -89,5 +92,23 @@ tile.kernel private @wide(%work: index, %q: memref<?x96xbf16>, %k: memref<?x96xb
   %s = warp.await %d : !warp.pending<!scores>
   %max = tile.reduce max rows %s : (!scores) -> !rows
   tile.store %max, %M[%work, %c0] : !rows, !tile.view<f32>
+  tile.return
+}
+
+// A kernel without tiles: each thread has a task, and the last block may have
+// more threads than tasks.
+
+// CHECK: gpu.func @scalar(%[[X:[^:]*]]: memref<?xi32>, %[[COUNT:[^:]*]]: index)
+// CHECK: %[[BLOCK:.*]] = gpu.block_id x
+// CHECK: %[[THREAD:.*]] = gpu.thread_id x
+// CHECK: %[[FIRST:.*]] = arith.muli %[[BLOCK]], %c128
+// CHECK: %[[WORK:.*]] = arith.addi %[[FIRST]], %[[THREAD]]
+// CHECK: %[[EXISTS:.*]] = arith.cmpi slt, %[[WORK]], %[[COUNT]]
+// CHECK: scf.if %[[EXISTS]] {
+// CHECK: memref.store %{{.*}}, %[[X]][%[[WORK]]]
+// CHECK: gpu.return
+tile.kernel private @scalar(%work: index, %x: memref<?xi32>) attributes {warp.warps = 4 : i64} {
+  %n = arith.index_cast %work : index to i32
+  memref.store %n, %x[%work] : memref<?xi32>
   tile.return
 }
