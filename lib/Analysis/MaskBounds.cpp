@@ -25,7 +25,7 @@ using namespace mlir::tile;
 
 /// A loop with more intervals than this visits what lies between them, too.
 /// Known masks have up to four.
-static constexpr size_t kMostIntervals = 32;
+static constexpr size_t kMostIntervals = 64;
 
 namespace {
 
@@ -46,21 +46,22 @@ class BoundsBuilder {
 public:
   BoundsBuilder(OpBuilder &builder, Location loc, MapOp map,
                 const TileSpace &space)
-      : index(builder, loc), space(space),
-        formula(builder, loc, map,
-                {space.firstRow, space.lastRow, space.group}) {}
+      : index(builder, loc), map(map), space(space) {}
 
   TileBounds run(Value keep);
 
 private:
   TileSet findTiles(Value keep, bool negated);
+  void addTiles(TileSet &set, MaskFormula &formula, Disjunction conjunctions);
   Value findTile(Value table, Value row, Value least);
   /// The tile behind the one that a key is in.
   Value endOf(Value key) {
     return index.ceilDiv(index.add(key, index.constant(1)), space.tileKeys);
   }
-  Value findLimit(const Disjunction &formula, Conjunction &limits);
-  std::optional<TileInterval> project(const Conjunction &conjunction,
+  Value findLimit(MaskFormula &formula, const Disjunction &conjunctions,
+                  Conjunction &limits);
+  std::optional<TileInterval> project(MaskFormula &formula,
+                                      const Conjunction &conjunction,
                                       Value limit, bool &isEmpty);
   SmallVector<TileInterval> arrange(const TileSet &set);
   TileInterval hullOf(const TileSet &set);
@@ -73,8 +74,11 @@ private:
                    bool isStrict);
 
   IndexBuilder index;
+  MapOp map;
   TileSpace space;
-  MaskFormula formula;
+  /// One for all rows, and if the mask depends on the head one for each head of
+  /// a group.
+  SmallVector<MaskFormula, 1> formulas;
   bool readsNumbers = false;
 };
 
@@ -116,7 +120,8 @@ Value BoundsBuilder::findTile(Value table, Value row, Value least) {
 /// The largest key that every conjunction allows, such as the last one that
 /// exists, and the terms that say so. Without them, what is left of a
 /// conjunction has no end more often, and such intervals are merged.
-Value BoundsBuilder::findLimit(const Disjunction &conjunctions,
+Value BoundsBuilder::findLimit(MaskFormula &formula,
+                               const Disjunction &conjunctions,
                                Conjunction &limits) {
   Value limit;
   if (conjunctions.size() < 2)
@@ -141,8 +146,8 @@ Value BoundsBuilder::findLimit(const Disjunction &conjunctions,
 /// A <= B, e <= f, j >= A - f and j <= B - e: differences of two variables with
 /// integer bounds have integer solutions.
 std::optional<TileInterval>
-BoundsBuilder::project(const Conjunction &conjunction, Value limit,
-                       bool &isEmpty) {
+BoundsBuilder::project(MaskFormula &formula, const Conjunction &conjunction,
+                       Value limit, bool &isEmpty) {
   Bounds query, key, difference;
   TileInterval tiles;
   Value holds;
@@ -177,7 +182,7 @@ BoundsBuilder::project(const Conjunction &conjunction, Value limit,
     else
       require(index.lessEqual(term.least, index.constant(0)));
   }
-  if (query.least || query.most) {
+  if (query.least || query.most || formula.hasMember()) {
     index.raise(query.least, formula.getFirstQuery());
     index.lower(query.most, formula.getLastQuery());
     require(index.lessEqual(query.least, query.most));
@@ -205,7 +210,7 @@ BoundsBuilder::project(const Conjunction &conjunction, Value limit,
     require(index.lessEqual(key.least, limit));
 
   APInt value;
-  isEmpty =
+  isEmpty |=
       holds && matchPattern(holds, m_ConstantInt(&value)) && value.isZero();
   if (holds && matchPattern(holds, m_One()))
     holds = {};
@@ -225,22 +230,40 @@ BoundsBuilder::project(const Conjunction &conjunction, Value limit,
 
 TileSet BoundsBuilder::findTiles(Value keep, bool negated) {
   TileSet set;
-  Disjunction conjunctions = formula.read(keep, negated);
+  for (MaskFormula &formula : formulas)
+    addTiles(set, formula, formula.read(keep, negated));
+  return set;
+}
+
+void BoundsBuilder::addTiles(TileSet &set, MaskFormula &formula,
+                             Disjunction conjunctions) {
+  auto isAll = [](const TileInterval &tiles) {
+    return !tiles.begin && !tiles.end;
+  };
+  if (llvm::any_of(set.intervals, isAll))
+    return;
   Conjunction limits;
-  Value limit = findLimit(conjunctions, limits);
+  Value limit = findLimit(formula, conjunctions, limits);
   if (limit)
-    set.end = endOf(limit);
+    index.raise(set.end, endOf(limit));
+  // What does not depend on the head is found for all rows at once.
+  llvm::erase_if(conjunctions, [&](const Conjunction &conjunction) {
+    bool ofHead = llvm::any_of(
+        conjunction, [&](unsigned number) { return formula[number].ofHead; });
+    return formulas.size() > 1 && ofHead != formula.hasMember();
+  });
   for (Conjunction &conjunction : conjunctions) {
     llvm::erase_if(conjunction, [&](unsigned number) {
       return llvm::is_contained(limits, number);
     });
     bool isEmpty = false;
-    std::optional<TileInterval> tiles = project(conjunction, limit, isEmpty);
+    std::optional<TileInterval> tiles =
+        project(formula, conjunction, limit, isEmpty);
     if (isEmpty)
       continue;
     if (!tiles) {
       set.intervals = {TileInterval()};
-      return set;
+      return;
     }
     // Intervals without a begin are one, and so are those without an end.
     auto known = llvm::find_if(set.intervals, [&](const TileInterval &other) {
@@ -254,21 +277,33 @@ TileSet BoundsBuilder::findTiles(Value keep, bool negated) {
     else
       index.lower(known->begin, tiles->begin);
   }
-  return set;
 }
 
-/// Sorts by where intervals begin, as a network: each pass moves the last one
-/// to its place.
+/// Sorts by where intervals begin: Batcher's merge exchange network (Knuth, The
+/// Art of Computer Programming, volume 3, algorithm 5.2.2M).
 void BoundsBuilder::sort(MutableArrayRef<TileInterval> intervals) {
-  for (size_t end = intervals.size(); end > 1; --end)
-    for (size_t n = 0; n + 1 < end; ++n) {
-      TileInterval a = intervals[n], b = intervals[n + 1];
-      Value inOrder = index.lessEqual(a.begin, b.begin);
-      intervals[n] = {index.select(inOrder, a.begin, b.begin),
-                      index.select(inOrder, a.end, b.end)};
-      intervals[n + 1] = {index.select(inOrder, b.begin, a.begin),
-                          index.select(inOrder, b.end, a.end)};
+  const size_t count = intervals.size();
+  const size_t top = count < 2 ? 0 : llvm::PowerOf2Ceil(count) / 2;
+  auto exchange = [&](TileInterval &x, TileInterval &y) {
+    TileInterval a = x, b = y;
+    Value inOrder = index.lessEqual(a.begin, b.begin);
+    x = {index.select(inOrder, a.begin, b.begin),
+         index.select(inOrder, a.end, b.end)};
+    y = {index.select(inOrder, b.begin, a.begin),
+         index.select(inOrder, b.end, a.end)};
+  };
+  for (size_t step = top; step > 0; step /= 2) {
+    size_t distance = step, rest = 0;
+    for (size_t span = top;; span /= 2) {
+      for (size_t n = 0; n + distance < count; ++n)
+        if ((n & step) == rest)
+          exchange(intervals[n], intervals[n + distance]);
+      if (span == step)
+        break;
+      distance = span - step;
+      rest = step;
     }
+  }
 }
 
 /// The set as intervals within the space, sorted, none of which begins before
@@ -376,9 +411,15 @@ SmallVector<TileInterval> BoundsBuilder::intersect(ArrayRef<TileInterval> a,
 
 TileBounds BoundsBuilder::run(Value keep) {
   TileBounds bounds;
+  RowRange rows{space.firstRow, space.lastRow, space.group, std::nullopt};
+  formulas.push_back(MaskFormula(index.builder, index.loc, map, rows));
+  if (dependsOnHead(map, keep, space.group))
+    for (rows.member = 0; *rows.member < space.group; ++*rows.member)
+      formulas.push_back(MaskFormula(index.builder, index.loc, map, rows));
   TileSet kept = findTiles(keep, /*negated=*/false),
           masked = findTiles(keep, /*negated=*/true);
-  bounds.exact = formula.isComplete();
+  bounds.exact = llvm::all_of(
+      formulas, [](MaskFormula &formula) { return formula.isComplete(); });
   // Every tile has an element that is kept or one that is masked: full tiles
   // are those without masked ones.
   SmallVector<TileInterval> rest = {space.tiles}, partial, full;

@@ -296,11 +296,14 @@ Disjunction MaskFormula::compare(const std::optional<Term> &lhs,
       size > 1) {
     auto divide = [&](Value rest) { return index.ceilDiv(rest, size); };
     bool isUniform = term.least == term.most;
-    term = {term.query / size, term.key / size, divide(term.least), {}};
+    term.query /= size;
+    term.key /= size;
+    term.least = divide(term.least);
     term.most = isUniform ? term.least : divide(term.most);
   }
   APInt least;
-  if (term.query == 0 && term.key == 0 &&
+  // What depends on the head is decided for each head.
+  if (term.query == 0 && term.key == 0 && (!term.ofHead || rows.member) &&
       matchPattern(term.least, m_ConstantInt(&least)))
     return least.isStrictlyPositive() ? Disjunction()
                                       : Disjunction{Conjunction()};
@@ -318,13 +321,30 @@ bool MaskFormula::isUniform(Value value) {
          (!loop || loop.isDefinedOutsideOfLoop(value));
 }
 
-Value MaskFormula::queryOf(Value row, Value &known) {
+/// The first row r of a member has r % group == member.
+Value MaskFormula::getFirstQuery() {
   if (rows.group == 1)
-    return row;
-  if (!known)
-    known = index.builder.createOrFold<arith::DivUIOp>(
-        index.loc, row, index.constant(rows.group));
-  return known;
+    return rows.first;
+  if (!firstQuery) {
+    int64_t skipped = rows.member ? rows.group - 1 - *rows.member : 0;
+    firstQuery = index.builder.createOrFold<arith::DivUIOp>(
+        index.loc, index.add(rows.first, index.constant(skipped)),
+        index.constant(rows.group));
+  }
+  return firstQuery;
+}
+
+Value MaskFormula::getLastQuery() {
+  if (rows.group == 1)
+    return rows.last;
+  if (!lastQuery)
+    lastQuery =
+        rows.member
+            ? index.floorDiv(index.sub(rows.last, index.constant(*rows.member)),
+                             rows.group)
+            : index.builder.createOrFold<arith::DivUIOp>(
+                  index.loc, rows.last, index.constant(rows.group));
+  return lastQuery;
 }
 
 Term MaskFormula::enclose(Term term) {
@@ -346,6 +366,7 @@ Term MaskFormula::add(const Term &a, const Term &b) {
   bool isUniform = a.least == a.most && b.least == b.most;
   sum.query = a.query + b.query;
   sum.key = a.key + b.key;
+  sum.ofHead = a.ofHead || b.ofHead;
   sum.least = index.add(a.least, b.least);
   sum.most = isUniform ? sum.least : index.add(a.most, b.most);
   return sum;
@@ -394,15 +415,39 @@ std::optional<Term> MaskFormula::readQuotientTerm(Operation *op) {
   std::optional<Term> term = read(dividend);
   if (!term || term->dependsOnKey())
     return std::nullopt;
-  Term enclosed = enclose(*term);
-  Value least = index.floorDiv(enclosed.least, divisor);
-  return range(least, enclosed.isUniform()
-                          ? least
-                          : index.floorDiv(enclosed.most, divisor));
+  Term quotient = enclose(*term);
+  const bool isUniform = quotient.isUniform();
+  quotient.least = index.floorDiv(quotient.least, divisor);
+  quotient.most =
+      isUniform ? quotient.least : index.floorDiv(quotient.most, divisor);
+  return quotient;
 }
 
-/// Rests by a positive constant may be anything.
+static bool isMember(MapOp map, Operation *op, int64_t group) {
+  APInt divisor;
+  return isa<arith::RemUIOp>(op) &&
+         skipCasts(op->getOperand(0)) == map.getRowIndex() &&
+         matchPattern(op->getOperand(1), m_ConstantInt(&divisor)) &&
+         divisor == uint64_t(group);
+}
+
+bool mlir::tile::dependsOnHead(MapOp map, Value keep, int64_t group) {
+  Operation *op = keep.getDefiningOp();
+  return op && keep.getParentRegion() == &map.getBody() && group != 1 &&
+         (isMember(map, op, group) ||
+          llvm::any_of(op->getOperands(), [&](Value operand) {
+            return dependsOnHead(map, operand, group);
+          }));
+}
+
+/// Rests by a positive constant may be anything, but for the head of the row.
 std::optional<Term> MaskFormula::readRest(Operation *op) {
+  const bool isHead = isMember(map, op, rows.group);
+  if (rows.member && isHead) {
+    Term head = number(*rows.member);
+    head.ofHead = true;
+    return head;
+  }
   APInt divisor;
   if (!matchPattern(op->getOperand(1), m_ConstantInt(&divisor)) ||
       !divisor.isStrictlyPositive())
@@ -411,7 +456,10 @@ std::optional<Term> MaskFormula::readRest(Operation *op) {
   if (isa<arith::RemUIOp>(op) && !isNatural)
     return std::nullopt;
   int64_t most = divisor.getSExtValue() - 1;
-  return range(index.constant(isNatural ? 0 : -most), index.constant(most));
+  Term rest =
+      range(index.constant(isNatural ? 0 : -most), index.constant(most));
+  rest.ofHead = isHead;
+  return rest;
 }
 
 std::optional<Term> MaskFormula::read(Value value) {
@@ -466,9 +514,12 @@ std::optional<Term> MaskFormula::read(Value value) {
   auto extreme = [&](Value x, Value y) {
     return isa<arith::MinSIOp>(op) ? index.min(x, y) : index.max(x, y);
   };
-  Value least = extreme(x.least, y.least);
-  bool isUniform = x.isUniform() && y.isUniform();
-  return range(least, isUniform ? least : extreme(x.most, y.most));
+  const bool isUniform = x.isUniform() && y.isUniform();
+  Term result = x;
+  result.ofHead |= y.ofHead;
+  result.least = extreme(x.least, y.least);
+  result.most = isUniform ? result.least : extreme(x.most, y.most);
+  return result;
 }
 
 /// The key index, or the nearest index that the memref has.
@@ -539,11 +590,13 @@ std::optional<Term> MaskFormula::readLoad(Operation *op) {
   SmallVector<Value> indices;
   std::optional<unsigned> varying;
   Value first, last;
+  bool ofHead = false;
   for (auto [dim, index] : llvm::enumerate(load.getIndices())) {
     std::optional<Term> term = read(index);
     if (!term || term->dependsOnKey())
       return std::nullopt;
     Term enclosed = enclose(*term);
+    ofHead |= enclosed.ofHead;
     indices.push_back(enclosed.least);
     if (enclosed.isUniform())
       continue;
@@ -560,8 +613,12 @@ std::optional<Term> MaskFormula::readLoad(Operation *op) {
                                       builder.getIndexType(), value);
   };
   Value start = read(index.builder, indices);
+  auto keep = [&](Term term) {
+    term.ofHead = ofHead;
+    return loads[op] = term;
+  };
   if (!varying)
-    return loads[op] = uniform(start);
+    return keep(uniform(start));
   Value one = index.constant(1);
   auto loop = scf::ForOp::create(
       index.builder, index.loc, index.add(first, one), index.add(last, one),
@@ -574,5 +631,5 @@ std::optional<Term> MaskFormula::readLoad(Operation *op) {
               most = arith::MaxSIOp::create(body, loc, known[1], value);
         scf::YieldOp::create(body, loc, ValueRange{least, most});
       });
-  return loads[op] = range(loop.getResult(0), loop.getResult(1));
+  return keep(range(loop.getResult(0), loop.getResult(1)));
 }

@@ -29,6 +29,8 @@ struct Term {
   Value least, most;
   int64_t factor = 0;
   memref::LoadOp number;
+  /// Whether it depends on the head of a row, where heads are packed.
+  bool ofHead = false;
 
   bool dependsOnKey() const { return key != 0 || factor != 0; }
   bool isUniform() const {
@@ -48,7 +50,13 @@ using Disjunction = SmallVector<Conjunction, 4>;
 struct RowRange {
   Value first, last;
   int64_t group;
+  /// Only the rows of this head of the group, if it is given.
+  std::optional<int64_t> member;
 };
+
+/// Whether an i1 in the region of `map` depends on the head of a row, of
+/// `group` heads that are packed.
+bool dependsOnHead(MapOp map, Value keep, int64_t group);
 
 /// The condition of a mask and its negation.
 class MaskFormula {
@@ -72,9 +80,11 @@ public:
     Value least, most, row;
   };
   Envelopes getEnvelopes(memref::LoadOp load);
-  /// The queries of the tile, inclusive.
-  Value getFirstQuery() { return queryOf(rows.first, firstQuery); }
-  Value getLastQuery() { return queryOf(rows.last, lastQuery); }
+  /// The queries of the rows, inclusive. There may be none if there is a
+  /// member.
+  Value getFirstQuery();
+  Value getLastQuery();
+  bool hasMember() const { return rows.member.has_value(); }
 
 private:
   Disjunction readCompare(arith::CmpIOp compare, bool negated);
@@ -105,7 +115,6 @@ private:
   Term negate(const Term &a) { return multiply(a, -1); }
   Term number(int64_t value) { return uniform(index.constant(value)); }
 
-  Value queryOf(Value row, Value &known);
   IndexBuilder index;
   MapOp map;
   RowRange rows;

@@ -63,7 +63,7 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   // Found by compiling all kernels of the case table.
   const bool isLarge = problem.hasScoreFunction;
   const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
-  int64_t others = isLarge ? 92 + scores / 2 : 80;
+  int64_t others = isLarge ? 96 + scores / 2 : 80;
   if (isLarge && problem.hasLongLives && queryInRegisters)
     others += 20;
   return output + scores + weights + query + others;
