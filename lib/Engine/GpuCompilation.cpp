@@ -46,6 +46,12 @@ static GpuProblem describeProblem(mlir::ModuleOp module) {
       mask.walk(
           [&](mlir::attn::AnyOfAttr) { problem.hasScoreFunction = true; });
     problem.hasExactSums |= bool(attention.getLse());
+    constexpr unsigned head = 1;
+    if (mlir::Region &mask = attention.getMaskMod();
+        !mask.empty() && !mask.getArgument(head).use_empty() &&
+        attention.getGroupSize() > 1)
+      problem.headsWithMasks =
+          std::max(problem.headsWithMasks, attention.getGroupSize());
     problem.hasScoreFunction |= attention.getScore() ||
                                 !attention.getScoreMod().empty() ||
                                 !attention.getMaskMod().empty();

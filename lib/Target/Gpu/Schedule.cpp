@@ -66,6 +66,7 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   int64_t others = isLarge ? 96 + scores / 2 : 80;
   if (isLarge && problem.hasLongLives && queryInRegisters)
     others += 20;
+  others += 4 * problem.headsWithMasks;
   return output + scores + weights + query + others;
 }
 

@@ -34,6 +34,9 @@ struct GpuProblem {
   /// Whether more lives across the loops over keys than in FlashAttention: there
   /// is a second sweep, or a part of the keys to find.
   bool hasLongLives = false;
+  /// Heads of a group whose keys differ: the tiles of each are intervals of
+  /// their own.
+  int64_t headsWithMasks = 0;
 };
 
 struct GpuSchedule {
