@@ -293,10 +293,10 @@ def TileBoundPass : Pass<"tile-bound", "::mlir::tile::KernelOp"> {
     there is no mask in memory.
 
     The mask is the condition of `select %keep, %score, -inf` at the end of the
-    map on the scores. `lib/Analysis/MaskBounds` decides what it knows about
-    the condition: conjunctions of comparisons between the key index, the
-    query index and values that do not change in the loop are exact. What it
-    does not know is visited with the mask, and a remark says so.
+    map on the scores. Boolean combinations of comparisons between the key
+    index, the query index and values that do not change in the loop are exact
+    (docs/masks.md). What is not understood is visited with the mask, and a
+    remark says so.
 
     Before:
     ```mlir
