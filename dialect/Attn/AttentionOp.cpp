@@ -146,10 +146,21 @@ static void printScores(OpAsmPrinter &printer, Operation *, ArrayAttr scores,
                   values);
 }
 
-/// `(query, key, value) -> output` or `-> (output, lse)`.
-static ParseResult parseAttentionType(OpAsmParser &parser, Type &query,
-                                      Type &key, Type &value, Type &output,
-                                      Type &lse) {
+/// The type of the sinks of a query: one logit for each of its heads.
+static RankedTensorType getSinksType(Type query) {
+  auto tensor = dyn_cast<RankedTensorType>(query);
+  bool isKnown = tensor && tensor.getRank() == 4;
+  return RankedTensorType::get(isKnown ? tensor.getDimSize(1)
+                                       : ShapedType::kDynamic,
+                               Float32Type::get(query.getContext()));
+}
+
+/// `(query, key, value) -> output` or `-> (output, lse)`. The type of sinks
+/// follows from the query's.
+static ParseResult parseAttentionType(
+    OpAsmParser &parser, Type &query, Type &key, Type &value,
+    const std::optional<OpAsmParser::UnresolvedOperand> &sinks, Type &sinksType,
+    Type &output, Type &lse) {
   FunctionType type;
   SMLoc loc = parser.getCurrentLocation();
   if (failed(parser.parseType(type)))
@@ -166,11 +177,13 @@ static ParseResult parseAttentionType(OpAsmParser &parser, Type &query,
   output = type.getResult(0);
   if (type.getNumResults() == 2)
     lse = type.getResult(1);
+  if (sinks)
+    sinksType = getSinksType(query);
   return success();
 }
 
 static void printAttentionType(OpAsmPrinter &printer, Operation *op, Type, Type,
-                               Type, Type, Type) {
+                               Type, Value, Type, Type, Type) {
   auto attention = cast<AttentionOp>(op);
   printer.printFunctionalType(TypeRange{attention.getQuery().getType(),
                                         attention.getKey().getType(),
@@ -299,6 +312,10 @@ LogicalResult AttentionOp::verify() {
                          << getScoreOperands().size() << " values";
   if (getScale() && !getScale()->isFinite())
     return emitOpError() << "scale must be finite";
+  if (Value sinks = getSinks(); sinks && sinks.getType() != getSinksType(q))
+    return emitOpError() << "sinks must have type " << getSinksType(q)
+                         << " (a logit for each query head), but have "
+                         << sinks.getType();
   return success();
 }
 

@@ -160,6 +160,16 @@ Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
       return evaluator.takeError();
     self->scoreAttributes = std::move(*evaluator);
   }
+  if (mlir::Value sinks = op.getSinks(); sinks && options.needsData) {
+    Expected<const Array *> resolved =
+        resolveTensor(sinks, environment, self->constants);
+    if (!resolved)
+      return resolved.takeError();
+    self->sinks = *resolved;
+    if (self->sinks->data.size() != static_cast<size_t>(query[1]))
+      return opError(op, "has " + Twine(self->sinks->data.size()) +
+                             " sinks for " + Twine(query[1]) + " query heads");
+  }
   if (options.needsData && !op.getScoreMod().empty()) {
     auto region = RegionInterpreter::create(op.getScoreMod(), environment);
     if (!region)

@@ -69,6 +69,9 @@ struct Problem {
   mlir::Type elementType;
   std::optional<MaskEvaluator> maskAttribute;
   ScoreEvaluator scoreAttributes;
+  /// One logit for each query head; null where the op has none, and when no
+  /// data are needed.
+  const Array *sinks = nullptr;
   /// Null where the op has none; scoreMod also when no data are needed.
   std::unique_ptr<RegionInterpreter> scoreMod, maskMod;
 };

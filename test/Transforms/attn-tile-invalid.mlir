@@ -43,6 +43,17 @@ func.func @f(%q: !t) -> !t {
 !t = tensor<?x4x?x16xf32>
 
 func.func @f(%q: !t) -> !t {
+  %sinks = arith.constant dense<0.0> : tensor<4xf32>
+  // expected-error@+1 {{query, key, value and sinks must be arguments of the function}}
+  %o = attn.attention %q, %q, %q sinks(%sinks) : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> !t {
   %0 = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
   // expected-error@+1 {{is the second attention or combination in function 'f'; attn-tile takes one in a function}}
   %1 = attn.attention %q, %q, %q : (!t, !t, !t) -> !t

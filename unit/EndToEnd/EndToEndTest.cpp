@@ -66,7 +66,7 @@ TEST_P(EndToEnd, Criterion) {
     expectCriterion(c, inputs, *outcome);
 }
 
-/// With Q = 0 all kept keys have the same weight.
+/// With Q = 0 all kept keys have the same weight, 1 if a sink s has exp(s).
 TEST_P(EndToEnd, Count) {
   Case c = GetParam();
   if (!c.score->keepsZero)
@@ -97,17 +97,17 @@ TEST_P(EndToEnd, Count) {
   if (!exact)
     return;
   for (size_t row = 0; row < exact->kept.size(); ++row) {
-    double kept = exact->kept[row];
+    double kept = exact->kept[row], sink = sinkWeight(c, inputs, row);
     if (c.withLse) {
-      ASSERT_EQ(std::round(std::exp(double(outcome->lse[row]))), kept)
+      ASSERT_EQ(std::round(std::exp(double(outcome->lse[row])) - sink), kept)
           << c << ": keys of " << rowName(c, row) << ", whose LSE is "
           << outcome->lse[row];
       continue;
     }
     for (int64_t column = 0; column < c.valueDim; ++column) {
       size_t n = row * c.valueDim + column;
-      ASSERT_EQ(std::round(kept * outcome->output[n]),
-                std::round(kept * exact->output.data[n]))
+      ASSERT_EQ(std::round((kept + sink) * outcome->output[n]),
+                std::round((kept + sink) * exact->output.data[n]))
           << c << ": keys j with j mod " << c.valueDim << " = " << column
           << " of " << rowName(c, row) << ", which keeps " << kept;
     }
@@ -379,6 +379,25 @@ TEST(Kernel, NanInAKeptScorePropagates) {
     if (auto outcome = expectRun(c, inputs))
       expectCriterion(c, inputs, *outcome);
   }
+}
+
+/// Rows of heads with other sinks are in the same tiles. A sink of +inf takes
+/// all the weight.
+TEST(Kernel, ASinkThatIsNotFiniteStaysInItsHead) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const char *target : {"cpu", "sm_80"})
+    for (const char *algorithm : algorithms) {
+      Case c = makeCase("gaps", 5, 1, 97, 203);
+      c.target = target;
+      c.algorithm = algorithm;
+      c.type = c.target == "cpu" ? "f32" : "bf16";
+      c.withSinks = true;
+      std::vector<Array> inputs = makeInputs(c);
+      inputs[3].data = {nan, 2, infinity, -infinity, -3};
+      if (auto outcome = expectRun(c, inputs))
+        expectCriterion(c, inputs, *outcome);
+    }
 }
 
 } // namespace
