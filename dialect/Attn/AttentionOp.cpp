@@ -146,6 +146,25 @@ static void printScores(OpAsmPrinter &printer, Operation *, ArrayAttr scores,
                   values);
 }
 
+using OptionalOperand = std::optional<OpAsmParser::UnresolvedOperand>;
+
+/// `%p, %seed, %offset`
+static ParseResult parseDropout(OpAsmParser &parser,
+                                OptionalOperand &probability,
+                                OptionalOperand &seed,
+                                OptionalOperand &offset) {
+  return failure(failed(parser.parseOperand(probability.emplace())) ||
+                 failed(parser.parseComma()) ||
+                 failed(parser.parseOperand(seed.emplace())) ||
+                 failed(parser.parseComma()) ||
+                 failed(parser.parseOperand(offset.emplace())));
+}
+
+static void printDropout(OpAsmPrinter &printer, Operation *, Value probability,
+                         Value seed, Value offset) {
+  printer << probability << ", " << seed << ", " << offset;
+}
+
 /// The type of the sinks of a query: one logit for each of its heads.
 static RankedTensorType getSinksType(Type query) {
   auto tensor = dyn_cast<RankedTensorType>(query);
@@ -157,10 +176,11 @@ static RankedTensorType getSinksType(Type query) {
 
 /// `(query, key, value) -> output` or `-> (output, lse)`. The type of sinks
 /// follows from the query's.
-static ParseResult parseAttentionType(
-    OpAsmParser &parser, Type &query, Type &key, Type &value,
-    const std::optional<OpAsmParser::UnresolvedOperand> &sinks, Type &sinksType,
-    Type &output, Type &lse) {
+static ParseResult parseAttentionType(OpAsmParser &parser, Type &query,
+                                      Type &key, Type &value,
+                                      const OptionalOperand &sinks,
+                                      Type &sinksType, Type &output,
+                                      Type &lse) {
   FunctionType type;
   SMLoc loc = parser.getCurrentLocation();
   if (failed(parser.parseType(type)))
@@ -316,6 +336,12 @@ LogicalResult AttentionOp::verify() {
     return emitOpError() << "sinks must have type " << getSinksType(q)
                          << " (a logit for each query head), but have "
                          << sinks.getType();
+  unsigned given = bool(getDropoutProbability()) + bool(getDropoutSeed()) +
+                   bool(getDropoutOffset());
+  if (given != 0 && given != 3)
+    return emitOpError() << "dropout takes a probability, a seed and an "
+                            "offset, but "
+                         << given << " of the three were given";
   return success();
 }
 

@@ -74,11 +74,18 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     sink of -inf is none. (GPT-OSS; "softmax one" of Miller 2023 is a sink of
     0.) Of attentions that `attn.combine` merges, one at most may have sinks.
 
+    `dropout(%p, %seed, %offset)` drops each weight of a value with the
+    probability `%p` (`f32`) and multiplies the others by `1 / (1 - %p)`. The
+    log-sum-exp is that without dropout. Which ones are dropped follows from
+    `%seed` and `%offset` (`i64`) and the coordinates of the score alone, by
+    Philox4x32-10 (Salmon et al. 2011): all devices, algorithms and tile sizes
+    drop the same ones. docs/semantics.md has the formula.
+
     A `?` in an attribute takes an operand, in brackets behind the attribute:
     `index` values for masks, `f32` values for scores, in the order of the `?`.
 
     Examples: a causal window whose size is known at run time, with capped
-    scores; learned sinks; and a bias of its own in 32 query heads in 8 groups:
+    scores; learned sinks; dropout; and a bias of its own in 32 query heads in 8 groups:
 
     ```mlir
     %o = attn.attention %q, %k, %v
@@ -90,6 +97,10 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     %o = attn.attention %q, %k, %v mask(#attn.causal) sinks(%logits)
       : (tensor<?x64x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>)
      -> tensor<?x64x?x64xf32>
+
+    %o, %lse = attn.attention %q, %k, %v dropout(%p, %seed, %offset)
+      : (tensor<?x12x?x64xf32>, tensor<?x12x?x64xf32>, tensor<?x12x?x64xf32>)
+     -> (tensor<?x12x?x64xf32>, tensor<?x12x?xf32>)
 
     %o, %lse = attn.attention %q, %k, %v mask(#attn.causal) scale(0.125)
       score_mod (%s, %b, %h, %i, %j) {
@@ -112,6 +123,9 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     Variadic<Index>:$mask_operands,
     Variadic<F32>:$score_operands,
     Optional<AnyRankedTensor>:$sinks,
+    Optional<F32>:$dropout_probability,
+    Optional<I64>:$dropout_seed,
+    Optional<I64>:$dropout_offset,
     OptionalAttr<Attn_MaskAttrInterface>:$mask,
     OptionalAttr<Attn_ScoreArrayAttr>:$score,
     OptionalAttr<F64Attr>:$scale);
@@ -122,7 +136,9 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     oilist(`mask` `(` custom<Mask>($mask, $mask_operands)
          | `score` `(` custom<Scores>($score, $score_operands)
          | `scale` `(` $scale `)`
-         | `sinks` `(` $sinks `)`)
+         | `sinks` `(` $sinks `)`
+         | `dropout` `(` custom<Dropout>($dropout_probability, $dropout_seed,
+                                         $dropout_offset) `)`)
     custom<ScoreMod>($score_mod) custom<MaskMod>($mask_mod)
     attr-dict `:` custom<AttentionType>(type($query), type($key), type($value),
                                         ref($sinks), type($sinks),

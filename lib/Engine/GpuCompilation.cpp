@@ -45,10 +45,11 @@ static GpuProblem describeProblem(mlir::ModuleOp module) {
     if (mlir::Attribute mask = attention.getMaskAttr())
       mask.walk(
           [&](mlir::attn::AnyOfAttr) { problem.hasScoreFunction = true; });
-    problem.hasExactSums |= bool(attention.getLse());
-    problem.hasScoreFunction |= attention.getScore() ||
-                                !attention.getScoreMod().empty() ||
-                                !attention.getMaskMod().empty();
+    problem.hasDropout |= bool(attention.getDropoutProbability());
+    problem.hasExactSums |= attention.getLse() || problem.hasDropout;
+    problem.hasScoreFunction |=
+        attention.getScore() || !attention.getScoreMod().empty() ||
+        !attention.getMaskMod().empty() || problem.hasDropout;
   });
   return problem;
 }

@@ -233,6 +233,9 @@ bool Attention<T>::softmax(Scratch &scratch, int64_t b, int64_t h, int64_t i,
   }
   for (int64_t j = range.begin; j < range.end; ++j)
     scores[j] /= sum;
+  if (problem.dropout)
+    for (int64_t j = range.begin; j < range.end; ++j)
+      scores[j] *= static_cast<T>(problem.dropout->weightOf(b, h, i, j));
   if constexpr (std::is_same_v<T, float>)
     roundNarrow(llvm::MutableArrayRef(scores + range.begin, scores + range.end),
                 problem.elementType);

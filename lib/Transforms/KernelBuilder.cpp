@@ -275,11 +275,19 @@ void KernelBuilder::buildLse(OpBuilder &builder, Frame &frame,
 // The algorithms
 //===----------------------------------------------------------------------===//
 
-static IRMapping mapCaptures(ArrayRef<BlockArgument> from, ArrayRef<Value> to) {
+IRMapping KernelBuilder::mapCaptures(const Frame &frame) {
   IRMapping mapping;
-  for (auto [argument, value] : llvm::zip_equal(from, to))
+  for (auto [argument, value] : llvm::zip_equal(captures, frame.data.captures))
     mapping.map(argument, value);
   return mapping;
+}
+
+std::optional<Dropout> KernelBuilder::makeDropout(OpBuilder &builder,
+                                                  const Frame &frame) {
+  if (!op.getDropoutProbability())
+    return std::nullopt;
+  return Dropout(builder, op.getLoc(), op, mapCaptures(frame), frame.batch,
+                 frame.head);
 }
 
 KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
@@ -287,9 +295,9 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
   Frame frame = begin(builder, name, types);
-  ScoreRegion region(builder, loc, op,
-                     mapCaptures(captures, frame.data.captures), frame.batch,
+  ScoreRegion region(builder, loc, op, mapCaptures(frame), frame.batch,
                      frame.head, frame.queries, frame.keys);
+  std::optional<Dropout> dropout = makeDropout(builder, frame);
   Value queryView = viewQueries(builder, frame, frame.data.query);
   Value keyView = viewKeys(builder, frame, frame.data.key);
   Value valueView = viewKeys(builder, frame, frame.data.value);
@@ -320,6 +328,8 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
         Value p = exp2Difference(b, l, tileType(tileQ, tileKv), scores, max);
         Value sum = ReduceOp::create(b, l, column, ReduceKind::add,
                                      ReduceAxis::rows, p, carried[1]);
+        if (dropout)
+          p = dropout->keepSome(b, l, p, frame.firstRow, firstKey);
         Value value =
             loadInput(b, l, valueView, tileKv, op.getValueDim(), firstKey);
         Value output = DotOp::create(b, l, outputType, p, value, carried[0],
@@ -330,6 +340,8 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
 
   RowStatistics rows{max, sums[1], {}};
   addSinks(builder, frame, rows);
+  if (dropout)
+    rows.inverse = dropout->makeUpFor(builder, loc, rows.inverse);
   Value output = multiply(builder, loc, sums[0], rows.inverse);
   storeOutput(builder, loc, output, outputView, frame.firstRow);
   buildLse(builder, frame, rows);
@@ -342,8 +354,7 @@ KernelOp KernelBuilder::buildScores(OpBuilder &builder, StringRef name,
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
   Frame frame = begin(builder, name, types);
-  ScoreRegion region(builder, loc, op,
-                     mapCaptures(captures, frame.data.captures), frame.batch,
+  ScoreRegion region(builder, loc, op, mapCaptures(frame), frame.batch,
                      frame.head, frame.queries, frame.keys);
   Value queryView = viewQueries(builder, frame, frame.data.query);
   Value keyView = viewKeys(builder, frame, frame.data.key);
@@ -367,6 +378,7 @@ KernelOp KernelBuilder::buildSoftmax(OpBuilder &builder, StringRef name,
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
   Frame frame = begin(builder, name, types);
+  std::optional<Dropout> dropout = makeDropout(builder, frame);
   Value scoresView = viewScores(builder, frame);
   TileType column = tileType(tileQ, 1), type = tileType(tileQ, tileKv);
 
@@ -407,15 +419,20 @@ KernelOp KernelBuilder::buildSoftmax(OpBuilder &builder, StringRef name,
       })[0];
   RowStatistics rows{max, sum, {}};
   addSinks(builder, frame, rows);
-  buildKeyLoop(builder, frame, {},
-               [&](OpBuilder &b, Location l, Value firstKey, ValueRange) {
-                 Value scores = load(b, l, firstKey);
-                 Value p = exp2Difference(b, l, type, scores, max);
-                 Value normalised = multiply(b, l, p, rows.inverse);
-                 StoreOp::create(b, l, normalised, scoresView, frame.firstRow,
-                                 firstKey);
-                 return SmallVector<Value>();
-               });
+  if (dropout)
+    rows.inverse = dropout->makeUpFor(builder, loc, rows.inverse);
+  buildKeyLoop(
+      builder, frame, {},
+      [&](OpBuilder &b, Location l, Value firstKey, ValueRange) {
+        Value scores = load(b, l, firstKey);
+        Value p = exp2Difference(b, l, type, scores, max);
+        Value normalised = multiply(b, l, p, rows.inverse);
+        if (dropout)
+          normalised =
+              dropout->keepSome(b, l, normalised, frame.firstRow, firstKey);
+        StoreOp::create(b, l, normalised, scoresView, frame.firstRow, firstKey);
+        return SmallVector<Value>();
+      });
   buildLse(builder, frame, rows);
   ReturnOp::create(builder, loc);
   return frame.kernel;

@@ -13,6 +13,7 @@
 #ifndef ATTN_LIB_TRANSFORMS_KERNELBUILDER_H
 #define ATTN_LIB_TRANSFORMS_KERNELBUILDER_H
 
+#include "Dropout.h"
 #include "ScoreRegion.h"
 #include "dialect/Tile/Tile.h"
 
@@ -90,6 +91,8 @@ private:
                           Value firstKey);
   Value exp2Difference(OpBuilder &builder, Location loc, TileType type, Value a,
                        Value b);
+  IRMapping mapCaptures(const Frame &frame);
+  std::optional<Dropout> makeDropout(OpBuilder &builder, const Frame &frame);
   void addSinks(OpBuilder &builder, Frame &frame, RowStatistics &rows);
   void buildLse(OpBuilder &builder, Frame &frame, const RowStatistics &rows);
   Value viewQueries(OpBuilder &builder, Frame &frame, Value memref);

@@ -162,6 +162,8 @@ LogicalResult AttentionTiler::run(Algorithm algorithm,
                             {},        scores,  {}, all.captures};
     KernelData<Value> second{all.query, {},     {},        {},
                              all.lse,   scores, all.sinks, {}};
+    if (op.getDropoutProbability())
+      second.captures = all.captures;
     KernelData<Value> third{all.query, {},     all.value, all.output,
                             {},        scores, {},        {}};
     launch(builder,

@@ -143,7 +143,7 @@ func.func @f(%q: !t, %bias: tensor<*xf32>) -> !t {
 !t = tensor<?x4x?x16xf32>
 
 func.func @f(%q: !t) -> !t {
-  // expected-error@+1 {{a value used in score_mod or mask_mod must be an argument of the function, or computed from arguments by operations of arith and math, tensor.extract and tensor.dim}}
+  // expected-error@+1 {{a value used in score_mod, mask_mod or dropout must be an argument of the function, or computed from arguments by operations of arith and math, tensor.extract and tensor.dim}}
   %slopes = arith.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
   %o = attn.attention %q, %q, %q
       score_mod (%s, %b, %h, %i, %j) {

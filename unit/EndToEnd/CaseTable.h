@@ -59,6 +59,8 @@ struct Case {
   const RegionKind *score = nullptr;
   bool withLse = true;
   bool withSinks = false;
+  /// The probability of dropping a key.
+  std::optional<double> dropout;
   Isa isa = Isa::host;
   /// Of query, key, value and output: f32, bf16 or f16.
   std::string type = "f32";

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReferenceTestSupport.h"
+#include "lib/Reference/Philox.h"
 
 using namespace attn::reference;
 
@@ -60,6 +61,71 @@ TEST_F(ReferenceTest, PlainAttentionHasSinks) {
                      {zeros({1, 1, 1, 1}), zeros({1, 1, 3, 1}),
                       array({1, 1, 3, 1}, {4, 8, 4}), zeros({1})}));
   EXPECT_EQ(output, (std::vector<float>{4}));
+}
+
+//===----------------------------------------------------------------------===//
+// Dropout
+//===----------------------------------------------------------------------===//
+
+/// The known answers of Random123 (kat_vectors), by the authors of Philox.
+TEST(Philox, KnownAnswers) {
+  using Words = std::array<uint32_t, 4>;
+  EXPECT_EQ(philox4x32({0, 0, 0, 0}, 0),
+            (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox4x32({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+                       0xffffffffffffffff),
+            (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+                       0x299f31d0a4093822),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+/// The formula of docs/semantics.md, written out. Nine keys need three blocks
+/// of random words.
+TEST_F(ReferenceTest, DropoutIsThatOfTheFormula) {
+  const int64_t queries = 2, keys = 9, heads = 3, batch = 2;
+  const double p = 0.375; // exact, and so are 1 - p and 2^32 p
+  const uint64_t seed = 0x1000000000123, offset = 0x200000005;
+  Result result = valueOf(evaluate(
+      entry(heads, heads, 1, keys, "dropout(%p, %seed, %offset)",
+            ", %p: f32, %seed: i64, %offset: i64"),
+      {zeros({batch, heads, queries, 1}), zeros({batch, heads, keys, 1}),
+       generated({batch, heads, keys, keys},
+                 [&](int64_t n) { return n / keys % keys == n % keys; }),
+       array({}, {p}), array({}, {double(seed)}),
+       array({}, {double(offset)})}));
+  std::vector<double> expected;
+  for (uint32_t b = 0; b < batch; ++b)
+    for (uint32_t h = 0; h < heads; ++h)
+      for (uint32_t i = 0; i < queries; ++i)
+        for (uint32_t j = 0; j < keys; ++j) {
+          uint32_t word = philox4x32({j / 4, i, h, b},
+                                     seed + 0x9E3779B97F4A7C15 * offset)[j % 4];
+          bool kept = word >= 0x60000000; // 0.375 * 2^32
+          expected.push_back(kept ? 1 / (1 - p) / double(keys) : 0);
+        }
+  expectNear(result.output.data, expected);
+  for (double lse : result.lse.data)
+    EXPECT_NEAR(lse, std::log(double(keys)), 1e-14);
+  EXPECT_EQ(result.kept,
+            std::vector<int64_t>(size_t(batch * heads * queries), keys));
+}
+
+TEST_F(ReferenceTest, ProbabilitiesOutOfRange) {
+  mlir::func::FuncOp f =
+      entry(1, 1, 1, 1, "dropout(%p, %n, %n)", ", %p: f32, %n: i64");
+  auto outputFor = [&](double p) {
+    return valueOf(
+               evaluate(f, {zeros({1, 1, 1, 1}), zeros({1, 1, 8, 1}),
+                            generated({1, 1, 8, 1}, [](int64_t) { return 1; }),
+                            array({}, {p}), array({}, {1})}))
+        .output.data[0];
+  };
+  EXPECT_EQ(outputFor(0), 1);
+  EXPECT_EQ(outputFor(-1), 1);
+  EXPECT_EQ(outputFor(1), 0);
+  EXPECT_EQ(outputFor(infinity), 0);
+  EXPECT_TRUE(std::isnan(outputFor(notANumber)));
 }
 
 } // namespace

@@ -64,7 +64,8 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   const bool isLarge = problem.hasScoreFunction;
   const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
   const int64_t others = isLarge ? 92 + scores / 2 : 80;
-  return output + scores + weights + query + others;
+  const int64_t random = problem.hasDropout ? 32 : 0;
+  return output + scores + weights + query + others + random;
 }
 
 int64_t GpuSchedule::sharedBytes(const GpuProblem &problem) const {

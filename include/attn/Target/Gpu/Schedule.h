@@ -25,12 +25,14 @@ namespace attn {
 struct GpuProblem {
   /// As tiles have them.
   int64_t headDim, valueDim;
-  /// Whether there are score functions, or masks of the user or with
+  /// Whether there are score functions, dropout, or masks of the user or with
   /// alternatives, whose values need registers.
   bool hasScoreFunction = false;
   /// Whether sums are taken of probabilities before they are rounded, for a
-  /// log-sum-exp.
+  /// log-sum-exp or because some of them are dropped.
   bool hasExactSums = false;
+  /// Whether random words are computed, besides.
+  bool hasDropout = false;
 };
 
 struct GpuSchedule {
