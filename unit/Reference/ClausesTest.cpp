@@ -31,14 +31,18 @@ TEST_F(ReferenceTest, ASinkIsOneMoreScoreWithoutAValue) {
 }
 
 TEST_F(ReferenceTest, ARowWithoutKeysHasItsSink) {
-  Result result =
-      valueOf(evaluate(entry(2, 1, 1, 1, "mask(#attn.prefix<0>) sinks(%s)",
-                             ", %s: tensor<2xf32>"),
-                       {zeros({1, 2, 1, 1}), zeros({1, 1, 3, 1}),
-                        zeros({1, 1, 3, 1}), array({2}, {0.75, -infinity})}));
-  EXPECT_EQ(result.output.data, (std::vector<double>{0, 0}));
-  EXPECT_EQ(result.lse.data, (std::vector<double>{0.75, -infinity}));
-  EXPECT_EQ(result.kept, (std::vector<int64_t>{0, 0}));
+  Result result = valueOf(
+      evaluate(entry(3, 1, 1, 1, "mask(#attn.prefix<0>) sinks(%s)",
+                     ", %s: tensor<3xf32>"),
+               {zeros({1, 3, 1, 1}), zeros({1, 1, 3, 1}), zeros({1, 1, 3, 1}),
+                array({3}, {0.75, -infinity, notANumber})}));
+  EXPECT_EQ(result.output.data[0], 0);
+  EXPECT_EQ(result.output.data[1], 0);
+  EXPECT_TRUE(std::isnan(result.output.data[2]));
+  EXPECT_EQ(result.lse.data[0], 0.75);
+  EXPECT_EQ(result.lse.data[1], -infinity);
+  EXPECT_TRUE(std::isnan(result.lse.data[2]));
+  EXPECT_EQ(result.kept, (std::vector<int64_t>{0, 0, 0}));
 }
 
 TEST_F(ReferenceTest, SinksThatAreNotFinite) {
