@@ -146,9 +146,40 @@ static void printScores(OpAsmPrinter &printer, Operation *, ArrayAttr scores,
                   values);
 }
 
-/// `(query, key, value) -> output` or `-> (output, lse)`.
+using OptionalOperand = std::optional<OpAsmParser::UnresolvedOperand>;
+
+/// `%p, %seed, %offset`
+static ParseResult parseDropout(OpAsmParser &parser,
+                                OptionalOperand &probability,
+                                OptionalOperand &seed,
+                                OptionalOperand &offset) {
+  return failure(failed(parser.parseOperand(probability.emplace())) ||
+                 failed(parser.parseComma()) ||
+                 failed(parser.parseOperand(seed.emplace())) ||
+                 failed(parser.parseComma()) ||
+                 failed(parser.parseOperand(offset.emplace())));
+}
+
+static void printDropout(OpAsmPrinter &printer, Operation *, Value probability,
+                         Value seed, Value offset) {
+  printer << probability << ", " << seed << ", " << offset;
+}
+
+/// The type of the sinks of a query: one logit for each of its heads.
+static RankedTensorType getSinksType(Type query) {
+  auto tensor = dyn_cast<RankedTensorType>(query);
+  bool isKnown = tensor && tensor.getRank() == 4;
+  return RankedTensorType::get(isKnown ? tensor.getDimSize(1)
+                                       : ShapedType::kDynamic,
+                               Float32Type::get(query.getContext()));
+}
+
+/// `(query, key, value) -> output` or `-> (output, lse)`. The type of sinks
+/// follows from the query's.
 static ParseResult parseAttentionType(OpAsmParser &parser, Type &query,
-                                      Type &key, Type &value, Type &output,
+                                      Type &key, Type &value,
+                                      const OptionalOperand &sinks,
+                                      Type &sinksType, Type &output,
                                       Type &lse) {
   FunctionType type;
   SMLoc loc = parser.getCurrentLocation();
@@ -166,11 +197,13 @@ static ParseResult parseAttentionType(OpAsmParser &parser, Type &query,
   output = type.getResult(0);
   if (type.getNumResults() == 2)
     lse = type.getResult(1);
+  if (sinks)
+    sinksType = getSinksType(query);
   return success();
 }
 
 static void printAttentionType(OpAsmPrinter &printer, Operation *op, Type, Type,
-                               Type, Type, Type) {
+                               Type, Value, Type, Type, Type) {
   auto attention = cast<AttentionOp>(op);
   printer.printFunctionalType(TypeRange{attention.getQuery().getType(),
                                         attention.getKey().getType(),
@@ -299,6 +332,16 @@ LogicalResult AttentionOp::verify() {
                          << getScoreOperands().size() << " values";
   if (getScale() && !getScale()->isFinite())
     return emitOpError() << "scale must be finite";
+  if (Value sinks = getSinks(); sinks && sinks.getType() != getSinksType(q))
+    return emitOpError() << "sinks must have type " << getSinksType(q)
+                         << " (a logit for each query head), but have "
+                         << sinks.getType();
+  unsigned given = bool(getDropoutProbability()) + bool(getDropoutSeed()) +
+                   bool(getDropoutOffset());
+  if (given != 0 && given != 3)
+    return emitOpError() << "dropout takes a probability, a seed and an "
+                            "offset, but "
+                         << given << " of the three were given";
   return success();
 }
 

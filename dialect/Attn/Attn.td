@@ -40,7 +40,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     ```
     s[j]   = score_mod(score(scale * dot(query[b, h, i, :], key[b, g, j, :])))
     s[j]   = -inf where mask or mask_mod does not keep (b, h, i, j)
-    lse    = log(sum over j of exp(s[j]))
+    lse    = log(exp(sinks[h]) + sum over j of exp(s[j]))
     output = sum over j of exp(s[j] - lse) * value[b, g, j, :]
     ```
 
@@ -49,6 +49,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     | query | `[batch, query_heads, queries, head_dim]` |
     | key   | `[batch, kv_heads, keys, head_dim]` |
     | value | `[batch, kv_heads, keys, value_dim]` |
+    | sinks | `[query_heads]`, in `f32`; without them, their term is left out |
 
     The head counts decide between MHA (equal), MQA (one KV head) and GQA
     (`query_heads` a multiple of `kv_heads`). Head counts and head dimensions
@@ -66,11 +67,25 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     and its coordinates. Regions hold scalar operations without side effects
     and may use values from outside.
 
+    `sinks` are logits, one for each query head, that take part in the softmax
+    like the score of one more key that has no value and that all queries keep
+    (natural-log units; neither scale nor score functions change them). With
+    one, a query that keeps no key has output 0 and the sink as log-sum-exp. A
+    sink of -inf is none. (GPT-OSS; "softmax one" of Miller 2023 is a sink of
+    0.) Of attentions that `attn.combine` merges, one at most may have sinks.
+
+    `dropout(%p, %seed, %offset)` drops each weight of a value with the
+    probability `%p` (`f32`) and multiplies the others by `1 / (1 - %p)`. The
+    log-sum-exp is that without dropout. Which ones are dropped follows from
+    `%seed` and `%offset` (`i64`) and the coordinates of the score alone, by
+    Philox4x32-10 (Salmon et al. 2011): all devices, algorithms and tile sizes
+    drop the same ones. docs/semantics.md has the formula.
+
     A `?` in an attribute takes an operand, in brackets behind the attribute:
     `index` values for masks, `f32` values for scores, in the order of the `?`.
 
     Examples: a causal window whose size is known at run time, with capped
-    scores; and a bias of its own in 32 query heads in 8 groups:
+    scores; learned sinks; dropout; and a bias of its own in 32 query heads in 8 groups:
 
     ```mlir
     %o = attn.attention %q, %k, %v
@@ -78,6 +93,14 @@ def Attn_AttentionOp : Attn_Op<"attention", [
       score(#attn.softcap<50.0>)
       : (tensor<?x16x?x256xf32>, tensor<?x8x?x256xf32>, tensor<?x8x?x256xf32>)
      -> tensor<?x16x?x256xf32>
+
+    %o = attn.attention %q, %k, %v mask(#attn.causal) sinks(%logits)
+      : (tensor<?x64x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>)
+     -> tensor<?x64x?x64xf32>
+
+    %o, %lse = attn.attention %q, %k, %v dropout(%p, %seed, %offset)
+      : (tensor<?x12x?x64xf32>, tensor<?x12x?x64xf32>, tensor<?x12x?x64xf32>)
+     -> (tensor<?x12x?x64xf32>, tensor<?x12x?xf32>)
 
     %o, %lse = attn.attention %q, %k, %v mask(#attn.causal) scale(0.125)
       score_mod (%s, %b, %h, %i, %j) {
@@ -99,6 +122,10 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     AnyRankedTensor:$value,
     Variadic<Index>:$mask_operands,
     Variadic<F32>:$score_operands,
+    Optional<AnyRankedTensor>:$sinks,
+    Optional<F32>:$dropout_probability,
+    Optional<I64>:$dropout_seed,
+    Optional<I64>:$dropout_offset,
     OptionalAttr<Attn_MaskAttrInterface>:$mask,
     OptionalAttr<Attn_ScoreArrayAttr>:$score,
     OptionalAttr<F64Attr>:$scale);
@@ -108,9 +135,13 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     $query `,` $key `,` $value
     oilist(`mask` `(` custom<Mask>($mask, $mask_operands)
          | `score` `(` custom<Scores>($score, $score_operands)
-         | `scale` `(` $scale `)`)
+         | `scale` `(` $scale `)`
+         | `sinks` `(` $sinks `)`
+         | `dropout` `(` custom<Dropout>($dropout_probability, $dropout_seed,
+                                         $dropout_offset) `)`)
     custom<ScoreMod>($score_mod) custom<MaskMod>($mask_mod)
     attr-dict `:` custom<AttentionType>(type($query), type($key), type($value),
+                                        ref($sinks), type($sinks),
                                         type($output), type($lse))
   }];
   let hasCanonicalizer = 1;

@@ -45,16 +45,17 @@ static GpuProblem describeProblem(mlir::ModuleOp module) {
     if (mlir::Attribute mask = attention.getMaskAttr())
       mask.walk(
           [&](mlir::attn::AnyOfAttr) { problem.hasScoreFunction = true; });
-    problem.hasExactSums |= bool(attention.getLse());
     constexpr unsigned head = 1;
     if (mlir::Region &mask = attention.getMaskMod();
         !mask.empty() && !mask.getArgument(head).use_empty() &&
         attention.getGroupSize() > 1)
       problem.headsWithMasks =
           std::max(problem.headsWithMasks, attention.getGroupSize());
-    problem.hasScoreFunction |= attention.getScore() ||
-                                !attention.getScoreMod().empty() ||
-                                !attention.getMaskMod().empty();
+    problem.hasDropout |= bool(attention.getDropoutProbability());
+    problem.hasExactSums |= attention.getLse() || problem.hasDropout;
+    problem.hasScoreFunction |=
+        attention.getScore() || !attention.getScoreMod().empty() ||
+        !attention.getMaskMod().empty() || problem.hasDropout;
   });
   return problem;
 }

@@ -12,6 +12,7 @@
 
 #include "Problem.h"
 
+#include "Philox.h"
 #include "dialect/Attn/Attn.h"
 #include "llvm/ADT/StringExtras.h"
 #include <algorithm>
@@ -160,6 +161,30 @@ Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
       return evaluator.takeError();
     self->scoreAttributes = std::move(*evaluator);
   }
+  if (mlir::Value sinks = op.getSinks(); sinks && options.needsData) {
+    Expected<const Array *> resolved =
+        resolveTensor(sinks, environment, self->constants);
+    if (!resolved)
+      return resolved.takeError();
+    self->sinks = *resolved;
+    if (self->sinks->data.size() != static_cast<size_t>(query[1]))
+      return opError(op, "has " + Twine(self->sinks->data.size()) +
+                             " sinks for " + Twine(query[1]) + " query heads");
+  }
+  if (op.getDropoutProbability() && options.needsData) {
+    const mlir::Value operands[] = {op.getDropoutProbability(),
+                                    op.getDropoutSeed(), op.getDropoutOffset()};
+    Scalar values[3];
+    for (auto [value, operand] : llvm::zip_equal(values, operands)) {
+      Expected<Scalar> scalar =
+          RegionInterpreter::evaluate(operand, environment);
+      if (!scalar)
+        return scalar.takeError();
+      value = *scalar;
+    }
+    self->dropout = Dropout{values[0].real, uint64_t(values[1].integer),
+                            uint64_t(values[2].integer)};
+  }
   if (options.needsData && !op.getScoreMod().empty()) {
     auto region = RegionInterpreter::create(op.getScoreMod(), environment);
     if (!region)
@@ -173,6 +198,20 @@ Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
     self->maskMod = std::move(*region);
   }
   return self;
+}
+
+//===----------------------------------------------------------------------===//
+// Dropout
+//===----------------------------------------------------------------------===//
+
+double Dropout::weightOf(int64_t b, int64_t h, int64_t i, int64_t j) const {
+  if (std::isnan(probability) || probability >= 1)
+    return std::isnan(probability) ? probability : 0;
+  double p = std::max(probability, 0.0);
+  std::array<uint32_t, 4> words =
+      philox4x32({uint32_t(j / 4), uint32_t(i), uint32_t(h), uint32_t(b)},
+                 seed + offset * 0x9E3779B97F4A7C15);
+  return words[j % 4] < std::floor(p * 0x1p32) ? 0 : 1 / (1 - p);
 }
 
 //===----------------------------------------------------------------------===//

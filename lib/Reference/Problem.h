@@ -35,6 +35,15 @@ std::string shapeText(llvm::ArrayRef<int64_t> shape);
 llvm::Expected<std::vector<Array>> checkInputs(mlir::func::FuncOp entry,
                                                llvm::ArrayRef<Array> inputs);
 
+/// Which weights are dropped, and what the others are multiplied with.
+struct Dropout {
+  /// 1 / (1 - p) or 0.
+  double weightOf(int64_t b, int64_t h, int64_t i, int64_t j) const;
+
+  double probability;
+  uint64_t seed, offset;
+};
+
 /// An attention op and its inputs.
 struct Problem {
   struct Options {
@@ -69,6 +78,11 @@ struct Problem {
   mlir::Type elementType;
   std::optional<MaskEvaluator> maskAttribute;
   ScoreEvaluator scoreAttributes;
+  /// One logit for each query head; null where the op has none, and when no
+  /// data are needed.
+  const Array *sinks = nullptr;
+  /// None where the op has none, and when no data are needed.
+  std::optional<Dropout> dropout;
   /// Null where the op has none; scoreMod also when no data are needed.
   std::unique_ptr<RegionInterpreter> scoreMod, maskMod;
 };

@@ -204,7 +204,9 @@ bool Attention<T>::softmax(Scratch &scratch, int64_t b, int64_t h, int64_t i,
           static_cast<T>(problem.scoreMod->score(frame, j - range.begin));
   }
 
-  T largest = -infinity;
+  // A sink is a score without a key; one of -inf is none.
+  T sink = problem.sinks ? static_cast<T>(problem.sinks->data[h]) : -infinity;
+  T largest = sink;
   count = 0;
   for (int64_t j = range.begin; j < range.end; ++j) {
     if (!keep[j])
@@ -216,18 +218,24 @@ bool Attention<T>::softmax(Scratch &scratch, int64_t b, int64_t h, int64_t i,
     if (!(scores[j] <= largest) && !std::isnan(largest))
       largest = scores[j];
   }
-  lse = -infinity;
+  lse = sink;
   if (count == 0) {
     std::fill(scores + range.begin, scores + range.end, T(0));
     return true;
   }
-  T sum = 0;
+  // Of a sink of +inf all other scores are infinitely far away.
+  T sum = sink == infinity    ? infinity
+          : sink == -infinity ? T(0)
+                              : std::exp(sink - largest);
   for (int64_t j = range.begin; j < range.end; ++j) {
     scores[j] = scores[j] == -infinity ? T(0) : std::exp(scores[j] - largest);
     sum += scores[j];
   }
   for (int64_t j = range.begin; j < range.end; ++j)
     scores[j] /= sum;
+  if (problem.dropout)
+    for (int64_t j = range.begin; j < range.end; ++j)
+      scores[j] *= static_cast<T>(problem.dropout->weightOf(b, h, i, j));
   if constexpr (std::is_same_v<T, float>)
     roundNarrow(llvm::MutableArrayRef(scores + range.begin, scores + range.end),
                 problem.elementType);
@@ -271,6 +279,9 @@ void Attention<T>::compute(Scratch &scratch, int64_t b, int64_t h, int64_t i0,
       value.template multiply<true>(
           scratch.scores.data() + r * scratch.pitch, scratch.ranges[r].begin,
           scratch.ranges[r].end, column / width, sums);
+      // A sink of NaN has no key that would bring it here.
+      if (std::isnan(lse[firstRow + r]))
+        std::fill(sums, sums + columns, lse[firstRow + r]);
       std::copy(sums, sums + columns,
                 output.data() + (firstRow + r) * problem.valueDim + column);
     }

@@ -128,6 +128,10 @@ private:
                   operand(0).kind == Known::zero) &&
                  isPositive(op.getOperand(1)))
           result = operand(0);
+      } else if (isa<arith::SelectOp>(op)) {
+        if (operand(1).kind == Known::zero &&
+            matchPattern(op.getOperand(2), m_AnyZeroFloat()))
+          result = operand(1);
       }
       if (op.getNumResults() == 1)
         scalars[op.getResult(0)] = result;

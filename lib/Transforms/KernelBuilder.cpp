@@ -111,6 +111,7 @@ KernelBuilder::Frame KernelBuilder::begin(OpBuilder &builder, StringRef name,
   data.output = bind(types.output);
   data.lse = bind(types.lse);
   data.scores = bind(types.scores);
+  data.sinks = bind(types.sinks);
   for (Type type : types.captures)
     data.captures.push_back(bind(type));
 
@@ -197,25 +198,75 @@ Value KernelBuilder::buildMaskedScores(OpBuilder &builder, Location loc,
                        });
 }
 
-/// Stores the natural-log log-sum-exp of rows with a maximum in the units of
-/// the scores.
-void KernelBuilder::buildLse(OpBuilder &builder, Frame &frame, Value max,
-                             Value sum) {
+/// Completes statistics of the keys by the sinks, each of which is one more
+/// score, and by the factor that normalises. The loops over the keys know
+/// nothing of sinks, so that their results can be split and combined.
+void KernelBuilder::addSinks(OpBuilder &builder, Frame &frame,
+                             RowStatistics &rows) {
+  Location loc = op.getLoc();
+  if (!frame.data.sinks) {
+    rows.inverse = reciprocalOrZero(builder, loc, rows.sum);
+    return;
+  }
+  TileType column = tileType(tileQ, 1);
+  Value sinks = MapOp::create(
+      builder, loc, column, ValueRange(), {frame.firstRow, frame.zero},
+      [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+        Value head = frame.head;
+        if (op.getGroupSize() != 1) {
+          Value group =
+              arith::ConstantIntOp::create(b, l, op.getGroupSize(), 32);
+          Value member = arith::RemUIOp::create(b, l, args[0], group);
+          member = arith::IndexCastOp::create(b, l, b.getIndexType(), member);
+          head = arith::AddIOp::create(b, l, head, member);
+        }
+        Value sink = memref::LoadOp::create(b, l, frame.data.sinks, head);
+        if (!op.getScoreMod().empty())
+          return sink;
+        return arith::MulFOp::create(b, l, sink, constantF32(b, l, kLog2E));
+      });
+  // A sink of +inf leaves weights of 0, not the difference of two infinities;
+  // a sink of NaN reaches the sum.
+  Value max = MapOp::create(
+      builder, loc, column, {rows.max, sinks}, ValueRange(),
+      [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+        Value larger = arith::CmpFOp::create(b, l, arith::CmpFPredicate::OGT,
+                                             args[1], args[0]);
+        Value finite = arith::MinNumFOp::create(b, l, args[1],
+                                                constantF32(b, l, -kLowest));
+        return arith::SelectOp::create(b, l, larger, finite, args[0]);
+      });
+  Value weight = exp2Difference(builder, loc, column, rows.max, max);
+  Value sinkWeight = exp2Difference(builder, loc, column, sinks, max);
+  rows.max = max;
+  rows.sum = MapOp::create(
+      builder, loc, column, {rows.sum, weight, sinkWeight}, ValueRange(),
+      [](OpBuilder &b, Location l, ValueRange args) -> Value {
+        Value keys = arith::MulFOp::create(b, l, args[0], args[1]);
+        return arith::AddFOp::create(b, l, keys, args[2]);
+      });
+  rows.inverse =
+      multiply(builder, loc, reciprocalOrZero(builder, loc, rows.sum), weight);
+}
+
+/// Stores the natural-log log-sum-exp.
+void KernelBuilder::buildLse(OpBuilder &builder, Frame &frame,
+                             const RowStatistics &rows) {
   if (!frame.data.lse)
     return;
   Location loc = op.getLoc();
-  Value lse =
-      MapOp::create(builder, loc, tileType(tileQ, 1), {max, sum}, ValueRange(),
-                    [&](OpBuilder &b, Location l, ValueRange args) -> Value {
-                      Value log = math::Log2Op::create(b, l, args[1]);
-                      Value ln2 = constantF32(b, l, kLn2);
-                      if (op.getScoreMod().empty()) {
-                        Value total = arith::AddFOp::create(b, l, args[0], log);
-                        return arith::MulFOp::create(b, l, total, ln2);
-                      }
-                      log = arith::MulFOp::create(b, l, log, ln2);
-                      return arith::AddFOp::create(b, l, args[0], log);
-                    });
+  Value lse = MapOp::create(
+      builder, loc, tileType(tileQ, 1), {rows.max, rows.sum}, ValueRange(),
+      [&](OpBuilder &b, Location l, ValueRange args) -> Value {
+        Value log = math::Log2Op::create(b, l, args[1]);
+        Value ln2 = constantF32(b, l, kLn2);
+        if (op.getScoreMod().empty()) {
+          Value total = arith::AddFOp::create(b, l, args[0], log);
+          return arith::MulFOp::create(b, l, total, ln2);
+        }
+        log = arith::MulFOp::create(b, l, log, ln2);
+        return arith::AddFOp::create(b, l, args[0], log);
+      });
   Value view = viewQueries(builder, frame, frame.data.lse);
   StoreOp::create(builder, loc, lse, view, frame.firstRow, frame.zero);
 }
@@ -224,11 +275,19 @@ void KernelBuilder::buildLse(OpBuilder &builder, Frame &frame, Value max,
 // The algorithms
 //===----------------------------------------------------------------------===//
 
-static IRMapping mapCaptures(ArrayRef<BlockArgument> from, ArrayRef<Value> to) {
+IRMapping KernelBuilder::mapCaptures(const Frame &frame) {
   IRMapping mapping;
-  for (auto [argument, value] : llvm::zip_equal(from, to))
+  for (auto [argument, value] : llvm::zip_equal(captures, frame.data.captures))
     mapping.map(argument, value);
   return mapping;
+}
+
+std::optional<Dropout> KernelBuilder::makeDropout(OpBuilder &builder,
+                                                  const Frame &frame) {
+  if (!op.getDropoutProbability())
+    return std::nullopt;
+  return Dropout(builder, op.getLoc(), op, mapCaptures(frame), frame.batch,
+                 frame.head);
 }
 
 KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
@@ -236,9 +295,9 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
   Frame frame = begin(builder, name, types);
-  ScoreRegion region(builder, loc, op,
-                     mapCaptures(captures, frame.data.captures), frame.batch,
+  ScoreRegion region(builder, loc, op, mapCaptures(frame), frame.batch,
                      frame.head, frame.queries, frame.keys);
+  std::optional<Dropout> dropout = makeDropout(builder, frame);
   Value queryView = viewQueries(builder, frame, frame.data.query);
   Value keyView = viewKeys(builder, frame, frame.data.key);
   Value valueView = viewKeys(builder, frame, frame.data.value);
@@ -269,6 +328,8 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
         Value p = exp2Difference(b, l, tileType(tileQ, tileKv), scores, max);
         Value sum = ReduceOp::create(b, l, column, ReduceKind::add,
                                      ReduceAxis::rows, p, carried[1]);
+        if (dropout)
+          p = dropout->keepSome(b, l, p, frame.firstRow, firstKey);
         Value value =
             loadInput(b, l, valueView, tileKv, op.getValueDim(), firstKey);
         Value output = DotOp::create(b, l, outputType, p, value, carried[0],
@@ -277,10 +338,13 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
         return SmallVector<Value>{output, sum};
       });
 
-  Value inverse = reciprocalOrZero(builder, loc, sums[1]);
-  Value output = multiply(builder, loc, sums[0], inverse);
+  RowStatistics rows{max, sums[1], {}};
+  addSinks(builder, frame, rows);
+  if (dropout)
+    rows.inverse = dropout->makeUpFor(builder, loc, rows.inverse);
+  Value output = multiply(builder, loc, sums[0], rows.inverse);
   storeOutput(builder, loc, output, outputView, frame.firstRow);
-  buildLse(builder, frame, max, sums[1]);
+  buildLse(builder, frame, rows);
   ReturnOp::create(builder, loc);
   return frame.kernel;
 }
@@ -290,8 +354,7 @@ KernelOp KernelBuilder::buildScores(OpBuilder &builder, StringRef name,
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
   Frame frame = begin(builder, name, types);
-  ScoreRegion region(builder, loc, op,
-                     mapCaptures(captures, frame.data.captures), frame.batch,
+  ScoreRegion region(builder, loc, op, mapCaptures(frame), frame.batch,
                      frame.head, frame.queries, frame.keys);
   Value queryView = viewQueries(builder, frame, frame.data.query);
   Value keyView = viewKeys(builder, frame, frame.data.key);
@@ -315,6 +378,7 @@ KernelOp KernelBuilder::buildSoftmax(OpBuilder &builder, StringRef name,
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
   Frame frame = begin(builder, name, types);
+  std::optional<Dropout> dropout = makeDropout(builder, frame);
   Value scoresView = viewScores(builder, frame);
   TileType column = tileType(tileQ, 1), type = tileType(tileQ, tileKv);
 
@@ -353,17 +417,23 @@ KernelOp KernelBuilder::buildSoftmax(OpBuilder &builder, StringRef name,
                                    ReduceAxis::rows, p, carried[0]);
         return SmallVector<Value>{s};
       })[0];
-  Value inverse = reciprocalOrZero(builder, loc, sum);
-  buildKeyLoop(builder, frame, {},
-               [&](OpBuilder &b, Location l, Value firstKey, ValueRange) {
-                 Value scores = load(b, l, firstKey);
-                 Value p = exp2Difference(b, l, type, scores, max);
-                 Value normalised = multiply(b, l, p, inverse);
-                 StoreOp::create(b, l, normalised, scoresView, frame.firstRow,
-                                 firstKey);
-                 return SmallVector<Value>();
-               });
-  buildLse(builder, frame, max, sum);
+  RowStatistics rows{max, sum, {}};
+  addSinks(builder, frame, rows);
+  if (dropout)
+    rows.inverse = dropout->makeUpFor(builder, loc, rows.inverse);
+  buildKeyLoop(
+      builder, frame, {},
+      [&](OpBuilder &b, Location l, Value firstKey, ValueRange) {
+        Value scores = load(b, l, firstKey);
+        Value p = exp2Difference(b, l, type, scores, max);
+        Value normalised = multiply(b, l, p, rows.inverse);
+        if (dropout)
+          normalised =
+              dropout->keepSome(b, l, normalised, frame.firstRow, firstKey);
+        StoreOp::create(b, l, normalised, scoresView, frame.firstRow, firstKey);
+        return SmallVector<Value>();
+      });
+  buildLse(builder, frame, rows);
   ReturnOp::create(builder, loc);
   return frame.kernel;
 }

@@ -13,6 +13,7 @@
 #ifndef ATTN_LIB_TRANSFORMS_KERNELBUILDER_H
 #define ATTN_LIB_TRANSFORMS_KERNELBUILDER_H
 
+#include "Dropout.h"
 #include "ScoreRegion.h"
 #include "dialect/Tile/Tile.h"
 
@@ -23,13 +24,13 @@ namespace mlir::tile {
 /// `[batch, kv_heads, queries * group, keys]`.
 template <typename T>
 struct KernelData {
-  T query, key, value, output, lse, scores;
+  T query, key, value, output, lse, scores, sinks;
   SmallVector<T> captures;
 
   /// Those that are present, in the order of the kernel's arguments.
   SmallVector<T> flat() const {
     SmallVector<T> all;
-    for (T item : {query, key, value, output, lse, scores})
+    for (T item : {query, key, value, output, lse, scores, sinks})
       if (item)
         all.push_back(item);
     llvm::append_range(all, captures);
@@ -72,6 +73,15 @@ private:
   Frame begin(OpBuilder &builder, StringRef name,
               const KernelData<Type> &types);
 
+  /// Columns that describe the softmax of each row.
+  struct RowStatistics {
+    /// The maximum, in the units of the scores, and the sum of exp2(score -
+    /// max).
+    Value max, sum;
+    /// What is multiplied with exp2(score - max) of the loops over the keys.
+    Value inverse;
+  };
+
   using LoopBody = function_ref<SmallVector<Value>(
       OpBuilder &, Location, Value firstKey, ValueRange carried)>;
   SmallVector<Value> buildKeyLoop(OpBuilder &builder, Frame &frame,
@@ -81,7 +91,10 @@ private:
                           Value firstKey);
   Value exp2Difference(OpBuilder &builder, Location loc, TileType type, Value a,
                        Value b);
-  void buildLse(OpBuilder &builder, Frame &frame, Value max, Value sum);
+  IRMapping mapCaptures(const Frame &frame);
+  std::optional<Dropout> makeDropout(OpBuilder &builder, const Frame &frame);
+  void addSinks(OpBuilder &builder, Frame &frame, RowStatistics &rows);
+  void buildLse(OpBuilder &builder, Frame &frame, const RowStatistics &rows);
   Value viewQueries(OpBuilder &builder, Frame &frame, Value memref);
   Value viewKeys(OpBuilder &builder, Frame &frame, Value memref);
   Value viewScores(OpBuilder &builder, Frame &frame);

@@ -53,8 +53,21 @@ static bool isExponentialOf(MapOp map, Value max) {
          difference.getRhs() == map.getBlock()->getArgument(1);
 }
 
+/// What `map` chooses some elements of, by anything but their values: c ? x :
+/// 0. Null if it does something else.
+static Value getSelected(MapOp map) {
+  auto select = map.getYielded().getDefiningOp<arith::SelectOp>();
+  if (map.getInputs().size() != 1 || !select ||
+      select.getTrueValue() != map.getBlock()->getArgument(0) ||
+      !select.getTrueValue().hasOneUse() ||
+      !matchPattern(select.getFalseValue(), m_AnyZeroFloat()))
+    return {};
+  return map.getInputs()[0];
+}
+
 /// Whether carried value `index` of `loop` is a sum of products of
-/// exponentials: carried + reduce(p), or carried + p * v.
+/// exponentials: carried + reduce(p), or carried + p * v. Some p may be left
+/// out.
 static bool isSumOfExponentials(scf::ForOp loop, unsigned index, Value max) {
   Value carried = loop.getRegionIterArg(index);
   Value yielded = loop.getYieldedValues()[index];
@@ -62,6 +75,8 @@ static bool isSumOfExponentials(scf::ForOp loop, unsigned index, Value max) {
     return false;
   auto isExponential = [&](Value value) {
     auto map = value.getDefiningOp<MapOp>();
+    if (Value all = map ? getSelected(map) : Value())
+      map = all.getDefiningOp<MapOp>();
     return map && isExponentialOf(map, max);
   };
   if (auto reduce = yielded.getDefiningOp<ReduceOp>())

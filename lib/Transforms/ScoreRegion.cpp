@@ -32,6 +32,11 @@ mlir::tile::collectCaptures(attn::AttentionOp op) {
   for (Region *region : {&op.getScoreMod(), &op.getMaskMod()})
     if (!region->empty())
       getUsedValuesDefinedAbove(*region, used);
+  for (Value operand :
+       std::initializer_list<Value>{op.getDropoutProbability(),
+                                    op.getDropoutSeed(), op.getDropoutOffset()})
+    if (operand)
+      used.insert(operand);
   SmallVector<BlockArgument> arguments;
   SmallVector<Value> worklist(used.begin(), used.end());
   llvm::SmallPtrSet<Value, 8> seen;
@@ -51,8 +56,9 @@ mlir::tile::collectCaptures(attn::AttentionOp op) {
         producer->getNumRegions() != 0 ||
         !value.getType().isIntOrIndexOrFloat())
       return producer->emitError()
-             << "a value used in score_mod or mask_mod must be an argument of "
-                "the function, or computed from arguments by operations of "
+             << "a value used in score_mod, mask_mod or dropout must be an "
+                "argument of the function, or computed from arguments by "
+                "operations of "
                 "arith and math, tensor.extract and tensor.dim";
     llvm::append_range(worklist, producer->getOperands());
   }
@@ -209,20 +215,47 @@ static Value castIndex(OpBuilder &builder, Location loc, Type type,
   return arith::IndexCastOp::create(builder, loc, type, value);
 }
 
+/// A tensor.extract or tensor.dim on the memref that stands for the tensor.
+/// Regions are also computed where a tile reaches beyond the last query or key
+/// and where the mask drops the score, so that an element that does not exist
+/// may be asked for; the nearest one is read instead.
+static Operation *emitAccess(OpBuilder &builder, Operation &op,
+                             ArrayRef<Value> operands) {
+  Location loc = op.getLoc();
+  Value memref = operands[0];
+  SmallVector<Value> indices;
+  for (Value operand : operands.drop_front())
+    indices.push_back(
+        operand.getType().isIndex()
+            ? operand
+            : castIndex(builder, loc, builder.getIndexType(), operand));
+  if (isa<tensor::DimOp>(op))
+    return memref::DimOp::create(builder, loc, memref, indices[0]);
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    Value size = memref::DimOp::create(builder, loc, memref, dim);
+    Value last = arith::SubIOp::create(builder, loc, size, one);
+    index = arith::MinSIOp::create(builder, loc, index, last);
+    index = arith::MaxSIOp::create(builder, loc, index, zero);
+  }
+  return memref::LoadOp::create(builder, loc, memref, indices);
+}
+
 /// Captured operations are emitted once, as they are.
-void ScoreRegion::emitCapture(OpBuilder &builder, Value value) {
-  if (outside.contains(value))
-    return;
+Value mlir::tile::emitCapture(OpBuilder &builder, Value value,
+                              IRMapping &mapping) {
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
   Operation *producer = value.getDefiningOp();
   SmallVector<Value> operands;
-  for (Value operand : producer->getOperands()) {
-    emitCapture(builder, operand);
-    operands.push_back(outside.lookup(operand));
-  }
+  for (Value operand : producer->getOperands())
+    operands.push_back(emitCapture(builder, operand, mapping));
   if (isa<tensor::ExtractOp, tensor::DimOp>(producer))
-    outside.map(value, emitAccess(builder, *producer, operands)->getResult(0));
+    mapping.map(value, emitAccess(builder, *producer, operands)->getResult(0));
   else
-    builder.clone(*producer, outside);
+    builder.clone(*producer, mapping);
+  return mapping.lookup(value);
 }
 
 /// A captured index as the integer that stands for it in the regions.
@@ -255,7 +288,7 @@ ScoreRegion::ScoreRegion(OpBuilder &builder, Location loc, attn::AttentionOp op,
     if (!region->empty())
       getUsedValuesDefinedAbove(*region, used);
   for (Value value : used)
-    emitCapture(builder, value);
+    emitCapture(builder, value, outside);
   for (Value value : used)
     outside.map(value, castCapture(builder, loc, outside.lookup(value)));
 }
@@ -263,33 +296,6 @@ ScoreRegion::ScoreRegion(OpBuilder &builder, Location loc, attn::AttentionOp op,
 //===----------------------------------------------------------------------===//
 // Regions
 //===----------------------------------------------------------------------===//
-
-/// A tensor.extract or tensor.dim on the memref that stands for the tensor.
-/// Regions are also computed where a tile reaches beyond the last query or key
-/// and where the mask drops the score, so that an element that does not exist
-/// may be asked for; the nearest one is read instead.
-Operation *ScoreRegion::emitAccess(OpBuilder &builder, Operation &op,
-                                   ArrayRef<Value> operands) {
-  Location loc = op.getLoc();
-  Value memref = operands[0];
-  SmallVector<Value> indices;
-  for (Value operand : operands.drop_front())
-    indices.push_back(
-        operand.getType().isIndex()
-            ? operand
-            : castIndex(builder, loc, builder.getIndexType(), operand));
-  if (isa<tensor::DimOp>(op))
-    return memref::DimOp::create(builder, loc, memref, indices[0]);
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  for (auto [dim, index] : llvm::enumerate(indices)) {
-    Value size = memref::DimOp::create(builder, loc, memref, dim);
-    Value last = arith::SubIOp::create(builder, loc, size, one);
-    index = arith::MinSIOp::create(builder, loc, index, last);
-    index = arith::MaxSIOp::create(builder, loc, index, zero);
-  }
-  return memref::LoadOp::create(builder, loc, memref, indices);
-}
 
 /// Emits one operation of a region; null if it needs none.
 Operation *ScoreRegion::emitOperation(OpBuilder &builder, Operation &op,

@@ -19,12 +19,16 @@
 
 namespace mlir::tile {
 
-/// Values from outside of the regions of `op` that they use: arguments of the
-/// function, in the order of their first use. Operations between them and the
-/// arguments are not captured; they are emitted again.
+/// Values from outside of the regions of `op` that they use, and the operands
+/// of its dropout: arguments of the function, in their order. Operations
+/// between them and the arguments are not captured; they are emitted again.
 /// Fails with a diagnostic if a captured value comes from something other than
 /// side-effect free scalar operations on arguments.
 FailureOr<SmallVector<BlockArgument>> collectCaptures(attn::AttentionOp op);
+
+/// Emits what computes `value`, unless `mapping` has it already, from captured
+/// arguments, which `mapping` has.
+Value emitCapture(OpBuilder &builder, Value value, IRMapping &mapping);
 
 /// Emits the modifiers of one attention inside a kernel.
 class ScoreRegion {
@@ -44,11 +48,8 @@ public:
 
 private:
   Value emitRegion(OpBuilder &builder, Region &region, ValueRange arguments);
-  void emitCapture(OpBuilder &builder, Value value);
   Value castCapture(OpBuilder &builder, Location loc, Value value);
   Type convertType(Type type);
-  Operation *emitAccess(OpBuilder &builder, Operation &op,
-                        ArrayRef<Value> operands);
   Operation *emitOperation(OpBuilder &builder, Operation &op,
                            IRMapping &mapping);
 

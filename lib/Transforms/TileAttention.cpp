@@ -58,10 +58,13 @@ private:
 
 EntryOperation AttentionTiler::describe(attn::AttentionOp op) {
   Value q = op.getQuery(), k = op.getKey(), v = op.getValue();
-  return {op,
-          {{q, "query"}, {k, "key"}, {v, "value"}},
-          {{{q, 0}, {k, 0}, {v, 0}}, {{k, 2}, {v, 2}}},
-          {q, 0}};
+  EntryOperation described{op,
+                           {{q, "query"}, {k, "key"}, {v, "value"}},
+                           {{{q, 0}, {k, 0}, {v, 0}}, {{k, 2}, {v, 2}}},
+                           {q, 0}};
+  if (op.getSinks())
+    described.tensors.emplace_back(op.getSinks(), "sinks");
+  return described;
 }
 
 /// Bytes of all scores: batch * query heads * queries * keys * 4.
@@ -112,6 +115,8 @@ LogicalResult AttentionTiler::run(Algorithm algorithm,
   all.value = entry.getInput(op.getValue());
   all.output = entry.getResult(0);
   all.lse = entry.getResult(1);
+  if (op.getSinks())
+    all.sinks = entry.getInput(op.getSinks());
   for (BlockArgument capture : captures)
     all.captures.push_back(entry.getInput(capture));
 
@@ -122,13 +127,10 @@ LogicalResult AttentionTiler::run(Algorithm algorithm,
   OpBuilder moduleBuilder(function);
   auto typesOf = [](const KernelData<Value> &data) {
     auto typeOf = [](Value value) { return value ? value.getType() : Type(); };
-    KernelData<Type> types{typeOf(data.query),
-                           typeOf(data.key),
-                           typeOf(data.value),
-                           typeOf(data.output),
-                           typeOf(data.lse),
-                           typeOf(data.scores),
-                           {}};
+    KernelData<Type> types{typeOf(data.query), typeOf(data.key),
+                           typeOf(data.value), typeOf(data.output),
+                           typeOf(data.lse),   typeOf(data.scores),
+                           typeOf(data.sinks), {}};
     for (Value capture : data.captures)
       types.captures.push_back(capture.getType());
     return types;
@@ -156,11 +158,14 @@ LogicalResult AttentionTiler::run(Algorithm algorithm,
                         builder.getF32Type());
     Value scores = memref::ViewOp::create(builder, loc, scoresType, workspace,
                                           zero, ValueRange{batch, rows, keys});
-    KernelData<Value> first{all.query, all.key, {},          {},
-                            {},        scores,  all.captures};
-    KernelData<Value> second{all.query, {}, {}, {}, all.lse, scores, {}};
+    KernelData<Value> first{all.query, all.key, {}, {},
+                            {},        scores,  {}, all.captures};
+    KernelData<Value> second{all.query, {},     {},        {},
+                             all.lse,   scores, all.sinks, {}};
+    if (op.getDropoutProbability())
+      second.captures = all.captures;
     KernelData<Value> third{all.query, {},     all.value, all.output,
-                            {},        scores, {}};
+                            {},        scores, {},        {}};
     launch(builder,
            kernels.buildScores(moduleBuilder, (name + "_scores").str(),
                                typesOf(first)),

@@ -96,7 +96,8 @@ class RandomValues:
 def values_of(given):
     """The elements of an input tensor as the manifest describes it."""
     if "values" in given:
-        return given["values"]
+        return [float(value) if isinstance(value, str) else value
+                for value in given["values"]]  # "-inf"
     values = RandomValues(given["type"], given["seed"]).make(
         count(given["shape"]))
     # Rounding leaves -0.0, which std::round leaves as well.

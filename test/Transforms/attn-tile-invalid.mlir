@@ -43,6 +43,17 @@ func.func @f(%q: !t) -> !t {
 !t = tensor<?x4x?x16xf32>
 
 func.func @f(%q: !t) -> !t {
+  %sinks = arith.constant dense<0.0> : tensor<4xf32>
+  // expected-error@+1 {{query, key, value and sinks must be arguments of the function}}
+  %o = attn.attention %q, %q, %q sinks(%sinks) : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
+!t = tensor<?x4x?x16xf32>
+
+func.func @f(%q: !t) -> !t {
   %0 = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
   // expected-error@+1 {{is the second attention or combination in function 'f'; attn-tile takes one in a function}}
   %1 = attn.attention %q, %q, %q : (!t, !t, !t) -> !t
@@ -132,7 +143,7 @@ func.func @f(%q: !t, %bias: tensor<*xf32>) -> !t {
 !t = tensor<?x4x?x16xf32>
 
 func.func @f(%q: !t) -> !t {
-  // expected-error@+1 {{a value used in score_mod or mask_mod must be an argument of the function, or computed from arguments by operations of arith and math, tensor.extract and tensor.dim}}
+  // expected-error@+1 {{a value used in score_mod, mask_mod or dropout must be an argument of the function, or computed from arguments by operations of arith and math, tensor.extract and tensor.dim}}
   %slopes = arith.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
   %o = attn.attention %q, %q, %q
       score_mod (%s, %b, %h, %i, %j) {

@@ -66,6 +66,30 @@ TEST(TraceTest, typesLseScaleAndValueDim) {
             std::string::npos);
 }
 
+TEST(TraceTest, sinksAndDropout) {
+  Attention spec = small();
+  spec.mask = window(value("w"));
+  spec.sinks = value("logits");
+  spec.dropout = Dropout{value("p"), value("seed"), value("s")};
+  std::string text = textOf(spec);
+  EXPECT_NE(text.find("%w: index {attn.name = \"w\"}, "
+                      "%logits: tensor<4xf32> {attn.name = \"logits\"}, "
+                      "%p: f32 {attn.name = \"p\"}, "
+                      "%seed: i64 {attn.name = \"seed\"}, "
+                      "%s_: i64 {attn.name = \"s\"})"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(" mask(#attn.window<left = ?>)[%w] sinks(%logits) "
+                      "dropout(%p, %seed, %s_)\n"),
+            std::string::npos)
+      << text;
+
+  // A name stands for one value.
+  spec.dropout->offset = value("p");
+  EXPECT_NE(textOf(spec).find("'p' is used as f32 and as i64"),
+            std::string::npos);
+}
+
 TEST(TraceTest, masks) {
   EXPECT_EQ(causal().text(), "#attn.causal");
   EXPECT_EQ(window(4095, 0).text(), "#attn.window<left = 4095, right = 0>");

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -57,6 +58,21 @@ static Capture makeCapture(const std::string &name, const Case &c) {
                     [](int64_t, int64_t h) {
                       return static_cast<float>(1. / (32 * (h + 1)));
                     });
+  if (name == "probability")
+    return {name, "f32", {}, {static_cast<float>(*c.dropout)}};
+  // Both words of each count.
+  if (name == "seed")
+    return {name, "i64", {}, {double(0x9e3779b97f4a7)}};
+  if (name == "offset")
+    return {name, "i64", {}, {double(0x100000007)}};
+  // None, and some that have more and less weight than a key.
+  if (name == "sinks")
+    return tabulate(
+        name, heads + "f32>", {c.queryHeads}, [](int64_t, int64_t h) {
+          const double infinity = std::numeric_limits<double>::infinity();
+          const double logits[] = {0.75, -infinity, -2.5, 4};
+          return logits[h % 4];
+        });
   if (name == "query_ids")
     return tabulate(name, "tensor<?x?xi32>", {c.batch, c.queries},
                     [](int64_t b, int64_t i) {
@@ -74,6 +90,11 @@ std::vector<Capture> attn::testing::captures(const Case &c) {
   for (const RegionKind *kind : {c.mask, c.score})
     for (const char *name : kind->captures)
       result.push_back(makeCapture(name, c));
+  if (c.withSinks)
+    result.push_back(makeCapture("sinks", c));
+  if (c.dropout)
+    for (const char *name : {"probability", "seed", "offset"})
+      result.push_back(makeCapture(name, c));
   return result;
 }
 
@@ -83,6 +104,13 @@ std::vector<Capture> attn::testing::captures(const Case &c) {
 
 double Case::work() const {
   return double(batch) * queryHeads * queries * keys * (headDim + valueDim);
+}
+
+/// "_scale" and a number.
+static std::string nameNumber(const char *what, double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof(digits), "%g", std::fabs(value));
+  return std::string(what) + (value < 0 ? "minus" : "") + digits;
 }
 
 static const char *layoutName(Layout layout) {
@@ -102,13 +130,11 @@ std::string Case::name() const {
   text += target == "cpu" ? "" : "_" + target;
   text += codegen == "cuda" ? "" : "_" + codegen;
   text += withLse ? "_lse" : "";
+  text += withSinks ? "_sinks" : "";
+  text += dropout ? nameNumber("_dropout", *dropout) : "";
   text += type == "f32" ? "" : "_" + type;
   text += isa == Isa::avx2 ? "_avx2" : isa == Isa::bf16dot ? "_bf16dot" : "";
-  if (scale) {
-    char digits[32];
-    std::snprintf(digits, sizeof(digits), "%g", std::fabs(*scale));
-    text += std::string("_scale") + (*scale < 0 ? "minus" : "") + digits;
-  }
+  text += scale ? nameNumber("_scale", *scale) : "";
   if (tileQ || tileKv)
     text += number("_tile", tileQ) + number("x", tileKv);
   text += staticShapes ? "_static" : "";
@@ -169,6 +195,10 @@ std::string attn::testing::moduleText(const Case &c) {
     std::snprintf(digits, sizeof(digits), " scale(%.17e)", *c.scale);
     text += digits;
   }
+  if (c.withSinks)
+    text += " sinks(%sinks)";
+  if (c.dropout)
+    text += " dropout(%probability, %seed, %offset)";
   if (*c.score->body)
     text += std::string("\n    score_mod (%s, %b, %h, %i, %j) {") +
             c.score->body + "\n    }";
@@ -410,6 +440,51 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
     c.type = "bf16";
     c.isa = Isa::bf16dot;
     c.layout = Layout::padded;
+  }
+  // Sinks, in groups of 1, 3, 4 and 8 heads; with rows and sequences that have
+  // nothing else.
+  auto addSinks = [&](const char *mask, const char *score, int64_t queries,
+                      int64_t keys) -> Case & {
+    Case &c = add(mask, score, queries, keys);
+    c.withSinks = true;
+    return c;
+  };
+  addSinks("full", "plain", 7, 0);
+  addSinks("never", "plain", 97, 113);
+  addSinks("causal", "plain", 239, 97).batch = 3;
+  addSinks("full", "plain", 1, 1025);
+  addSinks("gaps", "softcap", 113, 203).layout = Layout::padded;
+  addSinks("causal", "minusinf", 97, 113).withLse = false;
+  for (auto [queryHeads, kvHeads] : {std::pair(3, 3), {6, 2}, {4, 1}, {8, 1}}) {
+    Case &c = addSinks("sliding", "plain", 113, 257);
+    c.queryHeads = queryHeads;
+    c.kvHeads = kvHeads;
+    c.type = queryHeads == 4 ? "bf16" : queryHeads == 8 ? "f16" : "f32";
+  }
+  // Dropout, in the same groups.
+  auto addDropout = [&](double probability, const char *mask, const char *score,
+                        int64_t queries, int64_t keys) -> Case & {
+    Case &c = add(mask, score, queries, keys);
+    c.dropout = probability;
+    return c;
+  };
+  addDropout(0.5, "full", "plain", 7, 0);
+  addDropout(0.1, "never", "plain", 97, 113);
+  addDropout(0.5, "causal", "plain", 239, 97).batch = 3;
+  addDropout(0.1, "full", "plain", 1, 1025);
+  addDropout(0.9, "gaps", "softcap", 113, 203).layout = Layout::padded;
+  addDropout(0.25, "causal", "minusinf", 97, 113).withLse = false;
+  addDropout(0.5, "chunked", "plain", 113, 257).withSinks = true;
+  {
+    Case &c = addDropout(0.5, "causal", "plain", 97, 113);
+    c.type = "bf16";
+    c.isa = Isa::bf16dot;
+  }
+  for (auto [queryHeads, kvHeads] : {std::pair(3, 3), {6, 2}, {4, 1}, {8, 1}}) {
+    Case &c = addDropout(0.3, "sliding", "plain", 113, 257);
+    c.queryHeads = queryHeads;
+    c.kvHeads = kvHeads;
+    c.type = queryHeads == 4 ? "bf16" : queryHeads == 8 ? "f16" : "f32";
   }
   // Sizes in the types.
   {

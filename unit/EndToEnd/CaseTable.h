@@ -58,6 +58,9 @@ struct Case {
   const RegionKind *mask = nullptr;
   const RegionKind *score = nullptr;
   bool withLse = true;
+  bool withSinks = false;
+  /// The probability of dropping a key.
+  std::optional<double> dropout;
   Isa isa = Isa::host;
   /// Of query, key, value and output: f32, bf16 or f16.
   std::string type = "f32";
@@ -84,8 +87,8 @@ std::ostream &operator<<(std::ostream &stream, const Case &c);
 std::string cpuOf(Isa isa);
 std::string featuresOf(Isa isa);
 
-/// What the regions of the case take from outside, in the order of the entry's
-/// arguments after query, key and value.
+/// What the regions and clauses of the case take from outside, in the order of
+/// the entry's arguments after query, key and value.
 std::vector<Capture> captures(const Case &c);
 
 /// The module: one function @attention(query, key, value, captures...) that

@@ -44,8 +44,12 @@ std::string rowName(const Case &c, int64_t row);
 void expectCriterion(const Case &c, const std::vector<reference::Array> &inputs,
                      const Outcome &outcome, bool largeScores = false);
 
-/// With query 0 and no score_mod: round(exp(LSE)) is the number of keys that
-/// the mask keeps, in every row.
+/// exp(sink) of the head of a row; 0 without sinks.
+double sinkWeight(const Case &c, const std::vector<reference::Array> &inputs,
+                  int64_t row);
+
+/// With query 0 and no score_mod: round(exp(LSE) - exp(sink)) is the number of
+/// keys that the mask keeps, in every row.
 void expectCounts(const Case &c, const std::vector<reference::Array> &inputs,
                   const Outcome &outcome);
 

@@ -66,7 +66,7 @@ TEST_P(EndToEnd, Criterion) {
     expectCriterion(c, inputs, *outcome);
 }
 
-/// With Q = 0 all kept keys have the same weight.
+/// With Q = 0 all kept keys have the same weight, 1 if a sink s has exp(s).
 TEST_P(EndToEnd, Count) {
   Case c = GetParam();
   if (!c.score->keepsZero)
@@ -77,10 +77,11 @@ TEST_P(EndToEnd, Count) {
   for (size_t n = 0; n < captured.size(); ++n)
     if (captured[n].name == "slopes")
       scaleValues(inputs[3 + n], 0);
-  // Without LSE, keys are counted by classes: a key of class c adds
-  // 1 / (number of kept keys) to column c.
+  // Without LSE, and where it does not show what was dropped, keys are counted
+  // by classes: a key of class c adds 1 / (number of kept keys) to column c.
+  const bool countsClasses = !c.withLse || c.dropout;
   Array &value = inputs[2];
-  if (!c.withLse)
+  if (countsClasses)
     for (size_t n = 0; n < value.data.size(); ++n) {
       int64_t key = n / c.valueDim % c.keys;
       value.data[n] = key % c.valueDim == static_cast<int64_t>(n) % c.valueDim;
@@ -91,23 +92,26 @@ TEST_P(EndToEnd, Count) {
     return;
   if (c.withLse && !*c.score->body) {
     expectCounts(c, inputs, *outcome);
-    return;
+    if (!countsClasses)
+      return;
   }
   auto exact = expectValue(reference::evaluate(parsed(c), inputs), c);
   if (!exact)
     return;
   for (size_t row = 0; row < exact->kept.size(); ++row) {
-    double kept = exact->kept[row];
+    double kept = exact->kept[row], sink = sinkWeight(c, inputs, row);
     if (c.withLse) {
-      ASSERT_EQ(std::round(std::exp(double(outcome->lse[row]))), kept)
+      ASSERT_EQ(std::round(std::exp(double(outcome->lse[row])) - sink), kept)
           << c << ": keys of " << rowName(c, row) << ", whose LSE is "
           << outcome->lse[row];
-      continue;
     }
+    if (!countsClasses)
+      continue;
+    double keys = (kept + sink) * (1 - c.dropout.value_or(0));
     for (int64_t column = 0; column < c.valueDim; ++column) {
       size_t n = row * c.valueDim + column;
-      ASSERT_EQ(std::round(kept * outcome->output[n]),
-                std::round(kept * exact->output.data[n]))
+      ASSERT_EQ(std::round(keys * outcome->output[n]),
+                std::round(keys * exact->output.data[n]))
           << c << ": keys j with j mod " << c.valueDim << " = " << column
           << " of " << rowName(c, row) << ", which keeps " << kept;
     }
@@ -379,6 +383,25 @@ TEST(Kernel, NanInAKeptScorePropagates) {
     if (auto outcome = expectRun(c, inputs))
       expectCriterion(c, inputs, *outcome);
   }
+}
+
+/// Rows of heads with other sinks are in the same tiles. A sink of +inf takes
+/// all the weight.
+TEST(Kernel, ASinkThatIsNotFiniteStaysInItsHead) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const char *target : {"cpu", "sm_80"})
+    for (const char *algorithm : algorithms) {
+      Case c = makeCase("gaps", 5, 1, 97, 203);
+      c.target = target;
+      c.algorithm = algorithm;
+      c.type = c.target == "cpu" ? "f32" : "bf16";
+      c.withSinks = true;
+      std::vector<Array> inputs = makeInputs(c);
+      inputs[3].data = {nan, 2, infinity, -infinity, -3};
+      if (auto outcome = expectRun(c, inputs))
+        expectCriterion(c, inputs, *outcome);
+    }
 }
 
 } // namespace

@@ -22,6 +22,7 @@
 #include "llvm/Support/CRC.h"
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -96,7 +97,12 @@ static Json describeInput(const Case &c, size_t n, const Array &array) {
     }
     json["shape"] = array.shape;
     json["strides"] = rowMajorStrides(array.shape);
-    json["values"] = array.data;
+    json["values"] = Json::array();
+    // JSON has no infinities.
+    for (double value : array.data)
+      json["values"].push_back(std::isfinite(value) ? Json(value)
+                               : value < 0          ? Json("-inf")
+                                                    : Json("inf"));
     return json;
   }
   static const char *const names[] = {"query", "key", "value"};

@@ -277,7 +277,8 @@ def WarpLazyRescalePass : Pass<"warp-lazy-rescale", "::mlir::tile::KernelOp"> {
     ```
 
     Preconditions: what convert-tile-to-warp makes, after warp-row-sum; other
-    loops are left alone. Numerics: none but rounding, because the last division
+    loops are left alone, such as those with dropout, where a probability that is
+    too large may have been dropped from the product but not from the sum. Numerics: none but rounding, because the last division
     takes the maximum out again. Of f16, probabilities below two to the
     `half-headroom` - 14 times the largest one lose bits.
   }];

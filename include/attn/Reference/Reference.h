@@ -36,8 +36,8 @@ struct Array {
 struct Result {
   /// [B, Hq, Sq, Dv]; zero in rows that keep no key.
   Array output;
-  /// [B, Hq, Sq]: natural logarithm of the sum of exp(score); -inf in rows
-  /// that keep no key.
+  /// [B, Hq, Sq]: natural logarithm of the sum of exp(score), the sink
+  /// included; the sink, or -inf without one, in rows that keep no key.
   Array lse;
   /// Number of kept keys of each row, [B, Hq, Sq].  A score of -inf counts as
   /// a masked key.  Of attn.combine: the parts whose log-sum-exp is not -inf.

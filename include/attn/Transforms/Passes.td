@@ -57,6 +57,9 @@ def AttnTilePass : Pass<"attn-tile", "::mlir::ModuleOp"> {
     | `memory-efficient` | one: a loop for the row maxima, a loop for P times V | none |
     | `flash` | one loop, by `tile-online-softmax` | none |
 
+    Sinks are added to maxima and sums behind the loops over the keys. Dropout
+    is a map on P behind the sum of its rows; in `standard`, where P is stored.
+
     One task does the queries of one query tile for all heads that share a KV
     head: row `r` is query `r / G` of head `r % G`. Tasks of one KV head follow
     each other, so that its keys and values stay in cache, the last query tile
@@ -161,8 +164,9 @@ def TileOnlineSoftmaxPass
 
     Preconditions: the second loop uses the maximum only in maps
     `exp2(x - m)`, and its carried values are sums (`tile.reduce add rows` or
-    the accumulator of `tile.dot`) of those. A pair that does not fit is left
-    alone with a remark. Numerics: reassociates the sums.
+    the accumulator of `tile.dot`) of those, or of some of them: a map `c ? p :
+    0` may lie between, if `c` does not depend on `p`. A pair that does not fit
+    is left alone with a remark. Numerics: reassociates the sums.
   }];
 }
 

@@ -181,6 +181,19 @@ inline ScoreFunction softcap(Number<double> cap) {
 inline ScoreFunction alibi() { return ScoreFunction("#attn.alibi", {}); }
 
 //===----------------------------------------------------------------------===//
+// Dropout
+//===----------------------------------------------------------------------===//
+
+/// Drops weights of values while a model is trained.  All three are given at
+/// each call, by name: the probability, from 0 to below 1, with Args::set(name,
+/// float); seed and offset, any 64-bit integers, with Args::set(name, integer).
+/// The same ones drop the same weights on every device; another offset is
+/// another draw.
+struct Dropout {
+  Value probability, seed, offset;
+};
+
+//===----------------------------------------------------------------------===//
 // The variant
 //===----------------------------------------------------------------------===//
 
@@ -213,6 +226,13 @@ struct Attention {
   std::function<Float(Score, At)> scoreMod;
   /// True keeps the score; `mask` must keep it too.
   std::function<Bool(At)> maskMod;
+
+  /// The name of a tensor [heads] in f32: a logit for each query head, which
+  /// takes part in the softmax like the score of one more key without a value
+  /// (natural-log units, not scaled).  -inf is none.
+  std::optional<Value> sinks;
+  /// lse does not show what is dropped.
+  std::optional<Dropout> dropout;
 
   /// The variant as MLIR.
   Result<std::string> text() const;
@@ -252,6 +272,19 @@ Attention::printAttributes(detail::Signature &signature) const {
   }
   if (scale)
     clauses += " scale(" + detail::formatFloat(*scale, 17) + ")";
+  if (sinks)
+    clauses += " sinks(" +
+               signature.capture(sinks->name(),
+                                 "tensor<" + std::to_string(heads) + "xf32>") +
+               ")";
+  if (dropout) {
+    // The order of the arguments is not left to the C++ compiler.
+    std::string probability =
+        signature.capture(dropout->probability.name(), "f32");
+    std::string seed = signature.capture(dropout->seed.name(), "i64");
+    std::string offset = signature.capture(dropout->offset.name(), "i64");
+    clauses += " dropout(" + probability + ", " + seed + ", " + offset + ")";
+  }
   return clauses.empty() ? "" : "\n     " + clauses;
 }
 

@@ -137,7 +137,9 @@ static StringRef describe(Operation &op) {
   if (auto map = dyn_cast<tile::MapOp>(op);
       map && map.hasIndices() &&
       isa_and_nonnull<arith::SelectOp>(map.getYielded().getDefiningOp()))
-    return "The mask.";
+    return map.getBlock()->getOps<arith::MulUIExtendedOp>().empty()
+               ? "The mask."
+               : "Dropout: random words decide which weights are left.";
   if (auto map = dyn_cast<tile::MapOp>(op);
       map && llvm::any_of(map->getUsers(), llvm::IsaPred<ReachesTwoOp>))
     return "Online softmax: weights with the maxima so far.";

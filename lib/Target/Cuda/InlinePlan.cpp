@@ -78,7 +78,8 @@ bool cuda::isExpression(Operation *op) {
 bool cuda::repeatsOperands(Operation *op) {
   if (isVectorLoop(op) ||
       isa<vector::BroadcastOp, vector::InsertOp, vector::ToElementsOp,
-          memref::SubViewOp, memref::ReinterpretCastOp>(op))
+          memref::SubViewOp, memref::ReinterpretCastOp, arith::MulUIExtendedOp>(
+          op))
     return true;
   if (auto extract = dyn_cast<vector::ExtractOp>(op))
     return isa<VectorType>(extract.getType()) &&

@@ -402,6 +402,7 @@ void KernelPrinter::printStatement(Operation *op) {
         printStore(op, op.getValueToStore(), op.getBase(), op.getIndices());
       })
       .Case([&](vector::InsertOp op) { printInsert(op); })
+      .Case([&](arith::MulUIExtendedOp op) { printWideProduct(op); })
       .Case([&](vector::ToElementsOp op) {
         for (auto [index, result] : llvm::enumerate(op->getResults()))
           values[result] = element(op.getSource(), index);

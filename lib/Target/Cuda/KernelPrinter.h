@@ -203,6 +203,9 @@ private:
   /// Whether it was one of gpu, nvgpu and nvvm.
   bool printGpuStatement(mlir::Operation *op);
 
+  // PrintArith.cpp
+  void printWideProduct(mlir::arith::MulUIExtendedOp op);
+
   // PrintVector.cpp
   void printVectorLoop(mlir::Operation *op);
   void printInsert(mlir::vector::InsertOp op);

@@ -400,6 +400,31 @@ Expr KernelPrinter::computeInteger(Operation *op,
   return fail(op);
 }
 
+/// Both words of a product of two unsigned words.
+void KernelPrinter::printWideProduct(arith::MulUIExtendedOp op) {
+  if (!op.getLhs().getType().isInteger(32)) {
+    fail(op, "both halves of a product are known for i32 only");
+    return;
+  }
+  prelude.useUnsigned("u32");
+  auto asUnsigned = [&](Value operand) -> Expr {
+    Number factor = number(operand);
+    if (factor.constant)
+      return {std::to_string(uint32_t(*factor.constant)) + "u"};
+    return castTo("u32", factor.expr);
+  };
+  Expr a = asUnsigned(op.getLhs()), b = asUnsigned(op.getRhs());
+  auto print = [&](OpResult result, llvm::StringRef wish, const Expr &init) {
+    if (result.use_empty())
+      return;
+    std::string name = makeName(wish);
+    values[result] = {name};
+    printDeclaration("int", name, castTo("int", init).text);
+  };
+  print(op->getResult(0), "low", infix(a, " * ", b, Binding::multiplicative));
+  print(op->getResult(1), "high", call("__umulhi", {a, b}));
+}
+
 //===----------------------------------------------------------------------===//
 // Casts
 //===----------------------------------------------------------------------===//

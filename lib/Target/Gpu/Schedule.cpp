@@ -67,6 +67,8 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   if (isLarge && problem.hasLongLives && queryInRegisters)
     others += 20;
   others += 4 * problem.headsWithMasks;
+  if (problem.hasDropout)
+    others += 32;
   return output + scores + weights + query + others;
 }
 

@@ -54,6 +54,28 @@ func.func @clauses(%q: tensor<?x1x?x16xf32>) {
   return
 }
 
+// Sinks have a logit for each query head; their type follows from the query's.
+// CHECK-LABEL: func.func @sinks
+func.func @sinks(%q: tensor<?x4x?x16xbf16>, %k: tensor<?x2x?x16xbf16>,
+                 %logits: tensor<4xf32>) {
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} mask(#attn.causal) sinks(%{{.*}}) : (tensor<?x4x?x16xbf16>, tensor<?x2x?x16xbf16>, tensor<?x2x?x16xbf16>) -> tensor<?x4x?x16xbf16>
+  %0 = attn.attention %q, %k, %k sinks(%logits) mask(#attn.causal)
+      : (tensor<?x4x?x16xbf16>, tensor<?x2x?x16xbf16>, tensor<?x2x?x16xbf16>)
+     -> tensor<?x4x?x16xbf16>
+  return
+}
+
+// The clauses of operands in any order; the types of these three are known.
+// CHECK-LABEL: func.func @dropout
+func.func @dropout(%q: tensor<?x4x?x16xf32>, %logits: tensor<4xf32>, %p: f32,
+                   %seed: i64) {
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} sinks(%{{.*}}) dropout(%[[P:.*]], %[[SEED:.*]], %[[SEED]]) : (
+  %0 = attn.attention %q, %q, %q dropout(%p, %seed, %seed) sinks(%logits)
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+     -> tensor<?x4x?x16xf32>
+  return
+}
+
 // Arguments of regions are printed under their names in the semantics, and
 // values from outside may be used.
 // CHECK-LABEL: func.func @score_mod

@@ -37,6 +37,27 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Both words of a product of words.
+  // CHECK-LABEL: product(
+  gpu.func @product(%out: memref<?xi32, strided<[1], offset: ?>> {attn.name = "out"},
+                    %a: i32 {attn.name = "a"}, %b: i32 {attn.name = "b"})
+      kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %factor = arith.constant -766435501 : i32
+    // CHECK: int low = (int)((u32)a * 3528531795u);
+    // CHECK: int high = (int)__umulhi((u32)a, 3528531795u);
+    %low, %high = arith.mului_extended %a, %factor : i32
+    // One that nobody needs is left out.
+    // CHECK-NEXT: int high_2 = (int)__umulhi((u32)a, (u32)b);
+    %low2, %high2 = arith.mului_extended %a, %b : i32
+    %sum = arith.xori %low, %high : i32
+    %all = arith.xori %sum, %high2 : i32
+    memref.store %all, %out[%c0] : memref<?xi32, strided<[1], offset: ?>>
+    memref.store %high2, %out[%c1] : memref<?xi32, strided<[1], offset: ?>>
+    gpu.return
+  }
+
   // i32 wraps around: on the unsigned type, unless it cannot.
   // CHECK-LABEL: integers(
   gpu.func @integers(%out: memref<?xi32> {attn.name = "out"}, %a: i32 {attn.name = "a"},

@@ -25,15 +25,17 @@ namespace attn {
 struct GpuProblem {
   /// As tiles have them.
   int64_t headDim, valueDim;
-  /// Whether there are score functions, or masks of the user or with
+  /// Whether there are score functions, dropout, or masks of the user or with
   /// alternatives, whose values need registers.
   bool hasScoreFunction = false;
   /// Whether sums are taken of probabilities before they are rounded, for a
-  /// log-sum-exp.
+  /// log-sum-exp or because some of them are dropped.
   bool hasExactSums = false;
   /// Whether more lives across the loops over keys than in FlashAttention: there
   /// is a second sweep, or a part of the keys to find.
   bool hasLongLives = false;
+  /// Whether random words are computed, besides.
+  bool hasDropout = false;
   /// Heads of a group whose keys differ: the tiles of each are intervals of
   /// their own.
   int64_t headsWithMasks = 0;
