@@ -64,11 +64,10 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   const bool isLarge = problem.hasScoreFunction;
   const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
   int64_t others = isLarge ? 96 + scores / 2 : 80;
-  if (isLarge && problem.hasLongLives && queryInRegisters)
-    others += 20;
-  others += 4 * problem.headsWithMasks;
+  if (isLarge && queryInRegisters)
+    others += (problem.hasLongLives ? 20 : 0) + 4 * problem.headsWithMasks;
   if (problem.hasDropout)
-    others += 32;
+    others += scores * 5 / 4;
   return output + scores + weights + query + others;
 }
 
