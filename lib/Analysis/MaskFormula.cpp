@@ -27,7 +27,7 @@ using namespace mlir::tile;
 //===----------------------------------------------------------------------===//
 
 /// More conjunctions than this are not worth their code.
-static constexpr size_t kMostConjunctions = 128;
+static constexpr size_t kMostConjunctions = 256;
 
 /// Adds a conjunction, unless another one says less.
 static void addConjunction(Disjunction &all, Conjunction added) {
@@ -172,8 +172,6 @@ Disjunction MaskFormula::readLess(Value lhs, Value rhs, bool strict) {
     return *read;
   if (std::optional<Disjunction> read = readAbsolute(lhs, rhs, strict))
     return *read;
-  if (std::optional<Disjunction> read = readQuotient(lhs, rhs, strict))
-    return *read;
   return compare(read(lhs), read(rhs), strict);
 }
 
@@ -243,46 +241,40 @@ matchQuotient(MapOp map, Value value, function_ref<bool(Value)> isNonNegative) {
   return std::pair(op->getOperand(0), divisor.getSExtValue());
 }
 
-/// Quotients of the key: floor(x / n) <= y is x <= n y + n - 1, and
-/// y <= floor(x / n) is n y <= x.
-std::optional<Disjunction> MaskFormula::readQuotient(Value lhs, Value rhs,
-                                                     bool strict) {
-  // The dividend, if it has the key.
-  auto match = [&](Value value) -> std::optional<std::pair<Term, int64_t>> {
-    auto quotient = matchQuotient(
-        map, value, [&](Value operand) { return isNonNegative(operand); });
-    std::optional<Term> dividend;
-    if (quotient)
-      dividend = read(quotient->first);
-    if (!dividend || dividend->key == 0 || dividend->factor != 0)
-      return std::nullopt;
-    return std::pair(*dividend, quotient->second);
-  };
-  auto bound = [&](Value value, int64_t divisor, bool isNext) {
-    std::optional<Term> term = read(value);
-    if (term)
-      term = multiply(*term, divisor);
-    if (term && isNext)
-      term = add(*term, number(divisor));
+/// `floor(x / n) + rest <= 0` is `x + n rest - (n - 1) <= 0`, and
+/// `rest - floor(x / n) <= 0` is `n rest - x <= 0`.
+std::optional<Term> MaskFormula::withoutQuotient(const Term &term) {
+  if (term.divisor == 1)
     return term;
+  if (std::abs(term.key) != 1 || term.factor != 0)
+    return std::nullopt;
+  Term scaled = enclose(term);
+  scaled.divisor = 1;
+  scaled.offset = {};
+  bool isUniform = scaled.least == scaled.most;
+  auto scale = [&](Value rest) {
+    Value product = index.mul(rest, term.divisor);
+    return term.key < 0 ? index.sub(product, term.offset)
+                        : index.add(index.add(product, term.offset),
+                                    index.constant(1 - term.divisor));
   };
-  if (auto quotient = match(lhs))
-    return compare(quotient->first, bound(rhs, quotient->second, !strict),
-                   /*strict=*/true);
-  if (auto quotient = match(rhs))
-    return compare(bound(lhs, quotient->second, strict), quotient->first,
-                   /*strict=*/false);
-  return std::nullopt;
+  scaled.least = scale(scaled.least);
+  scaled.most = isUniform ? scaled.least : scale(scaled.most);
+  return scaled;
 }
 
 /// As `term <= 0` with factors of -1, 0 or 1, of which two are opposite.
 Disjunction MaskFormula::compare(const std::optional<Term> &lhs,
                                  const std::optional<Term> &rhs, bool strict) {
-  if (!lhs || !rhs || (lhs->factor != 0 && rhs->factor != 0))
+  if (!lhs || !rhs || !canAdd(*lhs, *rhs))
     return unknown();
-  Term term = add(*lhs, negate(*rhs));
+  Term sum = add(*lhs, negate(*rhs));
   if (strict)
-    term = add(term, number(1));
+    sum = add(sum, number(1));
+  std::optional<Term> whole = withoutQuotient(sum);
+  if (!whole)
+    return unknown();
+  Term term = *whole;
   if (term.factor != 0) {
     if (term.key != 0 || std::abs(term.factor) != 1)
       return unknown();
@@ -307,6 +299,15 @@ Disjunction MaskFormula::compare(const std::optional<Term> &lhs,
       matchPattern(term.least, m_ConstantInt(&least)))
     return least.isStrictlyPositive() ? Disjunction()
                                       : Disjunction{Conjunction()};
+  // Neither queries nor keys are negative.
+  if ((term.query == 0) != (term.key == 0) &&
+      matchPattern(term.least, m_ConstantInt(&least))) {
+    bool isUpper = term.query + term.key > 0;
+    if (isUpper && least.isStrictlyPositive())
+      return {};
+    if (!isUpper && !least.isStrictlyPositive())
+      return {Conjunction()};
+  }
   terms.push_back(term);
   return {Conjunction{unsigned(terms.size() - 1)}};
 }
@@ -360,9 +361,17 @@ Term MaskFormula::enclose(Term term) {
   return term;
 }
 
-/// At most one of them has a number.
 Term MaskFormula::add(const Term &a, const Term &b) {
-  Term sum = a.factor != 0 ? a : b;
+  assert(canAdd(a, b) && "the sum has two numbers, or two quotients");
+  Term sum = a;
+  if (b.factor != 0) {
+    sum.factor = b.factor;
+    sum.number = b.number;
+  }
+  if (b.divisor != 1) {
+    sum.divisor = b.divisor;
+    sum.offset = b.offset;
+  }
   bool isUniform = a.least == a.most && b.least == b.most;
   sum.query = a.query + b.query;
   sum.key = a.key + b.key;
@@ -399,8 +408,8 @@ bool MaskFormula::isNonNegative(Value value) {
                       [&](Value operand) { return isNonNegative(operand); });
 }
 
-/// Quotients without the key; a row that is divided by the heads of a group is
-/// a query.
+/// Quotients of the key or without it; a row that is divided by the heads of a
+/// group is a query.
 std::optional<Term> MaskFormula::readQuotientTerm(Operation *op) {
   auto match = matchQuotient(map, op->getResult(0), [&](Value operand) {
     return isNonNegative(operand);
@@ -413,7 +422,14 @@ std::optional<Term> MaskFormula::readQuotientTerm(Operation *op) {
     return Term{1, 0, zero, zero};
   }
   std::optional<Term> term = read(dividend);
-  if (!term || term->dependsOnKey())
+  if (!term)
+    return std::nullopt;
+  if (term->key == 1 && term->divisor == 1 && term->query == 0 &&
+      term->factor == 0 && term->least == term->most) {
+    Value zero = index.constant(0);
+    return Term{0, 1, zero, zero, divisor, term->least};
+  }
+  if (term->dependsOnKey())
     return std::nullopt;
   Term quotient = enclose(*term);
   const bool isUniform = quotient.isUniform();
@@ -495,7 +511,7 @@ std::optional<Term> MaskFormula::read(Value value) {
            arith::MaxSIOp>(op))
     return std::nullopt;
   std::optional<Term> a = read(op->getOperand(0)), b = read(op->getOperand(1));
-  if (!a || !b || (a->factor != 0 && b->factor != 0))
+  if (!a || !b || !canAdd(*a, *b))
     return std::nullopt;
   if (isa<arith::AddIOp>(op))
     return add(*a, *b);
@@ -583,7 +599,10 @@ std::optional<Term> MaskFormula::readLoad(Operation *op) {
   auto load = cast<memref::LoadOp>(op);
   if (load->hasAttr(kEnvelopesAttrName)) {
     Value zero = index.constant(0);
-    return Term{0, 0, zero, zero, 1, load};
+    Term number{0, 0, zero, zero};
+    number.factor = 1;
+    number.number = load;
+    return number;
   }
   if (auto known = loads.find(op); known != loads.end())
     return known->second;

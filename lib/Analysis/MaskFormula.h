@@ -20,13 +20,16 @@
 
 namespace mlir::tile {
 
-/// query * i + key * j + factor * number + rest. The number is read from memory
-/// at the key index. The rest lies between `least` and `most` (index values),
-/// over all rows of the query tile; the same value if it is the same for all of
-/// them.
+/// query * i + key * floor((j + offset) / divisor) + factor * number + rest.
+/// The offset is the same for all elements, and null if the divisor is 1. The
+/// number is read from memory at the key index. The rest lies between `least`
+/// and `most` (index values), over all rows of the query tile; the same value
+/// if it is the same for all of them.
 struct Term {
   int64_t query = 0, key = 0;
   Value least, most;
+  int64_t divisor = 1;
+  Value offset;
   int64_t factor = 0;
   memref::LoadOp number;
   /// Whether it depends on the head of a row, where heads are packed.
@@ -93,7 +96,6 @@ private:
                       const std::optional<Term> &rhs, bool strict);
   std::optional<Disjunction> readMinMax(Value lhs, Value rhs, bool strict);
   std::optional<Disjunction> readAbsolute(Value lhs, Value rhs, bool strict);
-  std::optional<Disjunction> readQuotient(Value lhs, Value rhs, bool strict);
   Disjunction unknown() {
     complete = false;
     return {Conjunction()};
@@ -110,7 +112,14 @@ private:
   Term uniform(Value value) { return range(value, value); }
   /// With the query in the range of the rest.
   Term enclose(Term term);
+  /// Whether the sum is a term.
+  static bool canAdd(const Term &a, const Term &b) {
+    bool hasQuotient = a.divisor != 1 || b.divisor != 1;
+    return !(a.factor != 0 && b.factor != 0) &&
+           !(a.key != 0 && b.key != 0 && hasQuotient);
+  }
   Term add(const Term &a, const Term &b);
+  std::optional<Term> withoutQuotient(const Term &term);
   Term multiply(Term term, int64_t factor);
   Term negate(const Term &a) { return multiply(a, -1); }
   Term number(int64_t value) { return uniform(index.constant(value)); }

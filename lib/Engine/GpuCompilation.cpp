@@ -188,8 +188,13 @@ Result<std::string> Compilation::finishForGpu(const GpuTarget &target,
     NvrtcOptions how;
     how.ptxOnly = emit == Emit::ptx;
     how.lineInfo = options.lineInfo;
+    // A name that begins like an option is one for nvrtc.
+    const std::string file = (name == "-"           ? "stdin"
+                              : name.front() == '-' ? "./" + name
+                                                    : name) +
+                             ".cu";
     Result<NvrtcOutput> code = timeBackend(
-        [&] { return (*nvrtc)->compile(*source, name + ".cu", target, how); });
+        [&] { return (*nvrtc)->compile(*source, file, target, how); });
     if (!code) {
       // The first line says that it failed, the others why.
       findings = {*source,

@@ -188,8 +188,8 @@ std::optional<IndexRange> WidthAnalysis::compute(Operation &op,
   }
   if (isa<arith::DivSIOp, arith::RemSIOp, arith::FloorDivSIOp,
           arith::CeilDivSIOp>(op)) {
-    int64_t largest = std::max({std::abs(a.least), std::abs(a.most),
-                                std::abs(b.least), std::abs(b.most)});
+    // Nothing is larger than the dividend.
+    int64_t largest = std::max(std::abs(a.least), std::abs(a.most));
     return IndexRange{-largest, largest};
   }
   return std::nullopt;

@@ -14,6 +14,7 @@
 
 #include "attn/Runtime/Npy.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -154,10 +155,23 @@ static void fillNormal(float *data, int64_t count, uint64_t seed) {
   }
 }
 
-/// A generated array; an error for what is not of the form KIND:SHAPE[:SEED].
-static Result<NpyArray> generate(const std::string &spec, uint64_t seed) {
+/// What can be generated, and what its last number is, if it has one.
+struct Generator {
+  std::string_view kind, last;
+  uint64_t least;
+  bool isOptional;
+};
+static constexpr Generator generators[] = {{"random", "SEED", 0, true},
+                                           {"zeros", "", 0, true},
+                                           {"ones", "", 0, true},
+                                           {"range", "N", 1, true},
+                                           {"integers", "N", 1, false}};
+
+/// A generated array; an error for what is not of the form KIND:SHAPE[:NUMBER].
+static Result<NpyArray> generate(const Generator &generator,
+                                 const std::string &spec, uint64_t seed) {
+  std::string kind(generator.kind);
   size_t colon = spec.find(':'), second = spec.find(':', colon + 1);
-  std::string kind = spec.substr(0, colon);
   std::string_view shapeText =
       std::string_view(spec).substr(colon + 1, second - colon - 1);
   std::optional<std::vector<int64_t>> shape = parseShape(shapeText);
@@ -165,15 +179,21 @@ static Result<NpyArray> generate(const std::string &spec, uint64_t seed) {
     return failure("'" + std::string(shapeText) +
                    "' is not a shape; allowed are sizes from 0 on, separated "
                    "by 'x', such as 1x32x1024x128");
-  if (second != std::string::npos) {
-    std::string_view seedText = std::string_view(spec).substr(second + 1);
-    std::optional<uint64_t> given = parseNumber<uint64_t>(seedText);
-    if (kind != "random" || !given)
-      return failure("':" + std::string(seedText) + "' does not belong to '" +
-                     kind +
-                     ":SHAPE'; allowed is random:SHAPE:SEED, where "
-                     "SEED is an integer from 0 on");
-    seed = *given;
+  uint64_t number = kind == "random" ? seed : 1;
+  if (second != std::string::npos || !generator.isOptional) {
+    std::string text =
+        second == std::string::npos ? "" : spec.substr(second + 1);
+    std::optional<uint64_t> given = parseNumber<uint64_t>(text);
+    if (generator.last.empty())
+      return failure("':" + text + "' does not belong to '" + kind +
+                     ":SHAPE', which ends there");
+    std::string last(generator.last);
+    if (!given || *given < generator.least)
+      return failure("':" + text + "' does not belong to '" + kind +
+                     ":SHAPE'; allowed is " + kind + ":SHAPE:" + last +
+                     ", where " + last + " is an integer from " +
+                     std::to_string(generator.least) + " on");
+    number = *given;
   }
 
   Result<int64_t> count = elementCount(*shape, sizeof(float));
@@ -184,7 +204,15 @@ static Result<NpyArray> generate(const std::string &spec, uint64_t seed) {
   array.bytes.resize(*count * sizeof(float));
   float *data = reinterpret_cast<float *>(array.bytes.data());
   if (kind == "random")
-    fillNormal(data, *count, seed);
+    fillNormal(data, *count, number);
+  else if (kind == "range")
+    for (int64_t n = 0; n < *count; ++n)
+      data[n] = static_cast<float>(uint64_t(n % shape->back()) / number);
+  else if (kind == "integers")
+    std::generate(data, data + *count,
+                  [&, engine = std::mt19937_64(seed)]() mutable {
+                    return static_cast<float>(engine() % number);
+                  });
   else
     std::fill(data, data + *count, kind == "ones" ? 1.f : 0.f);
   return array;
@@ -205,15 +233,16 @@ static NpyArray scalarArray(NpyType type, Number number) {
 }
 
 static Result<NpyArray> parseInput(const std::string &spec, uint64_t seed) {
-  for (std::string_view kind : {"random:", "zeros:", "ones:"})
-    if (startsWith(spec, kind))
-      return generate(spec, seed);
+  for (const Generator &generator : generators)
+    if (startsWith(spec, std::string(generator.kind) + ":"))
+      return generate(generator, spec, seed);
   if (std::optional<int64_t> number = parseNumber<int64_t>(spec))
     return scalarArray(NpyType::i8, *number);
   if (std::optional<double> number = parseNumber<double>(spec))
     return scalarArray(NpyType::f8, *number);
   const char *allowed = "; allowed are FILE.npy, random:SHAPE[:SEED], "
-                        "zeros:SHAPE, ones:SHAPE, and a number for a scalar";
+                        "zeros:SHAPE, ones:SHAPE, range:SHAPE[:N], "
+                        "integers:SHAPE:N, and a number for a scalar";
   if (spec.empty())
     return failure(std::string("it is empty") + allowed);
   Result<NpyArray> array = loadNpy(spec);

@@ -41,6 +41,9 @@ struct Value {
 ///   random:SHAPE[:SEED]    normal distribution, mean 0, variance 1; the seed
 ///                          is the position, from 0, unless given
 ///   zeros:SHAPE ones:SHAPE
+///   range:SHAPE[:N]        the position along the last dimension, divided by N
+///                          (1) and rounded down
+///   integers:SHAPE:N       random integers from 0 to N - 1
 ///   a number               for a scalar
 ///
 /// SHAPE is 1x32x1024x128.  The same spec gives the same values everywhere.

@@ -48,7 +48,9 @@ void addRunFlags(CLI::App &app, RunOptions &options) {
          },
          "One for each argument, separated by commas: q.npy,\n"
          "random:1x8x512x64[:SEED] (normal distribution),\n"
-         "zeros:SHAPE, ones:SHAPE, or a number for a scalar")
+         "zeros:SHAPE, ones:SHAPE, range:SHAPE[:N] (positions, divided\n"
+         "by N), integers:SHAPE:N (random, below N), or a number for a\n"
+         "scalar")
       ->type_name("LIST");
   app.add_option_function<std::string>(
          "--outputs",
