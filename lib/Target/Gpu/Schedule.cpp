@@ -64,7 +64,7 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   const bool isLarge = problem.hasScoreFunction;
   const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
   const int64_t others = isLarge ? 92 + scores / 2 : 80;
-  const int64_t random = problem.hasDropout ? 32 : 0;
+  const int64_t random = problem.hasDropout ? scores * 5 / 4 : 0;
   return output + scores + weights + query + others + random;
 }
 
