@@ -476,6 +476,10 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
   addDropout(0.25, "causal", "minusinf", 97, 113).withLse = false;
   addDropout(0.5, "chunked", "plain", 113, 257).withSinks = true;
   {
+    Case &c = addDropout(0.5, "causal", "plain", 33, 65);
+    c.headDim = c.valueDim = 256;
+  }
+  {
     Case &c = addDropout(0.5, "causal", "plain", 97, 113);
     c.type = "bf16";
     c.isa = Isa::bf16dot;

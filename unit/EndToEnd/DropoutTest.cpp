@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Checks.h"
+#include "attn/Runtime/Cubin.h"
 
 #include <limits>
 #include <set>
@@ -147,6 +148,26 @@ TEST(Dropout, ProbabilitiesOutOfRange) {
         if (auto outcome = expectRun(c, inputs))
           expectCriterion(c, inputs, *outcome);
       }
+}
+
+/// Random words need registers beside all others.
+TEST(Dropout, GpuKernelsHaveNoSpills) {
+  for (const char *score : {"plain", "softcapalibi"})
+    for (int64_t dim : {64, 80, 128, 256}) {
+      Case c = makeCase("sm_80", "flash");
+      c.headDim = c.valueDim = dim;
+      c.mask = findMask("causal");
+      c.score = findScore(score);
+      auto bytes =
+          compile(moduleText(c), c.name(), compileOptions(c), Emit::cubin);
+      ASSERT_TRUE(bytes) << c << ": " << bytes.error();
+      auto cubin = readCubin(*bytes, c.name());
+      ASSERT_TRUE(cubin) << cubin.error();
+      for (const CubinKernel &kernel : cubin->kernels)
+        EXPECT_EQ(kernel.stack, 0)
+            << c << ": " << kernel.name << " has "
+            << kernel.spillStores.instructions << " spills";
+    }
 }
 
 } // namespace
