@@ -19,6 +19,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -151,7 +152,11 @@ static std::optional<SplitKernel> match(KernelOp kernel) {
       break;
     if (isa<scf::ForOp>(op))
       continue;
-    if (!isMemoryEffectFree(&op) && !isa<LoadOp>(op))
+    auto writes = op.walk([](Operation *inner) {
+      return hasEffect<MemoryEffects::Write>(inner) ? WalkResult::interrupt()
+                                                    : WalkResult::advance();
+    });
+    if (writes.wasInterrupted())
       return miss("there are writes before the last loop");
     if (llvm::any_of(op.getOperands(), [](Value operand) {
           return isa_and_nonnull<scf::ForOp>(operand.getDefiningOp());

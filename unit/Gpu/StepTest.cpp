@@ -187,11 +187,7 @@ TEST_F(GeneratedSteps, AreReplayedWithoutForbiddenCalls) {
     ASSERT_EQ(call("cuGraphLaunch", executable, stream), 0);
   EXPECT_EQ(driver->calls("cuLaunchKernel"), 2 * numLayers + 2);
   EXPECT_EQ(driver->calls("cuGraphLaunch"), numSteps);
-  for (const char *forbidden :
-       {"cuStreamSynchronize", "cuCtxSynchronize", "cuEventSynchronize",
-        "cuMemAlloc", "cuMemFree", "cuMemcpyHtoD", "cuMemcpyDtoH",
-        "cuModuleLoadDataEx", "cuModuleUnload", "cuModuleGetFunction",
-        "cuFuncSetAttribute"})
+  for (const char *forbidden : attn::test::forbiddenInCapture)
     EXPECT_EQ(driver->calls(forbidden), 0) << forbidden;
   ASSERT_EQ(call("cuStreamSynchronize", stream), 0);
   Words found = read(sums);

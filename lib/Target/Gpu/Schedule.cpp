@@ -63,9 +63,9 @@ int64_t GpuSchedule::registers(const GpuProblem &problem) const {
   // Found by compiling all kernels of the case table.
   const bool isLarge = problem.hasScoreFunction;
   const int64_t weights = isLarge && problem.hasExactSums ? scores : scores / 2;
-  int64_t others = isLarge ? 96 + scores / 2 : 80;
+  int64_t others = isLarge ? 92 + scores / 2 : 80;
   if (isLarge && queryInRegisters)
-    others += (problem.hasLongLives ? 20 : 0) + 4 * problem.headsWithMasks;
+    others += 4 + (problem.hasLongLives ? 20 : 0) + 4 * problem.headsWithMasks;
   if (problem.hasDropout)
     others += scores * 5 / 4;
   return output + scores + weights + query + others;
@@ -95,10 +95,12 @@ std::string GpuSchedule::misfit(const GpuTargetInfo &target,
   return "";
 }
 
+/// "1 warp" or "4 warps".
+static std::string count(int64_t number, const char *what) {
+  return std::to_string(number) + what + (number == 1 ? "" : "s");
+}
+
 std::string GpuSchedule::describe() const {
-  auto count = [](int64_t number, const char *what) {
-    return std::to_string(number) + what + (number == 1 ? "" : "s");
-  };
   return std::to_string(tileQ) + " rows x " + std::to_string(tileKv) +
          " keys, " + count(warps, " warp") + ", " + count(stages, " stage") +
          ", queries in " + (queryInRegisters ? "registers" : "shared memory");
@@ -108,8 +110,8 @@ std::string GpuSchedule::describe() const {
 static std::string shortName(const GpuSchedule &schedule) {
   return std::to_string(schedule.tileQ) + "x" +
          std::to_string(schedule.tileKv) + " with " +
-         std::to_string(schedule.warps) + " warps and " +
-         std::to_string(schedule.stages) + " stages";
+         count(schedule.warps, " warp") + " and " +
+         count(schedule.stages, " stage");
 }
 
 /// What the model says about a schedule that fits.

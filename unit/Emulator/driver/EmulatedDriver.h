@@ -13,6 +13,14 @@
 
 namespace attn::test {
 
+/// What a step that is captured may not do: wait, allocate, copy from or to the
+/// host, load.
+inline constexpr const char *forbiddenInCapture[] = {
+    "cuStreamSynchronize", "cuCtxSynchronize",   "cuEventSynchronize",
+    "cuMemAlloc",          "cuMemFree",          "cuMemcpyHtoD",
+    "cuMemcpyDtoH",        "cuModuleLoadDataEx", "cuModuleUnload",
+    "cuModuleGetFunction", "cuFuncSetAttribute"};
+
 /// What tests ask of the emulated driver, besides what programs ask of it.  Its
 /// symbol is `emulatedDriverControl`.
 struct EmulatedDriverControl {
