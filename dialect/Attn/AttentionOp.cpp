@@ -165,6 +165,39 @@ static void printDropout(OpAsmPrinter &printer, Operation *, Value probability,
   printer << probability << ", " << seed << ", " << offset;
 }
 
+/// `%offsets, %columns` or `%offsets, %columns, %full`
+static ParseResult parseBlockMask(OpAsmParser &parser, OptionalOperand &offsets,
+                                  OptionalOperand &columns,
+                                  OptionalOperand &full) {
+  if (failed(parser.parseOperand(offsets.emplace())) ||
+      failed(parser.parseComma()) ||
+      failed(parser.parseOperand(columns.emplace())))
+    return failure();
+  if (failed(parser.parseOptionalComma()))
+    return success();
+  return parser.parseOperand(full.emplace());
+}
+
+static void printBlockMask(OpAsmPrinter &printer, Operation *, Value offsets,
+                           Value columns, Value full) {
+  printer << offsets << ", " << columns;
+  if (full)
+    printer << ", " << full;
+}
+
+/// `[128, 64]`
+static ParseResult parseBlockSize(OpAsmParser &parser,
+                                  DenseI64ArrayAttr &sizes) {
+  sizes =
+      dyn_cast_or_null<DenseI64ArrayAttr>(DenseI64ArrayAttr::parse(parser, {}));
+  return success(bool(sizes));
+}
+
+static void printBlockSize(OpAsmPrinter &printer, Operation *,
+                           DenseI64ArrayAttr sizes) {
+  sizes.print(printer);
+}
+
 /// The type of the sinks of a query: one logit for each of its heads.
 static RankedTensorType getSinksType(Type query) {
   auto tensor = dyn_cast<RankedTensorType>(query);
@@ -174,23 +207,28 @@ static RankedTensorType getSinksType(Type query) {
                                Float32Type::get(query.getContext()));
 }
 
-/// `(query, key, value) -> output` or `-> (output, lse)`. The type of sinks
-/// follows from the query's.
-static ParseResult parseAttentionType(OpAsmParser &parser, Type &query,
-                                      Type &key, Type &value,
-                                      const OptionalOperand &sinks,
-                                      Type &sinksType, Type &output,
-                                      Type &lse) {
+/// `(query, key, value) -> output` or `-> (output, lse)`. The tensors of a
+/// block mask follow the value; the type of sinks follows from the query's.
+static ParseResult
+parseAttentionType(OpAsmParser &parser, Type &query, Type &key, Type &value,
+                   const OptionalOperand &sinks, Type &sinksType,
+                   const OptionalOperand &offsets, Type &offsetsType,
+                   Type &columnsType, const OptionalOperand &full,
+                   Type &fullType, Type &output, Type &lse) {
+  unsigned blockInputs = full ? 3 : offsets ? 2 : 0;
   FunctionType type;
   SMLoc loc = parser.getCurrentLocation();
   if (failed(parser.parseType(type)))
     return failure();
-  if (type.getNumInputs() != 3 ||
-      (type.getNumResults() != 1 && type.getNumResults() != 2))
+  if (type.getNumInputs() != 3 + blockInputs ||
+      (type.getNumResults() != 1 && type.getNumResults() != 2)) {
+    StringRef inputs = full      ? "(query, key, value, offsets, columns, full)"
+                       : offsets ? "(query, key, value, offsets, columns)"
+                                 : "(query, key, value)";
     return parser.emitError(loc)
-           << "the type must be (query, key, value) -> output or (query, key, "
-              "value) -> (output, log-sum-exp), got "
-           << type;
+           << "the type must be " << inputs << " -> output or " << inputs
+           << " -> (output, log-sum-exp), got " << type;
+  }
   query = type.getInput(0);
   key = type.getInput(1);
   value = type.getInput(2);
@@ -199,16 +237,27 @@ static ParseResult parseAttentionType(OpAsmParser &parser, Type &query,
     lse = type.getResult(1);
   if (sinks)
     sinksType = getSinksType(query);
+  if (offsets) {
+    offsetsType = type.getInput(3);
+    columnsType = type.getInput(4);
+  }
+  if (full)
+    fullType = type.getInput(5);
   return success();
 }
 
 static void printAttentionType(OpAsmPrinter &printer, Operation *op, Type, Type,
-                               Type, Value, Type, Type, Type) {
+                               Type, Value, Type, Value, Type, Type, Value,
+                               Type, Type, Type) {
   auto attention = cast<AttentionOp>(op);
-  printer.printFunctionalType(TypeRange{attention.getQuery().getType(),
-                                        attention.getKey().getType(),
-                                        attention.getValue().getType()},
-                              op->getResultTypes());
+  SmallVector<Type> inputs;
+  for (Value input :
+       {Value(attention.getQuery()), Value(attention.getKey()),
+        Value(attention.getValue()), Value(attention.getBlockOffsets()),
+        Value(attention.getBlockColumns()), Value(attention.getBlockFull())})
+    if (input)
+      inputs.push_back(input.getType());
+  printer.printFunctionalType(inputs, op->getResultTypes());
 }
 
 #define GET_OP_CLASSES
@@ -237,6 +286,86 @@ double AttentionOp::getScaleValue() {
   if (std::optional<APFloat> scale = getScale())
     return scale->convertToDouble();
   return 1.0 / std::sqrt(double(getHeadDim()));
+}
+
+/// The rules of the operands and the attribute of block_mask.
+static LogicalResult verifyBlockMask(AttentionOp op) {
+  Value offsets = op.getBlockOffsets(), columns = op.getBlockColumns(),
+        full = op.getBlockFull();
+  auto sizes = op.getBlockSize();
+  if (bool(offsets) != bool(columns) || bool(offsets) != bool(sizes) ||
+      (full && !offsets))
+    return op.emitOpError() << "block_mask takes offsets, columns and a block "
+                               "size, and may take flags of full blocks; given "
+                               "were "
+                            << (offsets ? "offsets" : "no offsets") << ", "
+                            << (columns ? "columns" : "no columns") << ", "
+                            << (sizes ? "a block size" : "no block size")
+                            << " and " << (full ? "flags" : "no flags");
+  if (!offsets)
+    return success();
+  if (sizes->size() != 2)
+    return op.emitOpError() << "block_size must have two numbers, the queries "
+                               "and the keys of a block, but has "
+                            << sizes->size();
+  for (auto [name, size] :
+       {std::pair("queries", (*sizes)[0]), {"keys", (*sizes)[1]}})
+    if (size < 16 || size > kMaxBlockSize || size % 16 != 0)
+      return op.emitOpError()
+             << "the " << name
+             << " of a block must be a multiple of 16 between 16 and "
+             << kMaxBlockSize << ", but are " << size;
+
+  // Element types, ranks and encodings.
+  Builder builder(op.getContext());
+  const struct {
+    StringRef name, shape;
+    Value value;
+    int64_t rank;
+    Type element;
+  } rules[] = {{"offsets", "[1 or batch, 1 or query heads, block rows + 1]",
+                offsets, 3, builder.getI32Type()},
+               {"columns", "[listed blocks]", columns, 1, builder.getI32Type()},
+               {"flags", "[listed blocks]", full, 1, builder.getI8Type()}};
+  for (const auto &rule : rules) {
+    if (!rule.value)
+      continue;
+    auto type = cast<RankedTensorType>(rule.value.getType());
+    if (type.getRank() != rule.rank || type.getElementType() != rule.element ||
+        type.getEncoding())
+      return op.emitOpError()
+             << "the " << rule.name << " of block_mask must be " << rule.shape
+             << " of " << rule.element << ", without an encoding, but are "
+             << type;
+  }
+
+  auto offsetsType = cast<RankedTensorType>(offsets.getType()),
+       columnsType = cast<RankedTensorType>(columns.getType());
+  RankedTensorType query = op.getQuery().getType();
+  for (auto [dimension, name] :
+       {std::pair(0, "the batch size"), {1, "the number of query heads"}}) {
+    int64_t size = offsetsType.getDimSize(dimension);
+    if (size != 1 && (size == 0 || differ(size, query.getDimSize(dimension))))
+      return op.emitOpError()
+             << "dimension " << dimension << " of the offsets must be 1 or "
+             << name << ", but the offsets are " << offsetsType
+             << " and the query is " << query;
+  }
+  int64_t queries = query.getDimSize(2);
+  if (ShapedType::isStatic(queries)) {
+    int64_t rows = llvm::divideCeil(queries, op.getQueryBlock());
+    if (differ(offsetsType.getDimSize(2), rows + 1))
+      return op.emitOpError()
+             << "the offsets must have " << rows + 1 << " numbers for the "
+             << rows << " block rows of " << queries << " queries in blocks of "
+             << op.getQueryBlock() << ", but are " << offsetsType;
+  }
+  if (full && differ(columnsType.getDimSize(0),
+                     cast<RankedTensorType>(full.getType()).getDimSize(0)))
+    return op.emitOpError() << "columns and full must have the same length, "
+                               "but are "
+                            << columnsType << " and " << full.getType();
+  return success();
 }
 
 LogicalResult AttentionOp::verify() {
@@ -342,7 +471,7 @@ LogicalResult AttentionOp::verify() {
     return emitOpError() << "dropout takes a probability, a seed and an "
                             "offset, but "
                          << given << " of the three were given";
-  return success();
+  return verifyBlockMask(*this);
 }
 
 /// Whether an operation may be part of score_mod or mask_mod.

@@ -50,6 +50,9 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     | key   | `[batch, kv_heads, keys, head_dim]` |
     | value | `[batch, kv_heads, keys, value_dim]` |
     | sinks | `[query_heads]`, in `f32`; without them, their term is left out |
+    | block_offsets | `[1 or batch, 1 or query_heads, block_rows + 1]`, in `i32` |
+    | block_columns | `[listed_blocks]`, in `i32` |
+    | block_full | `[listed_blocks]`, in `i8`, not 0 is true |
 
     The head counts decide between MHA (equal), MQA (one KV head) and GQA
     (`query_heads` a multiple of `kv_heads`). Head counts and head dimensions
@@ -81,11 +84,24 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     Philox4x32-10 (Salmon et al. 2011): all devices, algorithms and tile sizes
     drop the same ones. docs/semantics.md has the formula.
 
+    `block_mask(%offsets, %columns) block_size [128, 64]` keeps scores by
+    blocks of 128 queries and 64 keys, which are counted from query 0 and key
+    0: a score is in block row `i floordiv 128` and block column
+    `j floordiv 64`. Block row `r` of `(b, h)` keeps the block columns
+    `columns[offsets[b, h, r] .. offsets[b, h, r + 1] - 1]`, in any order;
+    repeating one changes nothing. A third operand, `%full`, marks those blocks
+    that are kept as a whole: `mask` and `mask_mod` are not applied to them. In
+    other blocks that are listed, those must keep a score, too. Block sizes are
+    multiples of 16, at most 4096. Numbers that are out of range list nothing;
+    docs/semantics.md has the rules. The types of the two or three tensors
+    follow that of `value`.
+
     A `?` in an attribute takes an operand, in brackets behind the attribute:
     `index` values for masks, `f32` values for scores, in the order of the `?`.
 
     Examples: a causal window whose size is known at run time, with capped
-    scores; learned sinks; dropout; and a bias of its own in 32 query heads in 8 groups:
+    scores; learned sinks; dropout; a block mask that all batch entries and heads
+    share; and a bias of its own in 32 query heads in 8 groups:
 
     ```mlir
     %o = attn.attention %q, %k, %v
@@ -101,6 +117,12 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     %o, %lse = attn.attention %q, %k, %v dropout(%p, %seed, %offset)
       : (tensor<?x12x?x64xf32>, tensor<?x12x?x64xf32>, tensor<?x12x?x64xf32>)
      -> (tensor<?x12x?x64xf32>, tensor<?x12x?xf32>)
+
+    %o = attn.attention %q, %k, %v mask(#attn.causal)
+      block_mask(%offsets, %columns, %full) block_size [128, 64]
+      : (tensor<?x32x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>,
+         tensor<1x1x?xi32>, tensor<?xi32>, tensor<?xi8>)
+     -> tensor<?x32x?x64xf32>
 
     %o, %lse = attn.attention %q, %k, %v mask(#attn.causal) scale(0.125)
       score_mod (%s, %b, %h, %i, %j) {
@@ -126,9 +148,13 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     Optional<F32>:$dropout_probability,
     Optional<I64>:$dropout_seed,
     Optional<I64>:$dropout_offset,
+    Optional<AnyRankedTensor>:$block_offsets,
+    Optional<AnyRankedTensor>:$block_columns,
+    Optional<AnyRankedTensor>:$block_full,
     OptionalAttr<Attn_MaskAttrInterface>:$mask,
     OptionalAttr<Attn_ScoreArrayAttr>:$score,
-    OptionalAttr<F64Attr>:$scale);
+    OptionalAttr<F64Attr>:$scale,
+    OptionalAttr<DenseI64ArrayAttr>:$block_size);
   let results = (outs AnyRankedTensor:$output, Optional<AnyRankedTensor>:$lse);
   let regions = (region AnyRegion:$score_mod, AnyRegion:$mask_mod);
   let assemblyFormat = [{
@@ -138,10 +164,17 @@ def Attn_AttentionOp : Attn_Op<"attention", [
          | `scale` `(` $scale `)`
          | `sinks` `(` $sinks `)`
          | `dropout` `(` custom<Dropout>($dropout_probability, $dropout_seed,
-                                         $dropout_offset) `)`)
+                                         $dropout_offset) `)`
+         | `block_mask` `(` custom<BlockMask>($block_offsets, $block_columns,
+                                              $block_full) `)`
+           `block_size` custom<BlockSize>($block_size))
     custom<ScoreMod>($score_mod) custom<MaskMod>($mask_mod)
     attr-dict `:` custom<AttentionType>(type($query), type($key), type($value),
                                         ref($sinks), type($sinks),
+                                        ref($block_offsets),
+                                        type($block_offsets),
+                                        type($block_columns),
+                                        ref($block_full), type($block_full),
                                         type($output), type($lse))
   }];
   let hasCanonicalizer = 1;
@@ -152,6 +185,9 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     double getScaleValue();
     int64_t getQueryHeads() { return getQuery().getType().getDimSize(1); }
     int64_t getKvHeads() { return getKey().getType().getDimSize(1); }
+    /// Queries and keys of a block of the block mask, which there must be.
+    int64_t getQueryBlock() { return (*getBlockSize())[0]; }
+    int64_t getKeyBlock() { return (*getBlockSize())[1]; }
     /// Query heads that share one KV head.
     int64_t getGroupSize() { return getQueryHeads() / getKvHeads(); }
     int64_t getHeadDim() { return getQuery().getType().getDimSize(3); }

@@ -20,6 +20,9 @@ namespace mlir::attn {
 /// The largest number of heads, and the largest head dimension.
 inline constexpr int64_t kMaxStaticSize = 1 << 16;
 
+/// The largest number of queries, and of keys, in a block of a block mask.
+inline constexpr int64_t kMaxBlockSize = 4096;
+
 /// Element types of queries, keys, values and outputs.
 inline bool isElementType(Type type) {
   return type.isF32() || type.isF16() || type.isBF16();

@@ -26,6 +26,7 @@
 #define ATTN_ATTN_H
 
 #include "attn/cpp/Attention.h"
+#include "attn/cpp/BlockMask.h"
 #include "attn/cpp/Engine.h"
 #include "attn/cpp/Result.h"
 #include "attn/cpp/Trace.h"

@@ -51,11 +51,19 @@ static GpuProblem describeProblem(mlir::ModuleOp module) {
         attention.getGroupSize() > 1)
       problem.headsWithMasks =
           std::max(problem.headsWithMasks, attention.getGroupSize());
+    // Heads with block lists of their own.
+    if (mlir::Value offsets = attention.getBlockOffsets())
+      if (mlir::cast<mlir::RankedTensorType>(offsets.getType())
+                  .getDimSize(head) != 1 &&
+          attention.getGroupSize() > 1)
+        problem.headsWithMasks =
+            std::max(problem.headsWithMasks, attention.getGroupSize());
     problem.hasDropout |= bool(attention.getDropoutProbability());
     problem.hasExactSums |= attention.getLse() || problem.hasDropout;
     problem.hasScoreFunction |=
         attention.getScore() || !attention.getScoreMod().empty() ||
-        !attention.getMaskMod().empty() || problem.hasDropout;
+        !attention.getMaskMod().empty() || attention.getBlockOffsets() ||
+        problem.hasDropout;
   });
   return problem;
 }

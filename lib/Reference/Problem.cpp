@@ -154,6 +154,8 @@ Expected<std::unique_ptr<Problem>> Problem::create(mlir::func::FuncOp entry,
       return evaluator.takeError();
     self->maskAttribute = std::move(*evaluator);
   }
+  if (Error error = self->takeBlockMask(op, environment))
+    return error;
   if (options.needsData) {
     Expected<ScoreEvaluator> evaluator =
         ScoreEvaluator::create(op, environment);
@@ -218,11 +220,70 @@ double Dropout::weightOf(int64_t b, int64_t h, int64_t i, int64_t j) const {
 // Masks
 //===----------------------------------------------------------------------===//
 
+Error Problem::takeBlockMask(mlir::attn::AttentionOp op,
+                             const Environment &environment) {
+  if (!op.getBlockOffsets())
+    return Error::success();
+  BlockMask blocks;
+  blocks.queryBlock = op.getQueryBlock();
+  blocks.keyBlock = op.getKeyBlock();
+  const std::pair<mlir::Value, const Array **> operands[] = {
+      {op.getBlockOffsets(), &blocks.offsets},
+      {op.getBlockColumns(), &blocks.columns},
+      {op.getBlockFull(), &blocks.flags}};
+  for (auto [operand, array] : operands) {
+    if (!operand)
+      continue;
+    Expected<const Array *> resolved =
+        resolveTensor(operand, environment, constants);
+    if (!resolved)
+      return resolved.takeError();
+    *array = *resolved;
+    if ((*array)->data.empty() && !llvm::is_contained((*array)->shape, 0))
+      return opError(op, "the tensors of block_mask need values, one has none");
+  }
+  ArrayRef<int64_t> shape = blocks.offsets->shape;
+  int64_t rows = (sizes.queries + blocks.queryBlock - 1) / blocks.queryBlock;
+  if ((shape[0] != 1 && shape[0] != sizes.batch) ||
+      (shape[1] != 1 && shape[1] != sizes.queryHeads) || shape[2] != rows + 1 ||
+      (blocks.flags && blocks.flags->shape != blocks.columns->shape))
+    return opError(op, "the offsets of block_mask are " + shapeText(shape) +
+                           ", expected [1 or " + Twine(sizes.batch) +
+                           ", 1 or " + Twine(sizes.queryHeads) + ", " +
+                           Twine(rows + 1) + "], and as many flags as columns");
+  blockMask = blocks;
+  return Error::success();
+}
+
+void BlockMask::kindsOf(int64_t b, int64_t h, int64_t i,
+                        std::vector<Kind> &kinds) const {
+  std::fill(kinds.begin(), kinds.end(), notListed);
+  ArrayRef<int64_t> shape = offsets->shape;
+  int64_t row =
+      (std::min(b, shape[0] - 1) * shape[1] + std::min(h, shape[1] - 1)) *
+          shape[2] +
+      i / queryBlock;
+  double count = columns->data.size();
+  auto begin = static_cast<int64_t>(std::clamp(offsets->data[row], 0.0, count)),
+       end =
+           static_cast<int64_t>(std::clamp(offsets->data[row + 1], 0.0, count));
+  for (int64_t n = begin; n < end; ++n) {
+    double column = columns->data[n];
+    if (column < 0 || column >= static_cast<double>(kinds.size()))
+      continue;
+    Kind &kind = kinds[static_cast<size_t>(column)];
+    kind = std::max(kind, flags && flags->data[n] != 0 ? full : listed);
+  }
+}
+
 Frames::Frames(const Problem &problem, int64_t keys) {
   if (problem.scoreMod)
     scoreMod = problem.scoreMod->makeFrame(keys);
   if (problem.maskMod)
     maskMod = problem.maskMod->makeFrame(keys);
+  if (problem.blockMask)
+    blockKinds.resize((keys + problem.blockMask->keyBlock - 1) /
+                      problem.blockMask->keyBlock);
 }
 
 bool Problem::mask(Frames &frames, int64_t b, int64_t h, int64_t i,
@@ -232,6 +293,15 @@ bool Problem::mask(Frames &frames, int64_t b, int64_t h, int64_t i,
   if (maskAttribute)
     for (int64_t j = 0; j < end; ++j)
       keep[j] = maskAttribute->keeps(i + sizes.keys - sizes.queries, j);
+  // Other masks decide in listed blocks that are not full.
+  auto kindOf = [&](int64_t j) {
+    return frames.blockKinds[j / blockMask->keyBlock];
+  };
+  if (blockMask) {
+    blockMask->kindsOf(b, h, i, frames.blockKinds);
+    for (int64_t j = 0; j < end; ++j)
+      keep[j] = keep[j] && kindOf(j) == BlockMask::listed;
+  }
   if (maskMod && end > 0) {
     if (!maskMod->run(frames.maskMod, b, h, i, 0, end, /*score=*/nullptr,
                       /*active=*/keep))
@@ -239,6 +309,9 @@ bool Problem::mask(Frames &frames, int64_t b, int64_t h, int64_t i,
     for (int64_t j = 0; j < end; ++j)
       keep[j] = keep[j] && maskMod->keeps(frames.maskMod, j);
   }
+  if (blockMask)
+    for (int64_t j = 0; j < end; ++j)
+      keep[j] = keep[j] || kindOf(j) == BlockMask::full;
   while (end > 0 && !keep[end - 1])
     --end;
   while (begin < end && !keep[begin])

@@ -44,6 +44,19 @@ struct Dropout {
   uint64_t seed, offset;
 };
 
+/// Which blocks of scores are kept; the clause block_mask.
+struct BlockMask {
+  enum Kind : uint8_t { notListed, listed, full };
+
+  /// Of each block column of the row that holds query `i`.
+  void kindsOf(int64_t b, int64_t h, int64_t i, std::vector<Kind> &kinds) const;
+
+  /// `[1 or batch, 1 or query heads, block rows + 1]`, and a number for each
+  /// listed block; `flags` is null where no block is marked full.
+  const Array *offsets, *columns, *flags = nullptr;
+  int64_t queryBlock, keyBlock;
+};
+
 /// An attention op and its inputs.
 struct Problem {
   struct Options {
@@ -58,14 +71,20 @@ struct Problem {
          const Options &options);
 
   bool maskDependsOnHead() const {
-    return maskMod && (maskMod->dependsOn() &
-                       (RegionInterpreter::Batch | RegionInterpreter::Head));
+    return (maskMod && (maskMod->dependsOn() & (RegionInterpreter::Batch |
+                                                RegionInterpreter::Head))) ||
+           (blockMask && (blockMask->offsets->shape[0] > 1 ||
+                          blockMask->offsets->shape[1] > 1));
   }
 
   /// Sets keep[j] for every key j of row (b, h, i) to 0 or 1, and `range`.
   /// Returns false when mask_mod failed; see frames.maskMod.
   bool mask(Frames &frames, int64_t b, int64_t h, int64_t i, uint8_t *keep,
             KeyRange &range) const;
+
+  /// Sets blockMask, if the op has one. Sizes are known.
+  llvm::Error takeBlockMask(mlir::attn::AttentionOp op,
+                            const Environment &environment);
 
   /// The inputs, rounded to the element types of their arguments.
   std::vector<Array> inputs;
@@ -77,6 +96,7 @@ struct Problem {
   /// Of query, key, value and output.
   mlir::Type elementType;
   std::optional<MaskEvaluator> maskAttribute;
+  std::optional<BlockMask> blockMask;
   ScoreEvaluator scoreAttributes;
   /// One logit for each query head; null where the op has none, and when no
   /// data are needed.
@@ -90,6 +110,8 @@ struct Problem {
 /// The interpreters' state of one thread.
 struct Frames {
   Frames(const Problem &problem, int64_t keys);
+  /// Of the block row at hand.
+  std::vector<BlockMask::Kind> blockKinds;
   RegionInterpreter::Frame scoreMod, maskMod;
 };
 

@@ -112,6 +112,7 @@ KernelBuilder::Frame KernelBuilder::begin(OpBuilder &builder, StringRef name,
   data.lse = bind(types.lse);
   data.scores = bind(types.scores);
   data.sinks = bind(types.sinks);
+  data.blocks = bind(types.blocks);
   for (Type type : types.captures)
     data.captures.push_back(bind(type));
 
@@ -296,7 +297,7 @@ KernelOp KernelBuilder::buildMemoryEfficient(OpBuilder &builder, StringRef name,
   Location loc = op.getLoc();
   Frame frame = begin(builder, name, types);
   ScoreRegion region(builder, loc, op, mapCaptures(frame), frame.batch,
-                     frame.head, frame.queries, frame.keys);
+                     frame.head, frame.queries, frame.keys, frame.data.blocks);
   std::optional<Dropout> dropout = makeDropout(builder, frame);
   Value queryView = viewQueries(builder, frame, frame.data.query);
   Value keyView = viewKeys(builder, frame, frame.data.key);
@@ -355,7 +356,7 @@ KernelOp KernelBuilder::buildScores(OpBuilder &builder, StringRef name,
   Location loc = op.getLoc();
   Frame frame = begin(builder, name, types);
   ScoreRegion region(builder, loc, op, mapCaptures(frame), frame.batch,
-                     frame.head, frame.queries, frame.keys);
+                     frame.head, frame.queries, frame.keys, frame.data.blocks);
   Value queryView = viewQueries(builder, frame, frame.data.query);
   Value keyView = viewKeys(builder, frame, frame.data.key);
   Value scoresView = viewScores(builder, frame);

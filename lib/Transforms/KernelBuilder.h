@@ -21,16 +21,17 @@ namespace mlir::tile {
 
 /// Which memrefs a kernel works on; a null type or value is absent.
 /// `scores` are the scores and then the probabilities of algorithm standard,
-/// `[batch, kv_heads, queries * group, keys]`.
+/// `[batch, kv_heads, queries * group, keys]`; `blocks` is the table of the
+/// block mask (see BlockMask.h).
 template <typename T>
 struct KernelData {
-  T query, key, value, output, lse, scores, sinks;
+  T query, key, value, output, lse, scores, sinks, blocks;
   SmallVector<T> captures;
 
   /// Those that are present, in the order of the kernel's arguments.
   SmallVector<T> flat() const {
     SmallVector<T> all;
-    for (T item : {query, key, value, output, lse, scores, sinks})
+    for (T item : {query, key, value, output, lse, scores, sinks, blocks})
       if (item)
         all.push_back(item);
     llvm::append_range(all, captures);

@@ -277,7 +277,7 @@ Value ScoreRegion::castCapture(OpBuilder &builder, Location loc, Value value) {
 
 ScoreRegion::ScoreRegion(OpBuilder &builder, Location loc, attn::AttentionOp op,
                          const IRMapping &arguments, Value batch, Value head,
-                         Value queries, Value keys)
+                         Value queries, Value keys, Value blocks)
     : op(op), integer(builder.getIntegerType(chooseWidth(op))),
       outside(arguments), batch(castIndex(builder, loc, integer, batch)),
       head(castIndex(builder, loc, integer, head)),
@@ -291,6 +291,8 @@ ScoreRegion::ScoreRegion(OpBuilder &builder, Location loc, attn::AttentionOp op,
     emitCapture(builder, value, outside);
   for (Value value : used)
     outside.map(value, castCapture(builder, loc, outside.lookup(value)));
+  if (blocks)
+    blockMask.emplace(builder, loc, op, integer, blocks, batch);
 }
 
 //===----------------------------------------------------------------------===//
@@ -393,11 +395,13 @@ Value ScoreRegion::emit(OpBuilder &builder, Location loc, Value dot, Value row,
 
   Value keep =
       arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, col, keys);
-  if (!op.getMaskMod().empty()) {
-    Value kept =
-        emitRegion(builder, op.getMaskMod(), {batch, queryHead, query, col});
+  Value kept;
+  if (!op.getMaskMod().empty())
+    kept = emitRegion(builder, op.getMaskMod(), {batch, queryHead, query, col});
+  if (blockMask)
+    kept = blockMask->emit(builder, loc, queryHead, query, col, kept);
+  if (kept)
     keep = arith::AndIOp::create(builder, loc, kept, keep);
-  }
   Value negInf = arith::ConstantOp::create(
       builder, loc,
       builder.getFloatAttr(f32, -std::numeric_limits<float>::infinity()));

@@ -14,7 +14,7 @@
 #ifndef ATTN_LIB_TRANSFORMS_SCOREREGION_H
 #define ATTN_LIB_TRANSFORMS_SCOREREGION_H
 
-#include "dialect/Attn/Attn.h"
+#include "BlockMask.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace mlir::tile {
@@ -36,10 +36,11 @@ public:
   /// `arguments` maps captured arguments of the function to values of the
   /// kernel (tensors to memrefs). Emits what does not depend on a score at the
   /// builder's insertion point; `batch`, `head` (first of the group), `queries`
-  /// and `keys` are index values there.
+  /// and `keys` are index values there. `blocks` is the table of the block
+  /// mask, null if there is none.
   ScoreRegion(OpBuilder &builder, Location loc, attn::AttentionOp op,
               const IRMapping &arguments, Value batch, Value head,
-              Value queries, Value keys);
+              Value queries, Value keys, Value blocks);
 
   /// Inside the region of a map: the modified score in log2 units, -inf where
   /// it is masked or beyond the last key. `dot` is the f32 product, `row` and
@@ -59,6 +60,7 @@ private:
   IntegerType integer;
   IRMapping outside;
   Value batch, head, queries, keys;
+  std::optional<BlockMask> blockMask;
 };
 
 } // namespace mlir::tile

@@ -17,6 +17,7 @@
 #include "KernelBuilder.h"
 #include "TileCombine.h"
 #include "TilePieces.h"
+#include "Workspace.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -44,6 +45,7 @@ public:
 private:
   static EntryOperation describe(attn::AttentionOp op);
   Value buildScoresBytes(OpBuilder &builder, Location loc, Block &arguments);
+  FailureOr<Value> launchBlockTable(OpBuilder &builder);
   void launch(OpBuilder &builder, KernelOp kernel, Value count,
               const KernelData<Value> &data);
 
@@ -64,6 +66,15 @@ EntryOperation AttentionTiler::describe(attn::AttentionOp op) {
                            {q, 0}};
   if (op.getSinks())
     described.tensors.emplace_back(op.getSinks(), "sinks");
+  for (auto [tensor, name] :
+       {std::pair(Value(op.getBlockOffsets()), "block_offsets"),
+        {Value(op.getBlockColumns()), "block_columns"},
+        {Value(op.getBlockFull()), "block_full"}})
+    if (tensor)
+      described.tensors.emplace_back(tensor, name);
+  if (op.getBlockFull())
+    described.equalDimensions.push_back(
+        {{op.getBlockColumns(), 0}, {op.getBlockFull(), 0}});
   return described;
 }
 
@@ -80,6 +91,36 @@ Value AttentionTiler::buildScoresBytes(OpBuilder &builder, Location loc,
                        dim(op.getQuery(), 2), dim(op.getKey(), 2)})
     bytes = arith::MulIOp::create(builder, loc, bytes, factor);
   return bytes;
+}
+
+/// Launches the kernel that writes the table of the block mask, which is in the
+/// workspace.
+FailureOr<Value> AttentionTiler::launchBlockTable(OpBuilder &builder) {
+  Location loc = op.getLoc();
+  SmallVector<Value> lists = {entry.getInput(op.getBlockOffsets()),
+                              entry.getInput(op.getBlockColumns())};
+  if (op.getBlockFull())
+    lists.push_back(entry.getInput(op.getBlockFull()));
+  SmallVector<Value> sizes = buildBlockTableSizes(
+      builder, op, entry.getInput(op.getQuery()), entry.getInput(op.getKey()));
+  Value count = sizes[2];
+  for (Value size : {sizes[0], sizes[1]})
+    count = arith::MulIOp::create(builder, loc, count, size);
+  std::string name = (function.getName() + "_blocks").str();
+  auto launch = LaunchOp::create(
+      builder, loc, FlatSymbolRefAttr::get(builder.getContext(), name), count,
+      lists);
+  FailureOr<Workspace> workspace = Workspace::open(launch);
+  if (failed(workspace))
+    return failure();
+  Value table = workspace->take(builder.getI32Type(), sizes);
+  launch.getArgumentsMutable().append(table);
+  OpBuilder moduleBuilder(function);
+  buildBlockTable(moduleBuilder, op, name, ValueRange(lists).getTypes(),
+                  table.getType());
+  if (failed(workspace->close()))
+    return failure();
+  return table;
 }
 
 void AttentionTiler::launch(OpBuilder &builder, KernelOp kernel, Value count,
@@ -122,15 +163,21 @@ LogicalResult AttentionTiler::run(Algorithm algorithm,
 
   Location loc = op.getLoc();
   OpBuilder builder = entry.getBodyBuilder();
+  if (op.getBlockOffsets()) {
+    FailureOr<Value> table = launchBlockTable(builder);
+    if (failed(table))
+      return failure();
+    all.blocks = *table;
+  }
   KernelBuilder kernels(op, captures, tileQ, tileKv);
   Value count = kernels.buildTaskCount(builder, loc, all.query);
   OpBuilder moduleBuilder(function);
   auto typesOf = [](const KernelData<Value> &data) {
     auto typeOf = [](Value value) { return value ? value.getType() : Type(); };
-    KernelData<Type> types{typeOf(data.query), typeOf(data.key),
-                           typeOf(data.value), typeOf(data.output),
-                           typeOf(data.lse),   typeOf(data.scores),
-                           typeOf(data.sinks), {}};
+    KernelData<Type> types{
+        typeOf(data.query),  typeOf(data.key),    typeOf(data.value),
+        typeOf(data.output), typeOf(data.lse),    typeOf(data.scores),
+        typeOf(data.sinks),  typeOf(data.blocks), {}};
     for (Value capture : data.captures)
       types.captures.push_back(capture.getType());
     return types;
@@ -158,14 +205,14 @@ LogicalResult AttentionTiler::run(Algorithm algorithm,
                         builder.getF32Type());
     Value scores = memref::ViewOp::create(builder, loc, scoresType, workspace,
                                           zero, ValueRange{batch, rows, keys});
-    KernelData<Value> first{all.query, all.key, {}, {},
-                            {},        scores,  {}, all.captures};
-    KernelData<Value> second{all.query, {},     {},        {},
-                             all.lse,   scores, all.sinks, {}};
+    KernelData<Value> first{all.query, all.key, {},         {},          {},
+                            scores,    {},      all.blocks, all.captures};
+    KernelData<Value> second{all.query, {},        {}, {}, all.lse,
+                             scores,    all.sinks, {}, {}};
     if (op.getDropoutProbability())
       second.captures = all.captures;
-    KernelData<Value> third{all.query, {},     all.value, all.output,
-                            {},        scores, {},        {}};
+    KernelData<Value> third{all.query, {}, all.value, all.output, {},
+                            scores,    {}, {},        {}};
     launch(builder,
            kernels.buildScores(moduleBuilder, (name + "_scores").str(),
                                typesOf(first)),
@@ -232,7 +279,8 @@ struct TileAttention : tile::impl::AttnTilePassBase<TileAttention> {
     if (auto combine = dyn_cast<attn::CombineOp>(op))
       return tileCombine(function, combine, tileQ);
     auto attention = cast<attn::AttentionOp>(op);
-    bool unmasked = attention.getMaskMod().empty();
+    bool unmasked =
+        attention.getMaskMod().empty() && !attention.getBlockOffsets();
     int64_t keys = unmasked && unmaskedTileKv != 0 ? unmaskedTileKv : tileKv;
     return AttentionTiler(function, attention, tileQ, keys)
         .run(parsed, algorithm);

@@ -85,6 +85,13 @@ static Capture makeCapture(const std::string &name, const Case &c) {
   std::abort();
 }
 
+/// One list for all heads is known to the compiler, one for all batch entries
+/// is not.
+static std::string offsetsType(const Case &c) {
+  std::string heads = std::to_string(c.blocks->ofHeads ? c.queryHeads : 1);
+  return "tensor<?x" + heads + "x?xi32>";
+}
+
 std::vector<Capture> attn::testing::captures(const Case &c) {
   std::vector<Capture> result;
   for (const RegionKind *kind : {c.mask, c.score})
@@ -95,6 +102,18 @@ std::vector<Capture> attn::testing::captures(const Case &c) {
   if (c.dropout)
     for (const char *name : {"probability", "seed", "offset"})
       result.push_back(makeCapture(name, c));
+  if (c.blocks) {
+    BlockLists lists =
+        makeBlockLists(*c.blocks, c.batch, c.queryHeads, c.queries, c.keys);
+    auto size = static_cast<int64_t>(lists.columns.size());
+    result.push_back({"block_offsets", offsetsType(c), lists.shape,
+                      std::move(lists.offsets)});
+    result.push_back(
+        {"block_columns", "tensor<?xi32>", {size}, std::move(lists.columns)});
+    if (c.blocks->withFull)
+      result.push_back(
+          {"block_full", "tensor<?xi8>", {size}, std::move(lists.full)});
+  }
   return result;
 }
 
@@ -132,6 +151,11 @@ std::string Case::name() const {
   text += withLse ? "_lse" : "";
   text += withSinks ? "_sinks" : "";
   text += dropout ? nameNumber("_dropout", *dropout) : "";
+  if (blocks)
+    text += number("_blocks", blocks->queryBlock) +
+            number("x", blocks->keyBlock) + blocks->which +
+            (blocks->ofBatches ? "b" : "") + (blocks->ofHeads ? "h" : "") +
+            (blocks->withFull ? "full" : "");
   text += type == "f32" ? "" : "_" + type;
   text += isa == Isa::avx2 ? "_avx2" : isa == Isa::bf16dot ? "_bf16dot" : "";
   text += scale ? nameNumber("_scale", *scale) : "";
@@ -199,14 +223,25 @@ std::string attn::testing::moduleText(const Case &c) {
     text += " sinks(%sinks)";
   if (c.dropout)
     text += " dropout(%probability, %seed, %offset)";
+  std::string inputs = query + ", " + key + ", " + value;
+  if (c.blocks) {
+    text += " block_mask(%block_offsets, %block_columns";
+    inputs += ", " + offsetsType(c) + ", tensor<?xi32>";
+    if (c.blocks->withFull) {
+      text += ", %block_full";
+      inputs += ", tensor<?xi8>";
+    }
+    text += ") block_size [" + std::to_string(c.blocks->queryBlock) + ", " +
+            std::to_string(c.blocks->keyBlock) + "]";
+  }
   if (*c.score->body)
     text += std::string("\n    score_mod (%s, %b, %h, %i, %j) {") +
             c.score->body + "\n    }";
   if (*c.mask->body)
     text += std::string("\n    mask_mod (%b, %h, %i, %j) {") + c.mask->body +
             "\n    }";
-  text += "\n    : (" + query + ", " + key + ", " + value + ") -> (" + results +
-          ")\n  return " + names + " : " + results + "\n}\n";
+  text += "\n    : (" + inputs + ") -> (" + results + ")\n  return " + names +
+          " : " + results + "\n}\n";
   std::string heads = std::to_string(c.queryHeads);
   for (size_t at; (at = text.find("$H")) != std::string::npos;)
     text.replace(at, 2, heads);
@@ -490,6 +525,27 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
     c.kvHeads = kvHeads;
     c.type = queryHeads == 4 ? "bf16" : queryHeads == 8 ? "f16" : "f32";
   }
+  // Block masks: one for all and one for each head, in groups and without.
+  auto addBlocks = [&](const char *mask, const BlockKind &blocks,
+                       int64_t queries, int64_t keys) -> Case & {
+    Case &c = add(mask, "plain", queries, keys);
+    c.blocks = blocks;
+    return c;
+  };
+  addBlocks("full", {"some", 16, 16}, 97, 203).kvHeads = 4;
+  addBlocks("full", {"some", 128, 64, true, true}, 257, 239).batch = 2;
+  addBlocks("causal", {"some", 32, 64, false, true, true}, 113, 257);
+  addBlocks("gaps", {"some", 16, 48, true, false, true}, 97, 113).batch = 3;
+  addBlocks("causal", {"late", 32, 64, false, false, false}, 203, 203);
+  addBlocks("causal", {"late", 32, 16, false, false, true}, 203, 113);
+  addBlocks("headwindow", {"bad", 16, 32, true, true, true}, 203, 239)
+      .withSinks = true;
+  addBlocks("full", {"none", 64, 64, false, false, true}, 97, 113);
+  addBlocks("hash", {"some", 32, 64, false, true, true}, 113, 203);
+  addBlocks("sliding", {"some", 64, 128, false, false, true}, 1, 1025).withLse =
+      false;
+  addBlocks("full", {"some", 16, 16}, 7, 0);
+  addBlocks("causal", {"some", 16, 16, false, true}, 0, 33);
   // Sizes in the types.
   {
     Case &c = add("causal", "plain", 97, 203);

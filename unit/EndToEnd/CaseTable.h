@@ -15,6 +15,7 @@
 #ifndef ATTN_UNIT_ENDTOEND_CASETABLE_H
 #define ATTN_UNIT_ENDTOEND_CASETABLE_H
 
+#include "BlockLists.h"
 #include "RegionKinds.h"
 
 #include <cstdint>
@@ -61,6 +62,7 @@ struct Case {
   bool withSinks = false;
   /// The probability of dropping a key.
   std::optional<double> dropout;
+  std::optional<BlockKind> blocks;
   Isa isa = Isa::host;
   /// Of query, key, value and output: f32, bf16 or f16.
   std::string type = "f32";

@@ -166,8 +166,8 @@ GuardedTensor::GuardedTensor(std::string name, ElementType type,
                              std::vector<int64_t> shape,
                              std::vector<int64_t> strides, Placement placement)
     : type(type), shape(shape), strides(strides),
-      buffer(std::move(name), extent(type, shape, strides), elementBytes(type),
-             placement) {}
+      buffer(std::move(name), extent(type, shape, strides),
+             std::max<int64_t>(elementBytes(type), 2), placement) {}
 
 Tensor GuardedTensor::view() const {
   return Tensor(buffer.data(), type, shape, strides);
@@ -225,6 +225,8 @@ void GuardedTensor::write(const std::vector<double> &values) {
     case ElementType::i64:
     case ElementType::index:
       return store<int64_t>(at, values[n]);
+    case ElementType::i8:
+      return store<int8_t>(at, values[n]);
     default:
       std::fprintf(stderr, "guarded tensors do not hold %s\n",
                    elementTypeName(type));
@@ -254,8 +256,9 @@ std::vector<float> GuardedTensor::read() const {
 }
 
 std::string GuardedTensor::damage() const {
-  std::vector<bool> used(buffer.size() / 2);
-  int64_t halves = elementBytes(type) / 2;
+  // Of two bytes one may be an element.
+  std::vector<bool> used((buffer.size() + 1) / 2);
+  int64_t halves = std::max<int64_t>(elementBytes(type) / 2, 1);
   forEach([&](int64_t, int64_t offset) {
     std::fill_n(used.begin() + offset / 2, halves, true);
   });

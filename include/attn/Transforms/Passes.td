@@ -59,6 +59,9 @@ def AttnTilePass : Pass<"attn-tile", "::mlir::ModuleOp"> {
 
     Sinks are added to maxima and sums behind the loops over the keys. Dropout
     is a map on P behind the sum of its rows; in `standard`, where P is stored.
+    A block mask adds a kernel in front, `<name>_blocks`, with a task for each
+    block row: it turns the lists into a table of all blocks in the workspace (0
+    not listed, 1 listed, 2 full), in which scores look up their block.
 
     One task does the queries of one query tile for all heads that share a KV
     head: row `r` is query `r / G` of head `r % G`. Tasks of one KV head follow

@@ -194,6 +194,23 @@ struct Dropout {
 };
 
 //===----------------------------------------------------------------------===//
+// Block masks
+//===----------------------------------------------------------------------===//
+
+/// Keeps scores by blocks.  The lists are given at each call, by name: offsets
+/// [1 or batch, 1 or heads, block rows + 1] and columns [blocks] in i32, full
+/// [blocks] in i8.  BlockMask makes them.
+struct BlockLists {
+  Value offsets, columns;
+  /// Marks blocks in which other masks are left out.
+  std::optional<Value> full;
+  /// Queries and keys of a block: multiples of 16, at most 4096.
+  int64_t queryBlock = 128, keyBlock = 64;
+  /// Whether batch entries and heads have lists of their own.
+  bool perBatch = false, perHead = false;
+};
+
+//===----------------------------------------------------------------------===//
 // The variant
 //===----------------------------------------------------------------------===//
 
@@ -233,6 +250,9 @@ struct Attention {
   std::optional<Value> sinks;
   /// lse does not show what is dropped.
   std::optional<Dropout> dropout;
+  /// Blocks that are kept; in those that are not full, `mask` and `maskMod`
+  /// must keep a score too.
+  std::optional<BlockLists> blockMask;
 
   /// The variant as MLIR.
   Result<std::string> text() const;
@@ -240,6 +260,8 @@ struct Attention {
 private:
   std::string printRegions(detail::Signature &signature) const;
   std::string printAttributes(detail::Signature &signature) const;
+  std::string printBlockMask(detail::Signature &signature,
+                             std::string &types) const;
 };
 
 namespace detail {
@@ -286,6 +308,28 @@ Attention::printAttributes(detail::Signature &signature) const {
     clauses += " dropout(" + probability + ", " + seed + ", " + offset + ")";
   }
   return clauses.empty() ? "" : "\n     " + clauses;
+}
+
+/// The clause; the types of its operands are added to `types`.
+inline std::string Attention::printBlockMask(detail::Signature &signature,
+                                             std::string &types) const {
+  if (!blockMask)
+    return "";
+  std::string operands;
+  auto add = [&](const Value &name, const std::string &type) {
+    operands +=
+        (operands.empty() ? "" : ", ") + signature.capture(name.name(), type);
+    types += ", " + type;
+  };
+  std::string entries = blockMask->perBatch ? "?" : "1",
+              lists = std::to_string(blockMask->perHead ? heads : 1);
+  add(blockMask->offsets, "tensor<" + entries + "x" + lists + "x?xi32>");
+  add(blockMask->columns, "tensor<?xi32>");
+  if (blockMask->full)
+    add(*blockMask->full, "tensor<?xi8>");
+  return "\n     block_mask(" + operands + ") block_size [" +
+         std::to_string(blockMask->queryBlock) + ", " +
+         std::to_string(blockMask->keyBlock) + "]";
 }
 
 inline std::string Attention::printRegions(detail::Signature &signature) const {
@@ -335,7 +379,9 @@ inline Result<std::string> Attention::text() const {
       lse ? "(" + output + ", tensor<?x" + std::to_string(heads) + "x?xf32>)"
           : output;
 
+  std::string inputs = query + ", " + key + ", " + value;
   std::string attributes = printAttributes(signature);
+  attributes += printBlockMask(signature, inputs);
   std::string regions = printRegions(signature);
   std::string arguments = "%query: " + query + " {attn.name = \"query\"}" +
                           ", %key: " + key + " {attn.name = \"key\"}" +
@@ -349,8 +395,8 @@ inline Result<std::string> Attention::text() const {
   const char *named = lse ? "%o:2" : "%o";
   return "func.func @" + name + "(" + arguments + ") -> " + results + " {\n" +
          "  " + named + " = attn.attention %query, %key, %value" + attributes +
-         regions + "\n      : (" + query + ", " + key + ", " + value + ") -> " +
-         results + "\n  return " + (lse ? "%o#0, %o#1" : "%o") + " : " +
+         regions + "\n      : (" + inputs + ") -> " + results + "\n  return " +
+         (lse ? "%o#0, %o#1" : "%o") + " : " +
          (lse ? results.substr(1, results.size() - 2) : results) + "\n}\n";
 }
 

@@ -76,6 +76,31 @@ func.func @dropout(%q: tensor<?x4x?x16xf32>, %logits: tensor<4xf32>, %p: f32,
   return
 }
 
+// The types of a block mask follow that of the value.
+// CHECK-LABEL: func.func @block_mask
+func.func @block_mask(%q: tensor<3x4x130x16xf32>, %shared: tensor<1x1x?xi32>,
+                      %each: tensor<3x4x3xi32>, %columns: tensor<?xi32>,
+                      %full: tensor<?xi8>) {
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} block_mask(%{{.*}}, %{{.*}}) block_size [128, 64] : (tensor<3x4x130x16xf32>, tensor<3x4x130x16xf32>, tensor<3x4x130x16xf32>, tensor<1x1x?xi32>, tensor<?xi32>) -> tensor<3x4x130x16xf32>
+  %0 = attn.attention %q, %q, %q block_mask(%shared, %columns)
+      block_size [128, 64]
+      : (tensor<3x4x130x16xf32>, tensor<3x4x130x16xf32>,
+         tensor<3x4x130x16xf32>, tensor<1x1x?xi32>, tensor<?xi32>)
+     -> tensor<3x4x130x16xf32>
+  // CHECK: attn.attention %{{.*}}, %{{.*}}, %{{.*}} mask(#attn.causal) block_mask(%[[EACH:.*]], %[[COLUMNS:.*]], %[[FULL:.*]]) block_size [128, 16] mask_mod
+  // CHECK: } : (tensor<3x4x130x16xf32>, tensor<3x4x130x16xf32>, tensor<3x4x130x16xf32>, tensor<3x4x3xi32>, tensor<?xi32>, tensor<?xi8>) -> (tensor<3x4x130x16xf32>, tensor<3x4x130xf32>)
+  %1, %2 = attn.attention %q, %q, %q
+      block_mask(%each, %columns, %full) block_size [128, 16] mask(#attn.causal)
+      mask_mod (%b, %h, %i, %j) {
+        %keep = arith.cmpi ne, %i, %j : index
+        attn.yield %keep : i1
+      }
+      : (tensor<3x4x130x16xf32>, tensor<3x4x130x16xf32>,
+         tensor<3x4x130x16xf32>, tensor<3x4x3xi32>, tensor<?xi32>,
+         tensor<?xi8>) -> (tensor<3x4x130x16xf32>, tensor<3x4x130xf32>)
+  return
+}
+
 // Arguments of regions are printed under their names in the semantics, and
 // values from outside may be used.
 // CHECK-LABEL: func.func @score_mod
