@@ -6,33 +6,25 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A conjunction of bounds on i, j and i - j is a convex set. Which keys j occur
-// in it for the queries of a tile follows in closed form, and is an interval:
-// i is eliminated exactly. Conjunctions of the mask give the tiles with kept
-// elements, those of its negation the tiles with masked elements. Tiles in both
-// are partial, those only in the first full.
+// Conjunctions of the mask give the tiles with kept elements, those of its
+// negation the tiles with masked elements. Tiles in both are partial, those
+// only in the first full.
 //
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/MaskBounds.h"
 
-#include "MaskFormula.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "TileProjector.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::tile;
 
-/// A loop with more intervals than this visits what lies between them, too.
-/// Known masks have up to four.
-static constexpr size_t kMostIntervals = 64;
+/// A mask with more intervals than this is better tested tile by tile. Known
+/// masks have up to four.
+static constexpr size_t kMostIntervals = 16;
 
 namespace {
-
-/// A null bound is absent.
-struct Bounds {
-  Value least, most;
-};
 
 /// A union of intervals of tiles. A null bound of an interval is absent.
 struct TileSet {
@@ -46,23 +38,16 @@ class BoundsBuilder {
 public:
   BoundsBuilder(OpBuilder &builder, Location loc, MapOp map,
                 const TileSpace &space)
-      : index(builder, loc), map(map), space(space) {}
+      : index(builder, loc), map(map), space(space),
+        projector(builder, loc, space) {}
 
   TileBounds run(Value keep);
 
 private:
   TileSet findTiles(Value keep, bool negated);
   void addTiles(TileSet &set, MaskFormula &formula, Disjunction conjunctions);
-  Value findTile(Value table, Value row, Value least);
-  /// The tile behind the one that a key is in.
-  Value endOf(Value key) {
-    return index.ceilDiv(index.add(key, index.constant(1)), space.tileKeys);
-  }
   Value findLimit(MaskFormula &formula, const Disjunction &conjunctions,
                   Conjunction &limits);
-  std::optional<TileInterval> project(MaskFormula &formula,
-                                      const Conjunction &conjunction,
-                                      Value limit, bool &isEmpty);
   SmallVector<TileInterval> arrange(const TileSet &set);
   TileInterval hullOf(const TileSet &set);
   void sort(MutableArrayRef<TileInterval> intervals);
@@ -79,43 +64,10 @@ private:
   /// One for all rows, and if the mask depends on the head one for each head of
   /// a group.
   SmallVector<MaskFormula, 1> formulas;
-  bool readsNumbers = false;
+  TileProjector projector;
 };
 
 } // namespace
-
-/// The first tile whose number in a row of the table is at least `least`, or
-/// the end of the space. Numbers of a row are sorted.
-Value BoundsBuilder::findTile(Value table, Value row, Value least) {
-  readsNumbers = true;
-  OpBuilder &builder = index.builder;
-  Value zero = index.constant(0);
-  Value tiles =
-      memref::DimOp::create(builder, index.loc, table, index.constant(1));
-  Type type = builder.getIndexType();
-  auto loop = scf::WhileOp::create(
-      builder, index.loc, TypeRange{type, type}, ValueRange{zero, tiles},
-      [](OpBuilder &b, Location loc, ValueRange range) {
-        Value isOpen = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                             range[0], range[1]);
-        scf::ConditionOp::create(b, loc, isOpen, range);
-      },
-      [&](OpBuilder &b, Location loc, ValueRange range) {
-        IndexBuilder inner(b, loc);
-        Value middle = inner.floorDiv(inner.add(range[0], range[1]), 2);
-        Value number = inner.cast(
-            memref::LoadOp::create(b, loc, table, ValueRange{row, middle}));
-        Value isFound = inner.lessEqual(least, number);
-        Value next = inner.add(middle, inner.constant(1));
-        scf::YieldOp::create(
-            b, loc,
-            ValueRange{inner.select(isFound, range[0], next),
-                       inner.select(isFound, middle, range[1])});
-      });
-  // Behind the table its last number is read.
-  Value isBehind = index.lessEqual(tiles, loop.getResult(0));
-  return index.select(isBehind, space.tiles.end, loop.getResult(0));
-}
 
 /// The largest key that every conjunction allows, such as the last one that
 /// exists, and the terms that say so. Without them, what is left of a
@@ -139,95 +91,6 @@ Value BoundsBuilder::findLimit(MaskFormula &formula,
   return limit;
 }
 
-/// The tiles with keys j up to `limit` that satisfy the conjunction for some
-/// query; the tiles behind the limit are left to the caller.
-///
-/// With A <= i <= B, c <= j <= d and e <= i - j <= f there is an i for j if
-/// A <= B, e <= f, j >= A - f and j <= B - e: differences of two variables with
-/// integer bounds have integer solutions.
-std::optional<TileInterval>
-BoundsBuilder::project(MaskFormula &formula, const Conjunction &conjunction,
-                       Value limit, bool &isEmpty) {
-  Bounds query, key, difference;
-  TileInterval tiles;
-  Value holds;
-  auto require = [&](Value condition) {
-    holds = holds ? index.both(holds, condition) : condition;
-  };
-  for (unsigned number : conjunction) {
-    // Some row satisfies it if the least one does.
-    const Term &term = formula[number];
-    auto limit = [&](Bounds &bounds, int64_t factor) {
-      if (factor > 0)
-        index.lower(bounds.most, index.negate(term.least));
-      else
-        index.raise(bounds.least, term.least);
-    };
-    if (term.factor != 0) {
-      auto [least, most, row] = formula.getEnvelopes(term.number);
-      if (term.factor > 0) {
-        // A number of the tile is small only if one of it or after it is.
-        Value next = index.sub(index.constant(1), term.least);
-        index.lower(tiles.end, findTile(least, row, next));
-      } else {
-        // It is large only if one of the tile or before it is.
-        index.raise(tiles.begin, findTile(most, row, term.least));
-      }
-    } else if (term.query != 0 && term.key != 0)
-      limit(difference, term.query);
-    else if (term.query != 0)
-      limit(query, term.query);
-    else if (term.key != 0)
-      limit(key, term.key);
-    else
-      require(index.lessEqual(term.least, index.constant(0)));
-  }
-  if (query.least || query.most || formula.hasMember()) {
-    index.raise(query.least, formula.getFirstQuery());
-    index.lower(query.most, formula.getLastQuery());
-    require(index.lessEqual(query.least, query.most));
-  } else if (difference.least || difference.most) {
-    query = {formula.getFirstQuery(), formula.getLastQuery()};
-  }
-  if (difference.least && difference.most)
-    require(index.lessEqual(difference.least, difference.most));
-  if (difference.most)
-    index.raise(key.least, index.sub(query.least, difference.most));
-  if (difference.least)
-    index.lower(key.most, index.sub(query.most, difference.least));
-  // Keys are not negative.
-  auto isNegative = [](Value value) {
-    std::optional<int64_t> number = IndexBuilder::constantOf(value);
-    return number && *number < 0;
-  };
-  if (key.least && isNegative(index.add(key.least, index.constant(-1))))
-    key.least = {};
-  isEmpty = key.most && isNegative(key.most);
-  // Else rounding might make a tile of nothing.
-  if (key.least && key.most)
-    require(index.lessEqual(key.least, key.most));
-  if (key.least && limit)
-    require(index.lessEqual(key.least, limit));
-
-  APInt value;
-  isEmpty |=
-      holds && matchPattern(holds, m_ConstantInt(&value)) && value.isZero();
-  if (holds && matchPattern(holds, m_One()))
-    holds = {};
-  if (key.least)
-    index.raise(tiles.begin, index.floorDiv(key.least, space.tileKeys));
-  if (key.most)
-    index.lower(tiles.end, endOf(key.most));
-  if (holds && (tiles.end || !tiles.begin))
-    tiles.end = index.select(holds, tiles.end ? tiles.end : space.tiles.end,
-                             space.tiles.begin);
-  else if (holds)
-    tiles.begin = index.select(holds, tiles.begin, space.tiles.end);
-  if (!tiles.begin && !tiles.end)
-    return std::nullopt;
-  return tiles;
-}
-
 TileSet BoundsBuilder::findTiles(Value keep, bool negated) {
   TileSet set;
   for (MaskFormula &formula : formulas)
@@ -242,10 +105,15 @@ void BoundsBuilder::addTiles(TileSet &set, MaskFormula &formula,
   };
   if (llvm::any_of(set.intervals, isAll))
     return;
+  // What was not understood may hold.
+  for (Conjunction &conjunction : conjunctions)
+    llvm::erase_if(conjunction, [&](unsigned number) {
+      return bool(formula[number].condition);
+    });
   Conjunction limits;
   Value limit = findLimit(formula, conjunctions, limits);
   if (limit)
-    index.raise(set.end, endOf(limit));
+    index.raise(set.end, projector.endOf(limit));
   // What does not depend on the head is found for all rows at once.
   llvm::erase_if(conjunctions, [&](const Conjunction &conjunction) {
     bool ofHead = llvm::any_of(
@@ -258,7 +126,7 @@ void BoundsBuilder::addTiles(TileSet &set, MaskFormula &formula,
     });
     bool isEmpty = false;
     std::optional<TileInterval> tiles =
-        project(formula, conjunction, limit, isEmpty);
+        projector.project(formula, conjunction, limit, isEmpty);
     if (isEmpty)
       continue;
     if (!tiles) {
@@ -435,7 +303,7 @@ TileBounds BoundsBuilder::run(Value keep) {
     bounds.exact = false;
     partial = intersect({hullOf(kept)}, rest);
   }
-  bounds.readsNumbers = readsNumbers;
+  bounds.readsNumbers = projector.readsNumbers();
   for (TileInterval interval : partial)
     bounds.partial.add(index.builder, index.loc, interval);
   for (TileInterval interval : full)
@@ -463,7 +331,19 @@ void TileSequence::add(OpBuilder &builder, Location loc,
     parts.push_back({interval.begin, count});
 }
 
+/// A number of a table of i32.
+static Value readNumber(OpBuilder &builder, Location loc, Value table,
+                        Value row, Value place) {
+  Value number =
+      memref::LoadOp::create(builder, loc, table, ValueRange{row, place});
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                    number);
+}
+
 Value TileSequence::getCount(OpBuilder &builder, Location loc) const {
+  if (list.table)
+    return readNumber(builder, loc, list.table, list.row,
+                      arith::ConstantIndexOp::create(builder, loc, list.place));
   Value count = arith::ConstantIndexOp::create(builder, loc, 0);
   for (const Part &part : parts)
     count = arith::AddIOp::create(builder, loc, count, part.count);
@@ -471,6 +351,16 @@ Value TileSequence::getCount(OpBuilder &builder, Location loc) const {
 }
 
 Value TileSequence::getTile(OpBuilder &builder, Location loc, Value t) const {
+  if (list.table) {
+    IndexBuilder index(builder, loc);
+    Value size =
+        memref::DimOp::create(builder, loc, list.table, index.constant(1));
+    Value last = index.add(size, index.constant(-1));
+    Value place = list.isBackward
+                      ? index.max(index.sub(last, t), index.constant(0))
+                      : index.min(index.add(t, index.constant(2)), last);
+    return readNumber(builder, loc, list.table, list.row, place);
+  }
   // From the last part to the first: the position within it, or on.
   Value tile;
   SmallVector<Value> starts;

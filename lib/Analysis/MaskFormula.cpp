@@ -6,21 +6,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The arithmetic that is emitted is 64-bit, so that it cannot overflow.
+// Boolean combinations and comparisons; MaskTerms.cpp reads what is compared.
 //
 //===----------------------------------------------------------------------===//
 
 #include "MaskFormula.h"
 
-#include "attn/Analysis/MaskBounds.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/Interfaces/LoopLikeInterface.h"
 
 using namespace mlir;
 using namespace mlir::tile;
+using arith::CmpIPredicate;
 
 //===----------------------------------------------------------------------===//
 // Normal form
@@ -66,9 +63,9 @@ static Op combination(Value condition) {
 }
 
 Disjunction MaskFormula::read(Value keep, bool negated) {
-  // With what is left out, the formula says less than the mask, and never more.
   auto limited = [&](Disjunction formula) {
-    return formula.size() <= kMostConjunctions ? formula : unknown();
+    return formula.size() <= kMostConjunctions ? formula
+                                               : literal(keep, negated);
   };
   const Disjunction always = {Conjunction()}, never;
   APInt value;
@@ -103,7 +100,6 @@ Disjunction MaskFormula::read(Value keep, bool negated) {
         combine(op.getCondition(), op.getTrueValue(), true, false, negated),
         combine(op.getCondition(), op.getFalseValue(), true, true, negated)));
   if (auto compare = keep.getDefiningOp<arith::CmpIOp>()) {
-    using arith::CmpIPredicate;
     CmpIPredicate predicate = compare.getPredicate();
     if (compare.getLhs().getType().isInteger(1) &&
         (predicate == CmpIPredicate::eq || predicate == CmpIPredicate::ne))
@@ -111,7 +107,23 @@ Disjunction MaskFormula::read(Value keep, bool negated) {
                     negated != (predicate == CmpIPredicate::eq));
     return limited(readCompare(compare, negated));
   }
-  return unknown();
+  return literal(keep, negated);
+}
+
+Disjunction MaskFormula::literal(Value condition, bool negated) {
+  complete = false;
+  auto isSame = [&](const Term &term) {
+    return term.condition == condition && term.negated == negated;
+  };
+  unsigned number = llvm::find_if(terms, isSame) - terms.begin();
+  if (number == terms.size()) {
+    Term term;
+    term.condition = condition;
+    term.negated = negated;
+    term.ofHead = dependsOnHead(map, condition, rows.group);
+    terms.push_back(term);
+  }
+  return {Conjunction{number}};
 }
 
 //===----------------------------------------------------------------------===//
@@ -119,12 +131,22 @@ Disjunction MaskFormula::read(Value keep, bool negated) {
 //===----------------------------------------------------------------------===//
 
 Disjunction MaskFormula::readCompare(arith::CmpIOp op, bool negated) {
-  using arith::CmpIPredicate;
-  // Only what is known not to overflow has 32 bits.
-  if (!op.getLhs().getType().isInteger(32))
-    return unknown();
+  const bool wasComplete = std::exchange(complete, true);
   CmpIPredicate predicate =
       negated ? arith::invertPredicate(op.getPredicate()) : op.getPredicate();
+  // Only what is known not to overflow has 32 bits.
+  Disjunction result = op.getLhs().getType().isInteger(32)
+                           ? readCompare(op, predicate)
+                           : unknown();
+  // What was left out is in the comparison as a whole.
+  if (!complete)
+    result = both(result, literal(op.getResult(), negated));
+  complete &= wasComplete;
+  return result;
+}
+
+Disjunction MaskFormula::readCompare(arith::CmpIOp op,
+                                     CmpIPredicate predicate) {
   Value a = op.getLhs(), b = op.getRhs();
   switch (predicate) {
   case CmpIPredicate::slt:
@@ -151,17 +173,6 @@ Disjunction MaskFormula::readCompare(arith::CmpIOp op, bool negated) {
   bool strict =
       predicate == CmpIPredicate::ult || predicate == CmpIPredicate::ugt;
   return isLess ? readLess(a, b, strict) : readLess(b, a, strict);
-}
-
-/// Without casts, which change nothing: 32 bits hold all values that occur.
-static Value skipCasts(Value value) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (!isa<arith::IndexCastOp, arith::ExtSIOp>(op) ||
-        op->getOperand(0).getType().isInteger(1))
-      break;
-    value = op->getOperand(0);
-  }
-  return value;
 }
 
 /// `lhs <= rhs`, or `lhs < rhs`.
@@ -223,22 +234,6 @@ std::optional<Disjunction> MaskFormula::readAbsolute(Value lhs, Value rhs,
                   compare(bound, negate(*value), strict));
   }
   return std::nullopt;
-}
-
-/// The dividend and divisor, if the value is rounded down and the divisor a
-/// positive constant.
-static std::optional<std::pair<Value, int64_t>>
-matchQuotient(MapOp map, Value value, function_ref<bool(Value)> isNonNegative) {
-  Operation *op = value.getDefiningOp();
-  if (value.getParentRegion() != &map.getBody() ||
-      !isa_and_nonnull<arith::FloorDivSIOp, arith::DivSIOp, arith::DivUIOp>(op))
-    return std::nullopt;
-  APInt divisor;
-  if (!matchPattern(op->getOperand(1), m_ConstantInt(&divisor)) ||
-      !divisor.isStrictlyPositive() ||
-      (!isa<arith::FloorDivSIOp>(op) && !isNonNegative(op->getOperand(0))))
-    return std::nullopt;
-  return std::pair(op->getOperand(0), divisor.getSExtValue());
 }
 
 /// `floor(x / n) + rest <= 0` is `x + n rest - (n - 1) <= 0`, and
@@ -310,345 +305,4 @@ Disjunction MaskFormula::compare(const std::optional<Term> &lhs,
   }
   terms.push_back(term);
   return {Conjunction{unsigned(terms.size() - 1)}};
-}
-
-//===----------------------------------------------------------------------===//
-// Terms
-//===----------------------------------------------------------------------===//
-
-bool MaskFormula::isUniform(Value value) {
-  auto loop = map->getParentOfType<LoopLikeOpInterface>();
-  return value.getParentRegion() != &map.getBody() &&
-         (!loop || loop.isDefinedOutsideOfLoop(value));
-}
-
-/// The first row r of a member has r % group == member.
-Value MaskFormula::getFirstQuery() {
-  if (rows.group == 1)
-    return rows.first;
-  if (!firstQuery) {
-    int64_t skipped = rows.member ? rows.group - 1 - *rows.member : 0;
-    firstQuery = index.builder.createOrFold<arith::DivUIOp>(
-        index.loc, index.add(rows.first, index.constant(skipped)),
-        index.constant(rows.group));
-  }
-  return firstQuery;
-}
-
-Value MaskFormula::getLastQuery() {
-  if (rows.group == 1)
-    return rows.last;
-  if (!lastQuery)
-    lastQuery =
-        rows.member
-            ? index.floorDiv(index.sub(rows.last, index.constant(*rows.member)),
-                             rows.group)
-            : index.builder.createOrFold<arith::DivUIOp>(
-                  index.loc, rows.last, index.constant(rows.group));
-  return lastQuery;
-}
-
-Term MaskFormula::enclose(Term term) {
-  if (term.query == 0)
-    return term;
-  Value first = index.mul(getFirstQuery(), term.query),
-        last = index.mul(getLastQuery(), term.query);
-  if (term.query < 0)
-    std::swap(first, last);
-  term.query = 0;
-  term.least = index.add(term.least, first);
-  term.most = index.add(term.most, last);
-  return term;
-}
-
-Term MaskFormula::add(const Term &a, const Term &b) {
-  assert(canAdd(a, b) && "the sum has two numbers, or two quotients");
-  Term sum = a;
-  if (b.factor != 0) {
-    sum.factor = b.factor;
-    sum.number = b.number;
-  }
-  if (b.divisor != 1) {
-    sum.divisor = b.divisor;
-    sum.offset = b.offset;
-  }
-  bool isUniform = a.least == a.most && b.least == b.most;
-  sum.query = a.query + b.query;
-  sum.key = a.key + b.key;
-  sum.ofHead = a.ofHead || b.ofHead;
-  sum.least = index.add(a.least, b.least);
-  sum.most = isUniform ? sum.least : index.add(a.most, b.most);
-  return sum;
-}
-
-Term MaskFormula::multiply(Term term, int64_t factor) {
-  bool isUniform = term.least == term.most;
-  term.query *= factor;
-  term.key *= factor;
-  term.factor *= factor;
-  term.least = index.mul(term.least, factor);
-  term.most = isUniform ? term.least : index.mul(term.most, factor);
-  if (factor < 0)
-    std::swap(term.least, term.most);
-  return term;
-}
-
-bool MaskFormula::isNonNegative(Value value) {
-  value = skipCasts(value);
-  APInt constant;
-  if (matchPattern(value, m_ConstantInt(&constant)))
-    return !constant.isNegative();
-  if (value == map.getRowIndex() || value == map.getColIndex())
-    return true;
-  Operation *op = value.getDefiningOp();
-  return isa_and_nonnull<arith::AddIOp, arith::DivUIOp, arith::RemUIOp,
-                         arith::DivSIOp, arith::FloorDivSIOp, arith::RemSIOp,
-                         arith::MulIOp, arith::MinSIOp>(op) &&
-         llvm::all_of(op->getOperands(),
-                      [&](Value operand) { return isNonNegative(operand); });
-}
-
-/// Quotients of the key or without it; a row that is divided by the heads of a
-/// group is a query.
-std::optional<Term> MaskFormula::readQuotientTerm(Operation *op) {
-  auto match = matchQuotient(map, op->getResult(0), [&](Value operand) {
-    return isNonNegative(operand);
-  });
-  if (!match)
-    return std::nullopt;
-  auto [dividend, divisor] = *match;
-  if (skipCasts(dividend) == map.getRowIndex() && divisor == rows.group) {
-    Value zero = index.constant(0);
-    return Term{1, 0, zero, zero};
-  }
-  std::optional<Term> term = read(dividend);
-  if (!term)
-    return std::nullopt;
-  if (term->key == 1 && term->divisor == 1 && term->query == 0 &&
-      term->factor == 0 && term->least == term->most) {
-    Value zero = index.constant(0);
-    return Term{0, 1, zero, zero, divisor, term->least};
-  }
-  if (term->dependsOnKey())
-    return std::nullopt;
-  Term quotient = enclose(*term);
-  const bool isUniform = quotient.isUniform();
-  quotient.least = index.floorDiv(quotient.least, divisor);
-  quotient.most =
-      isUniform ? quotient.least : index.floorDiv(quotient.most, divisor);
-  return quotient;
-}
-
-static bool isMember(MapOp map, Operation *op, int64_t group) {
-  APInt divisor;
-  return isa<arith::RemUIOp>(op) &&
-         skipCasts(op->getOperand(0)) == map.getRowIndex() &&
-         matchPattern(op->getOperand(1), m_ConstantInt(&divisor)) &&
-         divisor == uint64_t(group);
-}
-
-bool mlir::tile::dependsOnHead(MapOp map, Value keep, int64_t group) {
-  Operation *op = keep.getDefiningOp();
-  return op && keep.getParentRegion() == &map.getBody() && group != 1 &&
-         (isMember(map, op, group) ||
-          llvm::any_of(op->getOperands(), [&](Value operand) {
-            return dependsOnHead(map, operand, group);
-          }));
-}
-
-/// Rests by a positive constant may be anything, but for the head of the row.
-std::optional<Term> MaskFormula::readRest(Operation *op) {
-  const bool isHead = isMember(map, op, rows.group);
-  if (rows.member && isHead) {
-    Term head = number(*rows.member);
-    head.ofHead = true;
-    return head;
-  }
-  APInt divisor;
-  if (!matchPattern(op->getOperand(1), m_ConstantInt(&divisor)) ||
-      !divisor.isStrictlyPositive())
-    return std::nullopt;
-  bool isNatural = isNonNegative(op->getOperand(0));
-  if (isa<arith::RemUIOp>(op) && !isNatural)
-    return std::nullopt;
-  int64_t most = divisor.getSExtValue() - 1;
-  Term rest =
-      range(index.constant(isNatural ? 0 : -most), index.constant(most));
-  rest.ofHead = isHead;
-  return rest;
-}
-
-std::optional<Term> MaskFormula::read(Value value) {
-  value = skipCasts(value);
-  APInt number;
-  if (matchPattern(value, m_ConstantInt(&number)))
-    return this->number(number.getSExtValue());
-  Value zero = index.constant(0);
-  if (value == map.getColIndex())
-    return Term{0, 1, zero, zero};
-  if (value == map.getRowIndex())
-    return rows.group == 1 ? Term{1, 0, zero, zero}
-                           : range(rows.first, rows.last);
-  if (isUniform(value))
-    return uniform(index.cast(value));
-  if (value.getParentRegion() != &map.getBody())
-    return std::nullopt;
-  Operation *op = value.getDefiningOp();
-  if (isa<arith::DivUIOp, arith::DivSIOp, arith::FloorDivSIOp>(op))
-    return readQuotientTerm(op);
-  if (isa<arith::RemUIOp, arith::RemSIOp>(op))
-    return readRest(op);
-  if (isa<memref::LoadOp>(op))
-    return readLoad(op);
-  if (auto dim = dyn_cast<memref::DimOp>(op)) {
-    APInt number;
-    if (!matchPattern(dim.getIndex(), m_ConstantInt(&number)))
-      return std::nullopt;
-    return uniform(index.builder.createOrFold<memref::DimOp>(
-        index.loc, dim.getSource(), index.constant(number.getSExtValue())));
-  }
-  if (!isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::MinSIOp,
-           arith::MaxSIOp>(op))
-    return std::nullopt;
-  std::optional<Term> a = read(op->getOperand(0)), b = read(op->getOperand(1));
-  if (!a || !b || !canAdd(*a, *b))
-    return std::nullopt;
-  if (isa<arith::AddIOp>(op))
-    return add(*a, *b);
-  if (isa<arith::SubIOp>(op))
-    return add(*a, negate(*b));
-  if (isa<arith::MulIOp>(op)) {
-    if (a->isUniform())
-      std::swap(a, b);
-    if (!b->isUniform() || !matchPattern(b->least, m_ConstantInt(&number)))
-      return std::nullopt;
-    return multiply(*a, number.getSExtValue());
-  }
-  if (a->dependsOnKey() || b->dependsOnKey())
-    return std::nullopt;
-  Term x = enclose(*a), y = enclose(*b);
-  auto extreme = [&](Value x, Value y) {
-    return isa<arith::MinSIOp>(op) ? index.min(x, y) : index.max(x, y);
-  };
-  const bool isUniform = x.isUniform() && y.isUniform();
-  Term result = x;
-  result.ofHead |= y.ofHead;
-  result.least = extreme(x.least, y.least);
-  result.most = isUniform ? result.least : extreme(x.most, y.most);
-  return result;
-}
-
-/// The key index, or the nearest index that the memref has.
-static bool isKeyIndex(MapOp map, Value value) {
-  value = skipCasts(value);
-  if (value == map.getColIndex())
-    return true;
-  Operation *op = value.getDefiningOp();
-  return isa_and_nonnull<arith::MinSIOp, arith::MaxSIOp>(op) &&
-         value.getParentRegion() == &map.getBody() &&
-         isKeyIndex(map, op->getOperand(0));
-}
-
-/// Whether the value depends on the element of the map.
-static bool dependsOnElement(MapOp map, Value value) {
-  if (value.getParentRegion() != &map.getBody())
-    return false;
-  Operation *op = value.getDefiningOp();
-  return !op || llvm::any_of(op->getOperands(), [&](Value operand) {
-    return dependsOnElement(map, operand);
-  });
-}
-
-std::optional<unsigned> mlir::tile::findKeyDimension(MapOp map,
-                                                     memref::LoadOp load) {
-  // Wider ones are not compared.
-  auto type = dyn_cast<IntegerType>(load.getType());
-  if (!type || type.getWidth() > 32 || type.getWidth() < 8)
-    return std::nullopt;
-  std::optional<unsigned> dimension;
-  for (auto [n, at] : llvm::enumerate(load.getIndices())) {
-    if (!dependsOnElement(map, at))
-      continue;
-    if (dimension || !isKeyIndex(map, at))
-      return std::nullopt;
-    dimension = n;
-  }
-  return dimension;
-}
-
-MaskFormula::Envelopes MaskFormula::getEnvelopes(memref::LoadOp load) {
-  auto kernel = map->getParentOfType<KernelOp>();
-  auto tables = load->getAttrOfType<DenseI64ArrayAttr>(kEnvelopesAttrName);
-  Block &body = kernel.getBody().front();
-  Value row = index.constant(0);
-  for (auto [n, at] : llvm::enumerate(load.getIndices())) {
-    if (dependsOnElement(map, at))
-      continue;
-    Value size = index.builder.createOrFold<memref::DimOp>(
-        index.loc, load.getMemRef(), index.constant(n));
-    row = index.add(
-        index.builder.createOrFold<arith::MulIOp>(index.loc, row, size),
-        read(at)->least);
-  }
-  return {body.getArgument(tables[0]), body.getArgument(tables[1]), row};
-}
-
-/// A number from memory: one at the key index, or one for all elements, or the
-/// least and the largest of those that the rows of the tile read.
-std::optional<Term> MaskFormula::readLoad(Operation *op) {
-  auto load = cast<memref::LoadOp>(op);
-  if (load->hasAttr(kEnvelopesAttrName)) {
-    Value zero = index.constant(0);
-    Term number{0, 0, zero, zero};
-    number.factor = 1;
-    number.number = load;
-    return number;
-  }
-  if (auto known = loads.find(op); known != loads.end())
-    return known->second;
-  SmallVector<Value> indices;
-  std::optional<unsigned> varying;
-  Value first, last;
-  bool ofHead = false;
-  for (auto [dim, index] : llvm::enumerate(load.getIndices())) {
-    std::optional<Term> term = read(index);
-    if (!term || term->dependsOnKey())
-      return std::nullopt;
-    Term enclosed = enclose(*term);
-    ofHead |= enclosed.ofHead;
-    indices.push_back(enclosed.least);
-    if (enclosed.isUniform())
-      continue;
-    if (varying)
-      return std::nullopt;
-    varying = dim;
-    first = enclosed.least;
-    last = enclosed.most;
-  }
-  auto read = [&](OpBuilder &builder, ValueRange indices) -> Value {
-    Value value =
-        memref::LoadOp::create(builder, index.loc, load.getMemRef(), indices);
-    return arith::IndexCastOp::create(builder, index.loc,
-                                      builder.getIndexType(), value);
-  };
-  Value start = read(index.builder, indices);
-  auto keep = [&](Term term) {
-    term.ofHead = ofHead;
-    return loads[op] = term;
-  };
-  if (!varying)
-    return keep(uniform(start));
-  Value one = index.constant(1);
-  auto loop = scf::ForOp::create(
-      index.builder, index.loc, index.add(first, one), index.add(last, one),
-      one, ValueRange{start, start},
-      [&](OpBuilder &body, Location loc, Value n, ValueRange known) {
-        SmallVector<Value> at = indices;
-        at[*varying] = n;
-        Value value = read(body, at);
-        Value least = arith::MinSIOp::create(body, loc, known[0], value),
-              most = arith::MaxSIOp::create(body, loc, known[1], value);
-        scf::YieldOp::create(body, loc, ValueRange{least, most});
-      });
-  return keep(range(loop.getResult(0), loop.getResult(1)));
 }

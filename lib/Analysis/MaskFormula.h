@@ -34,6 +34,10 @@ struct Term {
   memref::LoadOp number;
   /// Whether it depends on the head of a row, where heads are packed.
   bool ofHead = false;
+  /// Instead of all that, an i1 of the region that was not understood: the
+  /// condition, or with `negated` its negation, holds.
+  Value condition;
+  bool negated = false;
 
   bool dependsOnKey() const { return key != 0 || factor != 0; }
   bool isUniform() const {
@@ -41,7 +45,8 @@ struct Term {
   }
 };
 
-/// Conditions `term <= 0`, by their number, all of which hold. Sorted.
+/// Conditions `term <= 0`, or those that were not understood, by their number,
+/// all of which hold. Sorted.
 using Conjunction = SmallVector<unsigned, 4>;
 
 /// What holds if one of some conjunctions does; an empty list is false, an
@@ -61,6 +66,12 @@ struct RowRange {
 /// `group` heads that are packed.
 bool dependsOnHead(MapOp map, Value keep, int64_t group);
 
+/// Whether the value is the rest of the row index by `group`.
+bool isMember(MapOp map, Operation *op, int64_t group);
+
+/// Without casts, which change nothing: 32 bits hold all values that occur.
+Value skipCasts(Value value);
+
 /// The condition of a mask and its negation.
 class MaskFormula {
 public:
@@ -70,8 +81,7 @@ public:
   MaskFormula(OpBuilder &builder, Location loc, MapOp map, RowRange rows)
       : index(builder, loc), map(map), rows(rows) {}
 
-  /// What some kept element satisfies, or with `negated` some masked one. A
-  /// part that is not understood is left out, as if it held.
+  /// What some kept element satisfies, or with `negated` some masked one.
   Disjunction read(Value keep, bool negated);
 
   /// Whether all of it was understood.
@@ -88,18 +98,23 @@ public:
   Value getFirstQuery();
   Value getLastQuery();
   bool hasMember() const { return rows.member.has_value(); }
+  const RowRange &getRows() const { return rows; }
 
 private:
   Disjunction readCompare(arith::CmpIOp compare, bool negated);
+  Disjunction readCompare(arith::CmpIOp compare,
+                          arith::CmpIPredicate predicate);
   Disjunction readLess(Value lhs, Value rhs, bool strict);
   Disjunction compare(const std::optional<Term> &lhs,
                       const std::optional<Term> &rhs, bool strict);
   std::optional<Disjunction> readMinMax(Value lhs, Value rhs, bool strict);
   std::optional<Disjunction> readAbsolute(Value lhs, Value rhs, bool strict);
+  /// A comparison that is left out, as if it held.
   Disjunction unknown() {
     complete = false;
     return {Conjunction()};
   }
+  Disjunction literal(Value condition, bool negated);
 
   std::optional<Term> read(Value value);
   std::optional<Term> readQuotientTerm(Operation *op);

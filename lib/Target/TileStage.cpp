@@ -28,6 +28,7 @@ void attn::buildTileStage(OpPassManager &pm, const TileStageOptions &options) {
   pm.addNestedPass<KernelOp>(createTileHoistScalePass());
   addCleanUp(pm);
   pm.addPass(createTileSummarizeKeysPass());
+  pm.addPass(createTileListTilesPass());
   pm.addNestedPass<KernelOp>(createTileBoundPass());
   addCleanUp(pm);
   if (splits) {

@@ -22,21 +22,24 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-/// Computes `value` of one function in another one, which has the same first
-/// arguments.
-static FailureOr<Value> copyArithmetic(Value value, func::FuncOp from,
-                                       func::FuncOp to, OpBuilder &builder) {
+FailureOr<Value> mlir::tile::copyArithmetic(Value value, ValueRange from,
+                                            ValueRange to, OpBuilder &builder) {
   llvm::SetVector<Operation *> slice;
   BackwardSliceOptions options;
   options.inclusive = true;
-  if (failed(getBackwardSlice(value, &slice, options)))
+  if (value.getDefiningOp() && failed(getBackwardSlice(value, &slice, options)))
     return failure();
   IRMapping mapping;
-  for (auto [old, argument] :
-       llvm::zip_first(from.getArguments(), to.getArguments()))
+  for (auto [old, argument] : llvm::zip_first(from, to))
     mapping.map(old, argument);
-  for (Operation *op : slice)
+  for (Operation *op : slice) {
+    for (Value operand : op->getOperands())
+      if (!mapping.contains(operand))
+        return failure();
     builder.clone(*op, mapping);
+  }
+  if (!mapping.contains(value))
+    return failure();
   return mapping.lookup(value);
 }
 
@@ -53,7 +56,8 @@ FailureOr<Workspace> Workspace::open(LaunchOp launch) {
   Workspace workspace(launch, entry, size);
   OpBuilder builder(launch);
   Value taken = size.getBody().front().getTerminator()->getOperand(0);
-  FailureOr<Value> end = copyArithmetic(taken, size, entry, builder);
+  FailureOr<Value> end =
+      copyArithmetic(taken, size.getArguments(), entry.getArguments(), builder);
   if (failed(end))
     return launch.emitOpError() << "has a workspace of an unknown size";
   workspace.end = *end;
@@ -85,7 +89,9 @@ Value Workspace::take(Type element, ValueRange sizes) {
 LogicalResult Workspace::close() {
   Operation *terminator = size.getBody().front().getTerminator();
   OpBuilder builder(terminator);
-  FailureOr<Value> copied = copyArithmetic(end, entry, size, builder);
+  FailureOr<Value> copied = copyArithmetic(
+      end, entry.getArguments().take_front(size.getNumArguments()),
+      size.getArguments(), builder);
   if (failed(copied))
     return launch.emitOpError() << "has an unknown number of tasks";
   terminator->setOperand(0, *copied);

@@ -19,6 +19,11 @@
 
 namespace mlir::tile {
 
+/// Computes `value` at the insertion point of `builder`, where `to` stand for
+/// the arguments `from`. Fails if it needs more than these.
+FailureOr<Value> copyArithmetic(Value value, ValueRange from, ValueRange to,
+                                OpBuilder &builder);
+
 /// The workspace of the entry that a launch is in, behind what others have
 /// taken of it.
 class Workspace {

@@ -24,7 +24,7 @@ struct TileInterval {
   Value begin, end;
 };
 
-/// The tiles that a loop visits: intervals, one after the other.
+/// The tiles that a loop visits: intervals, one after the other, or a list.
 class TileSequence {
 public:
   /// Adds the tiles of an interval.
@@ -33,16 +33,32 @@ public:
   /// The number of tiles, at the builder's insertion point.
   Value getCount(OpBuilder &builder, Location loc) const;
 
-  /// The tile at position `t` of the sequence.
+  /// The tile at position `t` of the sequence. Behind the last one it is some
+  /// number; no memory is read that is not there.
   Value getTile(OpBuilder &builder, Location loc, Value t) const;
 
-  bool empty() const { return parts.empty(); }
+  bool empty() const { return parts.empty() && !list.table; }
+
+  /// A list in row `row` of a table memref<?x?xi32>: number `place` of the row
+  /// is its length, and it goes forward from number 2 on, or backward from the
+  /// last one on.
+  struct List {
+    Value table, row;
+    int64_t place = 0;
+    bool isBackward = false;
+  };
+  static TileSequence of(List list) {
+    TileSequence sequence;
+    sequence.list = list;
+    return sequence;
+  }
 
 private:
   struct Part {
     Value begin, count;
   };
   SmallVector<Part, 4> parts;
+  List list;
 };
 
 /// On a memref.load in a mask, which reads a number at the key index: which two
@@ -73,8 +89,8 @@ struct TileBounds {
   TileSequence partial;
   /// Tiles of which it keeps all.
   TileSequence full;
-  /// Whether all of the mask was understood. Else there may be empty tiles in
-  /// `partial`, and full ones.
+  /// Whether all of the mask was understood, and has few intervals. Else there
+  /// may be empty tiles in `partial`, and full ones.
   bool exact = true;
   /// Whether bounds depend on numbers from memory at the key index. They are
   /// exact if those are sorted.
@@ -95,6 +111,28 @@ struct TileBounds {
 /// The arithmetic is emitted at the insertion point of `builder`.
 TileBounds deriveTileBounds(OpBuilder &builder, Location loc, MapOp map,
                             Value keep, const TileSpace &space);
+
+/// What a mask does to the elements of a tile, as i8.
+enum TileKind : int8_t { kEmptyTile = 0, kPartialTile = 1, kFullTile = 2 };
+
+/// A test of one tile.
+struct TileTest {
+  /// A TileKind.
+  Value kind;
+  /// What was not understood is evaluated for every so many queries and keys;
+  /// 0 if that is one of them.
+  int64_t queryStep = 0, keyStep = 0;
+};
+
+/// Emits a test of `tile`, a tile of the space. What deriveTileBounds
+/// understands is compared with the tile; what it does not is evaluated for
+/// the elements of the tile, or for one of them if it reads quotients of the
+/// indices that are the same in blocks. Each such condition is evaluated on its
+/// own: a tile with an element for each of several that have to hold together
+/// is taken to have one for all. None if a condition depends on the scores.
+std::optional<TileTest> testTile(OpBuilder &builder, Location loc, MapOp map,
+                                 Value keep, const TileSpace &space,
+                                 Value tile);
 
 } // namespace mlir::tile
 

@@ -290,6 +290,55 @@ def TileSummarizeKeysPass : Pass<"tile-summarize-keys", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def TileListTilesPass : Pass<"tile-list-tiles", "::mlir::ModuleOp"> {
+  let summary = "List the key tiles of masks that have no bounds";
+  let description = [{
+    For masks that `tile-bound` does not understand as a whole, such as those
+    that read a number for each pair of query and key, a block mask or a tree,
+    and for those with many intervals. Adds two launches before the kernel. The
+    first one has a task for each pair of a query tile and a key tile, and
+    decides whether the tile is empty, partial or full. What is understood of
+    the mask is compared with the tile; what is not is evaluated for its
+    elements, query after query until there is an answer, and once for each
+    block if it reads quotients of the indices. The second one writes the
+    numbers of partial and full tiles into a list for each query tile. The loop
+    becomes two loops over the list, as by `tile-bound`.
+
+    The lists are in the workspace: five bytes for each pair of tiles. Heads and
+    batch entries share them if the mask does not depend on them.
+
+    Before:
+    ```mlir
+    tile.launch @k[%n](%q, ..., %tree)
+    // in @k
+    %r = scf.for %t = %c0 to %tiles step %c1 ... {
+      %x = tile.map(%a = %s) at(%i = %r0, %j = %j0) { select(tree[i, j], a, -inf) }
+    }
+    ```
+    After:
+    ```mlir
+    tile.launch @k_tiles0[%pairs](%tree, %kinds)
+    tile.launch @k_tiles0_lists[%rows](%kinds, %lists)
+    tile.launch @k[%n](%q, ..., %tree, %lists)
+    // in @k
+    %num_partial = memref.load %lists[%row, %c0]
+    %r = scf.for %t = %c0 to %num_partial step %c1 ... {
+      %key_tile = memref.load %lists[%row, %t + 2]
+      %x = tile.map(%a = %s) at(%i = %r0, %j = %j0) { select(tree[i, j], a, -inf) }
+    } {tile.visit = "partial"}
+    // and one over full tiles, without the mask
+    ```
+
+    Preconditions: those of `tile-bound`; the launch is in an entry with a
+    function NAME_workspace; the number of key tiles is the same for all tasks.
+    Other loops are left to `tile-bound`. Numerics: changes the order in which
+    tiles are added up.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def TileBoundPass : Pass<"tile-bound", "::mlir::tile::KernelOp"> {
   let summary = "Visit only the key tiles that the mask leaves, and split them";
   let description = [{

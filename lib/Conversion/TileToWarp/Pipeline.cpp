@@ -73,12 +73,14 @@ static void schedule(scf::ForOp loop, unsigned ahead,
   llvm::append_range(result, delayed);
 }
 
-/// A put with a condition; anything else runs without harm.
+/// A put with a condition; anything else runs without harm. What is read from
+/// memory is the number of a tile, and behind the last turn it is one, too (see
+/// TileSequence).
 static Operation *predicate(RewriterBase &rewriter, Operation *op,
                             Value condition) {
   auto put = dyn_cast<warp::PutOp>(op);
   if (!put)
-    return isMemoryEffectFree(op) ? op : nullptr;
+    return isMemoryEffectFree(op) || isa<memref::LoadOp>(op) ? op : nullptr;
   rewriter.setInsertionPoint(put);
   if (Value given = put.getCondition())
     condition = arith::AndIOp::create(rewriter, put.getLoc(), given, condition);
