@@ -14,6 +14,7 @@
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -215,17 +216,60 @@ std::optional<int64_t> IndexEvaluator::valueOf(OpFoldResult value) {
   return get(slotOf(llvm::cast<Value>(value)));
 }
 
-void IndexEvaluator::evaluateLoad(memref::LoadOp load, Slot result) {
-  const Buffer &buffer = buffers[slotOf(load.getMemRef())];
-  int64_t position = 0;
-  for (auto [size, index] : llvm::zip_first(buffer.shape, load.getIndices())) {
+/// Where an element lies, row major.
+std::optional<size_t> IndexEvaluator::findPosition(Value memref,
+                                                   ValueRange indices) {
+  size_t position = 0;
+  for (auto [size, index] :
+       llvm::zip_first(buffers[slotOf(memref)].shape, indices)) {
     std::optional<int64_t> at = get(slotOf(index));
     if (!size || !at || *at < 0 || *at >= *size)
-      return;
+      return std::nullopt;
     position = position * *size + *at;
   }
-  if (buffer.elements && size_t(position) < buffer.elements->size())
-    integers[result] = {(*buffer.elements)[position], true};
+  return position;
+}
+
+void IndexEvaluator::evaluateLoad(memref::LoadOp load, Slot result) {
+  const Buffer &buffer = buffers[slotOf(load.getMemRef())];
+  std::optional<size_t> position =
+      findPosition(load.getMemRef(), load.getIndices());
+  if (!position)
+    return;
+  std::optional<int64_t> element;
+  if (buffer.elements && *position < buffer.elements->size())
+    element = (*buffer.elements)[*position];
+  else if (buffer.written && *position < buffer.written->size())
+    element = (*buffer.written)[*position];
+  if (element)
+    set(result, *element);
+}
+
+void IndexEvaluator::evaluateStore(memref::StoreOp store) {
+  const Buffer &buffer = buffers[slotOf(store.getMemRef())];
+  std::optional<size_t> position =
+      findPosition(store.getMemRef(), store.getIndices());
+  if (position && buffer.written && *position < buffer.written->size())
+    (*buffer.written)[*position] = get(slotOf(store.getValue()));
+}
+
+/// Tables in the workspace have elements, as long as there are not too many.
+void IndexEvaluator::evaluateView(memref::ViewOp view, Buffer &buffer) {
+  constexpr int64_t maxElements = int64_t(1) << 28;
+  buffer.root = buffers[slotOf(view.getSource())].root;
+  auto sizes = view.getSizes().begin();
+  int64_t elements = widthOf(view.getType().getElementType()) != 0;
+  for (int64_t size : view.getType().getShape()) {
+    std::optional<int64_t> known = ShapedType::isDynamic(size)
+                                       ? get(slotOf(*sizes++))
+                                       : std::optional<int64_t>(size);
+    buffer.shape.push_back(known);
+    if (!known || *known < 0 || llvm::MulOverflow(elements, *known, elements))
+      elements = 0;
+  }
+  if (elements > 0 && elements <= maxElements)
+    buffer.written =
+        std::make_shared<std::vector<std::optional<int64_t>>>(elements);
 }
 
 void IndexEvaluator::evaluateOther(const Step &step) {
@@ -257,15 +301,8 @@ void IndexEvaluator::evaluateOther(const Step &step) {
       .Case([&](memref::CastOp op) {
         buffers[step.result] = buffers[slotOf(op.getSource())];
       })
-      .Case([&](memref::ViewOp op) {
-        Buffer &buffer = buffers[step.result];
-        buffer.root = buffers[slotOf(op.getSource())].root;
-        auto sizes = op.getSizes().begin();
-        for (int64_t size : op.getType().getShape())
-          buffer.shape.push_back(ShapedType::isDynamic(size)
-                                     ? get(slotOf(*sizes++))
-                                     : std::optional<int64_t>(size));
-      })
+      .Case([&](memref::StoreOp op) { evaluateStore(op); })
+      .Case([&](memref::ViewOp op) { evaluateView(op, buffers[step.result]); })
       .Case([&](memref::SubViewOp op) {
         Buffer &buffer = buffers[step.result];
         buffer.root = buffers[slotOf(op.getSource())].root;

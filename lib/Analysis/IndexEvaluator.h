@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Evaluates the integer operations of a function or kernel one by one, and
-// keeps the shapes of memrefs.  What cannot be evaluated is unknown, which is
-// an error only if somebody asks for it.
+// keeps the shapes of memrefs and the integers in them.  What cannot be
+// evaluated is unknown, which is an error only if somebody asks for it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,6 +19,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/DenseMap.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,8 +32,10 @@ struct Buffer {
   std::vector<std::optional<int64_t>> shape;
   /// Which of the entry's arguments it belongs to.
   unsigned root = 0;
-  /// The elements, row major, where they are known.
+  /// The elements, row major, where they were given.
   const std::vector<int64_t> *elements = nullptr;
+  /// Those of memory that kernels write.
+  std::shared_ptr<std::vector<std::optional<int64_t>>> written;
 };
 
 /// The values of one function or kernel.  Operations are prepared once and then
@@ -84,7 +87,10 @@ private:
     bool known = false;
   };
   void evaluateOther(const Step &step);
+  std::optional<size_t> findPosition(Value memref, ValueRange indices);
   void evaluateLoad(memref::LoadOp load, Slot result);
+  void evaluateStore(memref::StoreOp store);
+  void evaluateView(memref::ViewOp view, Buffer &buffer);
   std::optional<int64_t> valueOf(OpFoldResult value);
   void emitBlame(Value value);
 

@@ -12,8 +12,7 @@
 
 #include "attn/Analysis/TilePlan.h"
 
-#include "IndexEvaluator.h"
-#include "TileMeeting.h"
+#include "TilePlanner.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -25,68 +24,11 @@
 using namespace mlir;
 using namespace mlir::tile;
 
-static constexpr int64_t kMaxPairs = int64_t(1) << 26;
 static constexpr int64_t kMaxIterations = int64_t(1) << 30;
 
 //===----------------------------------------------------------------------===//
 // Programs
 //===----------------------------------------------------------------------===//
-
-namespace {
-/// What is done at one operation.
-struct Instruction {
-  enum Kind { evaluate, loop, branch, launch, access, product, map, meet };
-  Kind kind;
-  Operation *op;
-  IndexEvaluator::Step step = {nullptr};
-  /// Indices of the blocks of a loop or a branch; -1 is none.
-  int blocks[2] = {-1, -1};
-  /// Of a product: operations; of a map: exponentials. Of a meeting: the sweep.
-  int64_t amount = 0;
-  Meeting meeting = {};
-};
-
-/// A function or kernel, ready to be run.
-struct Program {
-  IndexEvaluator values;
-  std::vector<std::vector<Instruction>> blocks;
-};
-
-class Planner {
-public:
-  explicit Planner(func::FuncOp entry)
-      : entry(entry), module(entry->getParentOfType<ModuleOp>()) {}
-
-  LogicalResult run(ArrayRef<PlanArgument> arguments);
-
-  TilePlan plan;
-
-private:
-  LogicalResult setArguments(ArrayRef<PlanArgument> arguments);
-  LogicalResult planWorkspace(unsigned numInputs);
-  void bind(Program &program, Value argument, unsigned number);
-
-  int prepare(Program &program, Block &block);
-  void prepareLoops(Operation *root);
-  LogicalResult execute(Program &program, int block);
-  LogicalResult executeLoop(Program &program, const Instruction &instruction);
-  LogicalResult executeLaunch(Program &program, LaunchOp op);
-  LogicalResult access(Program &program, Operation *op);
-  LogicalResult meet(Program &program, const Instruction &instruction);
-  LogicalResult allocate(Program &program, Sweep &sweep, Meeting meeting);
-  LogicalResult countIteration(Operation *op);
-
-  func::FuncOp entry;
-  ModuleOp module;
-  /// The entry's arguments.
-  std::vector<Buffer> buffers;
-  std::vector<std::optional<int64_t>> scalars;
-  std::vector<TensorTraffic> traffic;
-  /// Sweeps of the loops of a kernel.
-  llvm::DenseMap<Operation *, size_t> sweepOf;
-  int64_t iterations = 0, pairs = 0;
-};
-} // namespace
 
 static std::string nameOf(func::FuncOp entry, unsigned number) {
   auto name = entry.getArgAttrOfType<StringAttr>(number, "attn.name");
@@ -125,6 +67,11 @@ int Planner::prepare(Program &program, Block &block) {
     if (auto loop = dyn_cast<scf::ForOp>(op)) {
       Instruction instruction{Instruction::loop, &op};
       instruction.blocks[0] = prepare(program, *loop.getBody());
+      list.push_back(instruction);
+    } else if (auto loop = dyn_cast<scf::WhileOp>(op)) {
+      Instruction instruction{Instruction::whileLoop, &op};
+      instruction.blocks[0] = prepare(program, *loop.getBeforeBody());
+      instruction.blocks[1] = prepare(program, *loop.getAfterBody());
       list.push_back(instruction);
     } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
       Instruction instruction{Instruction::branch, &op};
@@ -235,6 +182,31 @@ LogicalResult Planner::executeLoop(Program &program,
   return success();
 }
 
+LogicalResult Planner::executeWhile(Program &program,
+                                    const Instruction &instruction) {
+  auto loop = cast<scf::WhileOp>(instruction.op);
+  IndexEvaluator &values = program.values;
+  scf::ConditionOp condition = loop.getConditionOp();
+  transfer(values, loop.getInits(), loop.getBeforeArguments());
+  for (;;) {
+    if (failed(countIteration(loop)) ||
+        failed(execute(program, instruction.blocks[0])))
+      return failure();
+    FailureOr<int64_t> goesOn = values.demand(condition.getCondition());
+    if (failed(goesOn))
+      return failure();
+    if (!*goesOn)
+      break;
+    transfer(values, condition.getArgs(), loop.getAfterArguments());
+    if (failed(execute(program, instruction.blocks[1])))
+      return failure();
+    transfer(values, loop.getYieldOp().getOperands(),
+             loop.getBeforeArguments());
+  }
+  transfer(values, condition.getArgs(), loop.getResults());
+  return success();
+}
+
 LogicalResult Planner::execute(Program &program, int block) {
   for (const Instruction &instruction : program.blocks[block]) {
     LogicalResult result = success();
@@ -244,6 +216,9 @@ LogicalResult Planner::execute(Program &program, int block) {
       break;
     case Instruction::loop:
       result = executeLoop(program, instruction);
+      break;
+    case Instruction::whileLoop:
+      result = executeWhile(program, instruction);
       break;
     case Instruction::branch: {
       auto branch = cast<scf::IfOp>(instruction.op);
@@ -319,137 +294,6 @@ LogicalResult Planner::executeLaunch(Program &program, LaunchOp op) {
     if (failed(countIteration(op)) || failed(execute(callee, block)))
       return failure();
   }
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Tiles
-//===----------------------------------------------------------------------===//
-
-/// The size of dimension `dim` of the memref under `view`, at run time.
-static FailureOr<int64_t> sizeOf(IndexEvaluator &values, ViewOp view,
-                                 int64_t dim) {
-  const Buffer &buffer = values.getBuffer(values.slotOf(view.getSource()));
-  if (size_t(dim) < buffer.shape.size() && buffer.shape[dim])
-    return *buffer.shape[dim];
-  return view.emitOpError() << "the tile plan does not know the size of "
-                               "dimension "
-                            << dim << " of its memref";
-}
-
-static ViewOp viewOf(Operation *op) {
-  if (auto load = dyn_cast<LoadOp>(op))
-    return load.getView().getDefiningOp<ViewOp>();
-  return cast<StoreOp>(op).getView().getDefiningOp<ViewOp>();
-}
-
-LogicalResult Planner::access(Program &program, Operation *op) {
-  auto load = dyn_cast<LoadOp>(op);
-  auto store = dyn_cast<StoreOp>(op);
-  ViewOp view = viewOf(op);
-  if (!view)
-    return op->emitOpError() << "the tile plan needs a view that tile.view "
-                                "makes in this kernel";
-  IndexEvaluator &values = program.values;
-  FailureOr<int64_t> row = values.demand(load ? load.getRow() : store.getRow()),
-                     col = values.demand(load ? load.getCol() : store.getCol());
-  FailureOr<int64_t> positions = sizeOf(values, view, view.getRowDim());
-  FailureOr<int64_t> cols =
-      view.getColDim() ? sizeOf(values, view, *view.getColDim()) : int64_t(1);
-  if (failed(row) || failed(col) || failed(positions) || failed(cols))
-    return failure();
-  TileType type = load ? load.getTile().getType() : store.getTile().getType();
-  int64_t rows = *positions * int64_t(view.getGroup());
-  int64_t insideRows = std::clamp<int64_t>(rows - *row, 0, type.getRows());
-  int64_t insideCols = std::clamp<int64_t>(*cols - *col, 0, type.getCols());
-  int64_t bytes =
-      insideRows * insideCols *
-      llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8);
-  unsigned root = values.getBuffer(values.slotOf(view.getSource())).root;
-  LaunchPlan &launch = plan.launches.back();
-  (load ? traffic[root].loadedBytes : traffic[root].storedBytes) += bytes;
-  (load ? launch.loadedBytes : launch.storedBytes) += bytes;
-  return success();
-}
-
-/// Gives a sweep its sizes at its first visit.
-LogicalResult Planner::allocate(Program &program, Sweep &sweep,
-                                Meeting meeting) {
-  ViewOp query = viewOf(meeting.query), key = viewOf(meeting.key);
-  if (key.getFixed().size() != 2)
-    return key.emitOpError()
-           << "fixes " << key.getFixed().size()
-           << " dimensions; the tile plan expects a batch and a KV head";
-  // The two dimensions that are neither rows nor columns, in their order.
-  SmallVector<int64_t> fixed;
-  for (int64_t dim :
-       llvm::seq(cast<MemRefType>(key.getSource().getType()).getRank()))
-    if (dim != int64_t(key.getRowDim()) &&
-        !(key.getColDim() && dim == int64_t(*key.getColDim())))
-      fixed.push_back(dim);
-  FailureOr<int64_t> batches = sizeOf(program.values, key, fixed[0]),
-                     heads = sizeOf(program.values, key, fixed[1]),
-                     keys = sizeOf(program.values, key, key.getRowDim()),
-                     queries = sizeOf(program.values, query, query.getRowDim());
-  if (failed(batches) || failed(heads) || failed(keys) || failed(queries))
-    return failure();
-  sweep.tileQ = meeting.query.getTile().getType().getRows();
-  sweep.tileKv = meeting.key.getTile().getType().getRows();
-  sweep.batches = *batches;
-  sweep.kvHeads = *heads;
-  sweep.queryTiles =
-      llvm::divideCeil(*queries * int64_t(query.getGroup()), sweep.tileQ);
-  sweep.keyTiles = llvm::divideCeil(*keys, sweep.tileKv);
-  int64_t size = 1;
-  for (int64_t factor :
-       {sweep.batches, sweep.kvHeads, sweep.queryTiles, sweep.keyTiles})
-    if (llvm::MulOverflow(size, factor, size) || size + pairs > kMaxPairs)
-      return meeting.key.emitOpError()
-             << "the tile plan has more than " << kMaxPairs
-             << " pairs of tiles; choose shorter lengths or larger tiles";
-  pairs += size;
-  sweep.visits.assign(size, Visit::none);
-  return success();
-}
-
-LogicalResult Planner::meet(Program &program, const Instruction &instruction) {
-  Meeting meeting = instruction.meeting;
-  Sweep &sweep = plan.sweeps[instruction.amount];
-  if (sweep.visits.empty() && failed(allocate(program, sweep, meeting)))
-    return failure();
-  ViewOp view = viewOf(meeting.key);
-  LoadOp query = meeting.query, key = meeting.key;
-  IndexEvaluator &values = program.values;
-  FailureOr<int64_t> batch = values.demand(view.getFixed()[0]),
-                     head = values.demand(view.getFixed()[1]),
-                     firstRow = values.demand(query.getRow()),
-                     firstKey = values.demand(key.getRow());
-  if (failed(batch) || failed(head) || failed(firstRow) || failed(firstKey))
-    return failure();
-  if (*firstRow % sweep.tileQ != 0 || *firstKey % sweep.tileKv != 0)
-    return key.emitOpError()
-           << "visits rows from " << *firstRow << " and keys from " << *firstKey
-           << " on; the tile plan expects multiples of the tile sizes "
-           << sweep.tileQ << " and " << sweep.tileKv;
-  int64_t queryTile = *firstRow / sweep.tileQ,
-          keyTile = *firstKey / sweep.tileKv;
-  auto isIn = [](int64_t index, int64_t size) {
-    return index >= 0 && index < size;
-  };
-  if (!isIn(*batch, sweep.batches) || !isIn(*head, sweep.kvHeads) ||
-      !isIn(queryTile, sweep.queryTiles) || !isIn(keyTile, sweep.keyTiles))
-    return key.emitOpError()
-           << "visits batch " << *batch << ", KV head " << *head
-           << ", query tile " << queryTile << " and key tile " << keyTile
-           << ", which lie outside of the tensors";
-  auto visit = instruction.op->getAttrOfType<StringAttr>(kVisitAttrName);
-  Visit &state =
-      sweep.visits[((*batch * sweep.kvHeads + *head) * sweep.queryTiles +
-                    queryTile) *
-                       sweep.keyTiles +
-                   keyTile];
-  sweep.repeats += state != Visit::none;
-  state = visit && visit.getValue() == "full" ? Visit::full : Visit::partial;
   return success();
 }
 

@@ -167,12 +167,12 @@ static ViewOp getRowView(Value tile, Value firstRow) {
 
 std::optional<MaskedLoop> mlir::tile::matchMaskedLoop(scf::ForOp loop,
                                                       bool explains) {
-  auto miss = [&](const char *why) -> std::optional<MaskedLoop> {
+  auto miss = [&](StringRef why) -> std::optional<MaskedLoop> {
     if (explains)
       remark::missed(
           loop.getLoc(),
           remark::RemarkOpts::name("tile-bound").category("attn.bound"))
-          << why << "; all tiles are visited";
+          << (why + "; all tiles are visited").str();
     return std::nullopt;
   };
   if (loop->hasAttr(kVisitAttrName))
@@ -228,9 +228,9 @@ TileSpace MaskedLoop::getSpace(OpBuilder &builder) {
   Location loc = loop.getLoc();
   TileType type = map.getResult().getType();
   Value firstRow = map.getOrigin()[0];
+  Value rowCount = rows.getNumRows(builder, loc);
   Value next = arith::AddIOp::create(
       builder, loc, firstRow, constantIndex(builder, loc, type.getRows()));
-  Value rowCount = rows.getNumRows(builder, loc);
   // The last row of the tile that exists.
   Value lastRow = arith::SubIOp::create(
       builder, loc, arith::MinSIOp::create(builder, loc, next, rowCount),

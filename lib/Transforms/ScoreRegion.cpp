@@ -192,6 +192,16 @@ std::optional<IndexRange> WidthAnalysis::compute(Operation &op,
     int64_t largest = std::max(std::abs(a.least), std::abs(a.most));
     return IndexRange{-largest, largest};
   }
+  // Without a sign, a negative number would be a large one.
+  if (a.least < 0 || b.least < 0)
+    return std::nullopt;
+  if (isa<arith::DivUIOp, arith::RemUIOp, arith::CeilDivUIOp, arith::ShRUIOp,
+          arith::ShRSIOp>(op))
+    return IndexRange{0, a.most};
+  if (isa<arith::MinUIOp, arith::AndIOp>(op))
+    return IndexRange{0, std::min(a.most, b.most)};
+  if (isa<arith::MaxUIOp>(op))
+    return IndexRange{0, std::max(a.most, b.most)};
   return std::nullopt;
 }
 

@@ -75,9 +75,12 @@ Result<int64_t> Workload::flops(const std::vector<Value> &inputs) {
   auto attention = mlir::cast<mlir::attn::AttentionOp>(op);
   std::vector<reference::Array> arrays;
   for (auto [input, argument] : llvm::zip(inputs, function.getArguments())) {
-    // A mask does not read what only attention itself reads.
-    bool isCaptured = llvm::any_of(argument.getUsers(),
-                                   [&](auto *user) { return user != op; });
+    // No mask reads query, key and value.
+    constexpr unsigned data = 3;
+    bool isCaptured =
+        llvm::any_of(argument.getUses(), [&](mlir::OpOperand &use) {
+          return use.getOwner() != op || use.getOperandNumber() >= data;
+        });
     arrays.push_back(input.toArray(/*withData=*/isCaptured));
   }
   llvm::Expected<std::vector<int64_t>> kept =

@@ -81,6 +81,35 @@ static Capture makeCapture(const std::string &name, const Case &c) {
   if (name == "key_ids")
     return tabulate(name, "tensor<?x?xi32>", {c.batch, c.keys},
                     [](int64_t b, int64_t j) { return (j + 10 * b) / 53; });
+  // Whole tiles of 0 and of 1, and some with both.
+  auto keeps = [](int64_t h, int64_t i, int64_t j) {
+    int64_t kind = (i / 48 * 5 + j / 40 * 3 + h) % 7;
+    return kind < 3 ? 0 : kind < 5 ? 1 : (i * j + h) % 3 == 0;
+  };
+  if (name == "table") {
+    Capture table{name, "tensor<?x?xi1>", {c.queries, c.keys}, {}};
+    for (int64_t i = 0; i < c.queries; ++i)
+      for (int64_t j = 0; j < c.keys; ++j)
+        table.values.push_back(keeps(0, i, j));
+    return table;
+  }
+  if (name == "tables") {
+    Capture tables{
+        name, heads + "?x?xi8>", {c.queryHeads, c.queries, c.keys}, {}};
+    for (int64_t h = 0; h < c.queryHeads; ++h)
+      for (int64_t i = 0; i < c.queries; ++i)
+        for (int64_t j = 0; j < c.keys; ++j)
+          tables.values.push_back(keeps(h, i, j));
+    return tables;
+  }
+  if (name == "kinds") {
+    int64_t rows = (c.queries + 31) / 32, columns = (c.keys + 23) / 24;
+    Capture kinds{name, "tensor<?x?x?xi32>", {c.batch, rows, columns}, {}};
+    for (int64_t b = 0; b < c.batch; ++b)
+      for (int64_t n = 0; n < rows * columns; ++n)
+        kinds.values.push_back(double((n * n + b) % 11 % 4 - 1));
+    return kinds;
+  }
   std::fprintf(stderr, "the case table has no capture '%s'\n", name.c_str());
   std::abort();
 }
@@ -423,6 +452,10 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
   add("band", "plain", 203, 257);
   add("unlimited", "plain", 203, 113);
   add("hash", "plain", 113, 203);
+  add("table", "plain", 113, 257);
+  add("table", "cap50", 1, 239);
+  add("headtable", "plain", 203, 239);
+  add("blocktable", "plain", 257, 203).batch = 3;
   add("dilated", "plain", 113, 203);
   add("perbatch", "plain", 97, 203).batch = 3;
   add("anticausal", "plain", 257, 239);

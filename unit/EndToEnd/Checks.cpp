@@ -136,3 +136,19 @@ double attn::testing::sinkWeight(const Case &c,
       return std::exp(inputs[3 + n].data[row / c.queries % c.queryHeads]);
   return 0;
 }
+
+void attn::testing::expectTiles(const Case &c,
+                                const std::vector<reference::Array> &inputs,
+                                const Outcome &outcome) {
+  const ManifestEntry &entry = *(*compiled(c))->manifest().find("attention");
+  auto expected = expectValue(
+      reference::classifyTiles(parsed(c), inputs, entry.tileQ, entry.tileKv),
+      c);
+  if (!expected)
+    return;
+  EXPECT_EQ(outcome.stats.partialTiles,
+            expected->count(reference::TileKind::partial))
+      << c << ": partial tiles of " << entry.tileQ << " x " << entry.tileKv;
+  EXPECT_EQ(outcome.stats.fullTiles, expected->count(reference::TileKind::full))
+      << c << ": full tiles of " << entry.tileQ << " x " << entry.tileKv;
+}

@@ -53,6 +53,11 @@ double sinkWeight(const Case &c, const std::vector<reference::Array> &inputs,
 void expectCounts(const Case &c, const std::vector<reference::Array> &inputs,
                   const Outcome &outcome);
 
+/// A kernel of a CPU has visited the tiles that have a kept score, and run mask
+/// code for those that have a masked one.
+void expectTiles(const Case &c, const std::vector<reference::Array> &inputs,
+                 const Outcome &outcome);
+
 } // namespace attn::testing
 
 #endif // ATTN_UNIT_ENDTOEND_CHECKS_H

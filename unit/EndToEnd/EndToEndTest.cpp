@@ -296,23 +296,41 @@ TEST(Kernel, VisitsTheTilesThatBruteForceFinds) {
           auto outcome = expectRun(c, inputs);
           if (!outcome)
             return;
-          const ManifestEntry &entry =
-              *(*compiled(c))->manifest().find("attention");
-          auto expected =
-              expectValue(reference::classifyTiles(parsed(c), inputs,
-                                                   entry.tileQ, entry.tileKv),
-                          c);
-          if (!expected)
-            return;
-          EXPECT_EQ(outcome->stats.partialTiles,
-                    expected->count(reference::TileKind::partial))
-              << c << ": partial tiles of " << entry.tileQ << " x "
-              << entry.tileKv;
-          EXPECT_EQ(outcome->stats.fullTiles,
-                    expected->count(reference::TileKind::full))
-              << c << ": full tiles of " << entry.tileQ << " x "
-              << entry.tileKv;
+          expectTiles(c, inputs, *outcome);
         }
+}
+
+/// Masks that have no bounds are tested for each tile, with one answer for
+/// blocks that tiles do not cut.
+TEST(Kernel, TestsFindTheTilesThatBruteForceFinds) {
+  const int64_t heads[][2] = {{2, 2}, {6, 2}, {4, 1}};
+  const int64_t sizes[][2] = {{1, 239},   {64, 64},   {97, 203}, {203, 97},
+                              {113, 257}, {257, 113}, {5, 0}};
+  const BlockKind blocks[] = {{"some", 64, 48},
+                              {"some", 16, 16, true, false, true},
+                              {"late", 32, 64, false, false, true},
+                              {"bad", 16, 32, false, false, true},
+                              {"none", 64, 64}};
+  auto check = [](Case c) {
+    c.headDim = c.valueDim = 32;
+    c.batch = 2;
+    c.tileQ = c.queryHeads / c.kvHeads * 16;
+    c.tileKv = 8;
+    std::vector<Array> inputs = makeInputs(c);
+    if (auto outcome = expectRun(c, inputs))
+      expectTiles(c, inputs, *outcome);
+  };
+  for (auto [queryHeads, kvHeads] : heads)
+    for (auto [queries, keys] : sizes) {
+      for (const char *mask : {"table", "blocktable", "hash"})
+        check(makeCase(mask, queryHeads, kvHeads, queries, keys));
+      for (const BlockKind &kind : blocks)
+        for (const char *mask : {"full", "causal"}) {
+          Case c = makeCase(mask, queryHeads, kvHeads, queries, keys);
+          c.blocks = kind;
+          check(c);
+        }
+    }
 }
 
 TEST(Kernel, OnlyStandardNeedsQuadraticWorkspace) {

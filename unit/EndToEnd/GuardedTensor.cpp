@@ -225,6 +225,7 @@ void GuardedTensor::write(const std::vector<double> &values) {
     case ElementType::i64:
     case ElementType::index:
       return store<int64_t>(at, values[n]);
+    case ElementType::i1:
     case ElementType::i8:
       return store<int8_t>(at, values[n]);
     default:

@@ -156,22 +156,6 @@ protected:
   void TearDown() override { unloadKernels(); }
 };
 
-/// The tiles that the kernel visits are those that it must.
-void expectTiles(const Case &c, const std::vector<Array> &inputs,
-                 const Outcome &outcome) {
-  const ManifestEntry &entry = *(*compiled(c))->manifest().find("attention");
-  auto expected = expectValue(
-      reference::classifyTiles(parsed(c), inputs, entry.tileQ, entry.tileKv),
-      c);
-  if (!expected)
-    return;
-  EXPECT_EQ(outcome.stats.partialTiles,
-            expected->count(reference::TileKind::partial))
-      << c << ": partial tiles of " << entry.tileQ << " x " << entry.tileKv;
-  EXPECT_EQ(outcome.stats.fullTiles, expected->count(reference::TileKind::full))
-      << c << ": full tiles of " << entry.tileQ << " x " << entry.tileKv;
-}
-
 TEST_P(RandomRegion, KeepsTheKeysOfTheReference) {
   static const char *const algorithms[] = {"flash", "flash-decoding",
                                            "memory-efficient"};

@@ -146,6 +146,45 @@ static const std::vector<RegionKind> masks = {
       %keep = arith.cmpi ne, %rest, %c0 : index
       attn.yield %keep : i1)",
      {}},
+    // A bit for each pair.
+    {"table",
+     "",
+     R"(
+      %keep = tensor.extract %table[%i, %j] : tensor<?x?xi1>
+      attn.yield %keep : i1)",
+     {"table"}},
+    // Heads have tables of their own, and windows that are kept as well.
+    {"headtable",
+     "#attn.prefix<190>",
+     R"(
+      %zero = arith.constant 0 : i8
+      %read = tensor.extract %tables[%h, %i, %j] : tensor<$Hx?x?xi8>
+      %listed = arith.cmpi ne, %read, %zero : i8
+      %width = tensor.extract %windows[%h] : tensor<$Hxi32>
+      %difference = arith.subi %i, %j : index
+      %narrow = arith.index_cast %difference : index to i32
+      %distance = math.absi %narrow : i32
+      %near = arith.cmpi sle, %distance, %width : i32
+      %keep = arith.ori %near, %listed : i1
+      attn.yield %keep : i1)",
+     {"tables", "windows"}},
+    // Blocks of 32 queries and 24 keys, some of which are causal.
+    {"blocktable",
+     "",
+     R"(
+      %c32 = arith.constant 32 : index
+      %c24 = arith.constant 24 : index
+      %row = arith.divui %i, %c32 : index
+      %column = arith.divui %j, %c24 : index
+      %read = tensor.extract %kinds[%b, %row, %column] : tensor<?x?x?xi32>
+      %one = arith.constant 1 : i32
+      %whole = arith.cmpi sgt, %read, %one : i32
+      %part = arith.cmpi eq, %read, %one : i32
+      %past = arith.cmpi sle, %j, %i : index
+      %both = arith.andi %past, %part : i1
+      %keep = arith.ori %whole, %both : i1
+      attn.yield %keep : i1)",
+     {"kinds"}},
     {"dilation",
      "#attn.all_of<[#attn.window<left = 90, right = 60>, #attn.dilated<3>]>",
      "",
