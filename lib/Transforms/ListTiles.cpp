@@ -303,6 +303,15 @@ KernelOp TileLister::buildLister(const Twine &name, MemRefType kindsType,
       });
   store(loop.getResult(0), zero);
   store(loop.getResult(1), one);
+  // Loops that run ahead read what is behind the end.
+  Value two = constant(2);
+  scf::ForOp::create(
+      builder, loc, add(loop.getResult(0), two),
+      arith::SubIOp::create(builder, loc, add(tiles, two), loop.getResult(1)),
+      one, ValueRange(), [&](OpBuilder &b, Location, Value place, ValueRange) {
+        store(zero, place);
+        scf::YieldOp::create(b, loc);
+      });
   ReturnOp::create(builder, loc);
   return created;
 }

@@ -70,7 +70,7 @@
 // RUN: %{one} --inputs=random:1x2x8x32,%t/none.npy,%t/kv.npy | FileCheck %s --check-prefix=NOFILE
 // NOFILE: input 2 'key' of 'one': cannot open '{{.*}}none.npy': No such file or directory
 // RUN: %{one} --inputs=rand:1x2x8x32,%t/kv.npy,%t/kv.npy | FileCheck %s --check-prefix=KIND
-// KIND: input 1 'query' of 'one': cannot open 'rand:1x2x8x32': No such file or directory; allowed are FILE.npy, random:SHAPE[:SEED], zeros:SHAPE, ones:SHAPE, range:SHAPE[:N], integers:SHAPE:N, and a number for a scalar
+// KIND: input 1 'query' of 'one': cannot open 'rand:1x2x8x32': No such file or directory; allowed are FILE.npy, random:SHAPE[:SEED], zeros:SHAPE, ones:SHAPE, range:SHAPE[:N], multiples:SHAPE:N, integers:SHAPE:N, and a number for a scalar
 // RUN: %{one} --inputs=random:1x2,,%t/kv.npy | FileCheck %s --check-prefix=RANK2
 // RANK2: input 1 'query' of 'one': the rank is 2 (shape [1, 2]), expected 4 for tensor<?x2x?x32xf32>
 // RUN: %{one} --inputs=random:1x2x8x32,,%t/kv.npy | FileCheck %s --check-prefix=EMPTY

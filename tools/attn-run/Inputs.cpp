@@ -161,11 +161,10 @@ struct Generator {
   uint64_t least;
   bool isOptional;
 };
-static constexpr Generator generators[] = {{"random", "SEED", 0, true},
-                                           {"zeros", "", 0, true},
-                                           {"ones", "", 0, true},
-                                           {"range", "N", 1, true},
-                                           {"integers", "N", 1, false}};
+static constexpr Generator generators[] = {
+    {"random", "SEED", 0, true},  {"zeros", "", 0, true},
+    {"ones", "", 0, true},        {"range", "N", 1, true},
+    {"multiples", "N", 0, false}, {"integers", "N", 1, false}};
 
 /// A generated array; an error for what is not of the form KIND:SHAPE[:NUMBER].
 static Result<NpyArray> generate(const Generator &generator,
@@ -208,6 +207,9 @@ static Result<NpyArray> generate(const Generator &generator,
   else if (kind == "range")
     for (int64_t n = 0; n < *count; ++n)
       data[n] = static_cast<float>(uint64_t(n % shape->back()) / number);
+  else if (kind == "multiples")
+    for (int64_t n = 0; n < *count; ++n)
+      data[n] = static_cast<float>(uint64_t(n % shape->back()) * number);
   else if (kind == "integers")
     std::generate(data, data + *count,
                   [&, engine = std::mt19937_64(seed)]() mutable {
@@ -242,7 +244,8 @@ static Result<NpyArray> parseInput(const std::string &spec, uint64_t seed) {
     return scalarArray(NpyType::f8, *number);
   const char *allowed = "; allowed are FILE.npy, random:SHAPE[:SEED], "
                         "zeros:SHAPE, ones:SHAPE, range:SHAPE[:N], "
-                        "integers:SHAPE:N, and a number for a scalar";
+                        "multiples:SHAPE:N, integers:SHAPE:N, and a number for "
+                        "a scalar";
   if (spec.empty())
     return failure(std::string("it is empty") + allowed);
   Result<NpyArray> array = loadNpy(spec);

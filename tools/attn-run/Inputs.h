@@ -43,6 +43,7 @@ struct Value {
 ///   zeros:SHAPE ones:SHAPE
 ///   range:SHAPE[:N]        the position along the last dimension, divided by N
 ///                          (1) and rounded down
+///   multiples:SHAPE:N      the position along the last dimension times N
 ///   integers:SHAPE:N       random integers from 0 to N - 1
 ///   a number               for a scalar
 ///

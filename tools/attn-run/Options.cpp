@@ -49,8 +49,8 @@ void addRunFlags(CLI::App &app, RunOptions &options) {
          "One for each argument, separated by commas: q.npy,\n"
          "random:1x8x512x64[:SEED] (normal distribution),\n"
          "zeros:SHAPE, ones:SHAPE, range:SHAPE[:N] (positions, divided\n"
-         "by N), integers:SHAPE:N (random, below N), or a number for a\n"
-         "scalar")
+         "by N), multiples:SHAPE:N (positions times N),\n"
+         "integers:SHAPE:N (random, below N), or a number for a scalar")
       ->type_name("LIST");
   app.add_option_function<std::string>(
          "--outputs",

@@ -81,6 +81,10 @@ static Capture makeCapture(const std::string &name, const Case &c) {
   if (name == "key_ids")
     return tabulate(name, "tensor<?x?xi32>", {c.batch, c.keys},
                     [](int64_t b, int64_t j) { return (j + 10 * b) / 53; });
+  if (name == "lengths")
+    return tabulate(
+        name, "tensor<?x?xi32>", {c.batch, c.queries},
+        [](int64_t b, int64_t i) { return (i * 37 + b * 11) % 120 - 5; });
   // Whole tiles of 0 and of 1, and some with both.
   auto keeps = [](int64_t h, int64_t i, int64_t j) {
     int64_t kind = (i / 48 * 5 + j / 40 * 3 + h) % 7;
@@ -452,6 +456,7 @@ static std::vector<Case> oddCases(const std::string &algorithm) {
   add("band", "plain", 203, 257);
   add("unlimited", "plain", 203, 113);
   add("hash", "plain", 113, 203);
+  add("lengths", "plain", 113, 203).batch = 3;
   add("table", "plain", 113, 257);
   add("table", "cap50", 1, 239);
   add("headtable", "plain", 203, 239);

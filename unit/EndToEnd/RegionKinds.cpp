@@ -146,6 +146,15 @@ static const std::vector<RegionKind> masks = {
       %keep = arith.cmpi ne, %rest, %c0 : index
       attn.yield %keep : i1)",
      {}},
+    // A number of keys for each query.
+    {"lengths",
+     "",
+     R"(
+      %length = tensor.extract %lengths[%b, %i] : tensor<?x?xi32>
+      %end = arith.index_cast %length : i32 to index
+      %keep = arith.cmpi slt, %j, %end : index
+      attn.yield %keep : i1)",
+     {"lengths"}},
     // A bit for each pair.
     {"table",
      "",
