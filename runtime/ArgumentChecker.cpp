@@ -164,6 +164,24 @@ Status ArgumentChecker::checkScalar(size_t argument, ElementType type) const {
                             elementTypeName(described.type));
 }
 
+Status ArgumentChecker::checkDerived(const ManifestDerivedDim &derived,
+                                     int64_t size, int64_t source) const {
+  int64_t quotient = source / derived.divisor + (source % derived.divisor != 0);
+  int64_t expected = quotient + derived.extra;
+  if (size == expected || (derived.canBeOne && size == 1))
+    return Status::success();
+  std::string formula = entry.dimName(derived.source);
+  if (derived.divisor != 1)
+    formula += " / " + std::to_string(derived.divisor) + " rounded up";
+  if (derived.extra != 0)
+    formula += " + " + std::to_string(derived.extra);
+  return fail(static_cast<size_t>(derived.dim.argument),
+              "dimension " + std::to_string(derived.dim.dimension) + " is " +
+                  std::to_string(size) + ", expected " +
+                  (derived.canBeOne ? "1 or " : "") + std::to_string(expected) +
+                  " (" + formula + ")");
+}
+
 Failure ArgumentChecker::failSize(ManifestDimRef ref, int64_t size,
                                   ManifestDimRef source,
                                   int64_t expected) const {

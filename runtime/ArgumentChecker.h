@@ -33,14 +33,19 @@ public:
   /// The same for a scalar of a type.
   Status checkScalar(size_t argument, ElementType type) const;
 
-  /// Checks the sizes of inputs that must be equal.  `sizeOf(ManifestDimRef)`
-  /// is the size of a dimension.
+  /// Checks the sizes of inputs that must be equal, or follow from others.
+  /// `sizeOf(ManifestDimRef)` is the size of a dimension.
   template <typename SizeOf>
-  Status checkEqualSizes(const SizeOf &sizeOf) const {
+  Status checkInputSizes(const SizeOf &sizeOf) const {
     for (const std::vector<ManifestDimRef> &set : entry.equalDims)
       for (ManifestDimRef ref : set)
         if (sizeOf(ref) != sizeOf(set.front()))
           return failSize(ref, sizeOf(ref), set.front(), sizeOf(set.front()));
+    for (const ManifestDerivedDim &derived : entry.derivedDims)
+      if (Status status = checkDerived(derived, sizeOf(derived.dim),
+                                       sizeOf(derived.source));
+          !status)
+        return status;
     return Status::success();
   }
 
@@ -67,6 +72,8 @@ private:
                      bool withData) const;
   /// "expected multiples of 16 bytes; ..."
   std::string alignmentText(size_t argument) const;
+  Status checkDerived(const ManifestDerivedDim &derived, int64_t size,
+                      int64_t source) const;
   Failure failSize(ManifestDimRef ref, int64_t size, ManifestDimRef source,
                    int64_t expected) const;
 

@@ -28,7 +28,7 @@ static Status checkInputs(const ManifestEntry &entry,
                             : checker.checkScalar(i, inputs[i].scalar.type);
         !status)
       return status;
-  return checker.checkEqualSizes([&](ManifestDimRef ref) {
+  return checker.checkInputSizes([&](ManifestDimRef ref) {
     return inputs[ref.argument].tensor.shape[ref.dimension];
   });
 }

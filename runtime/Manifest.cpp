@@ -33,6 +33,9 @@ private:
   Status parseDimension(const json &value, const ManifestEntry &entry,
                         const std::string &where, ManifestArgument &argument);
   /// "query[0]", a dimension of an input that is already in the entry.
+  Result<ManifestDerivedDim> parseDerivedDim(const json &object,
+                                             const ManifestEntry &entry,
+                                             const std::string &where);
   Result<ManifestDimRef> parseDimRef(const json &value,
                                      const ManifestEntry &entry,
                                      const std::string &where);
@@ -221,6 +224,41 @@ ManifestParser::parseArgument(const json &object, const ManifestEntry &entry,
   return argument;
 }
 
+Result<ManifestDerivedDim>
+ManifestParser::parseDerivedDim(const json &object, const ManifestEntry &entry,
+                                const std::string &where) {
+  ManifestDerivedDim derived;
+  for (auto [key, target] :
+       {std::pair{"dim", &derived.dim}, std::pair{"source", &derived.source}}) {
+    auto value = member(object, key, json::value_t::string, where);
+    if (!value)
+      return value.takeFailure();
+    auto ref = parseDimRef(**value, entry, where);
+    if (!ref)
+      return ref.takeFailure();
+    *target = *ref;
+  }
+  for (auto [key, target] : {std::pair{"divisor", &derived.divisor},
+                             std::pair{"extra", &derived.extra}}) {
+    auto value = member(object, key, json::value_t::number_integer, where);
+    if (!value)
+      return value.takeFailure();
+    *target = (*value)->get<int64_t>();
+  }
+  constexpr int64_t largest = int64_t(1) << 31;
+  if (derived.divisor < 1 || derived.divisor > largest || derived.extra < 0 ||
+      derived.extra > largest)
+    return fail(where, "the divisor must be from 1 to 2^31 and what is added "
+                       "from 0 to 2^31, found " +
+                           std::to_string(derived.divisor) + " and " +
+                           std::to_string(derived.extra));
+  auto canBeOne = member(object, "can_be_one", json::value_t::boolean, where);
+  if (!canBeOne)
+    return canBeOne.takeFailure();
+  derived.canBeOne = (*canBeOne)->get<bool>();
+  return derived;
+}
+
 Result<ManifestEntry> ManifestParser::parseEntry(const json &object,
                                                  const std::string &where) {
   ManifestEntry entry;
@@ -271,6 +309,20 @@ Result<ManifestEntry> ManifestParser::parseEntry(const json &object,
       refs.push_back(*ref);
     }
     entry.equalDims.push_back(std::move(refs));
+  }
+  if (object.contains("derived_dims")) {
+    auto derived = member(object, "derived_dims", json::value_t::array, where);
+    if (!derived)
+      return derived.takeFailure();
+    for (const json &value : **derived) {
+      auto dim =
+          parseDerivedDim(value, entry,
+                          where + ".derived_dims[" +
+                              std::to_string(entry.derivedDims.size()) + "]");
+      if (!dim)
+        return dim.takeFailure();
+      entry.derivedDims.push_back(*dim);
+    }
   }
   if (!isGpu)
     return entry;

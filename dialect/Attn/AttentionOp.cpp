@@ -207,34 +207,46 @@ static RankedTensorType getSinksType(Type query) {
                                Float32Type::get(query.getContext()));
 }
 
-/// `(query, key, value) -> output` or `-> (output, lse)`. The tensors of a
-/// block mask follow the value; the type of sinks follows from the query's.
+/// A status has integers, a log-sum-exp has not.
+static bool isStatusType(Type type) {
+  return getElementTypeOrSelf(type).isInteger();
+}
+
+/// `(query, key, value) -> output` or `-> (output, lse, status)`, of which the
+/// last two may be left out. The tensors of a block mask follow the value; the
+/// type of sinks follows from the query's.
 static ParseResult
 parseAttentionType(OpAsmParser &parser, Type &query, Type &key, Type &value,
                    const OptionalOperand &sinks, Type &sinksType,
                    const OptionalOperand &offsets, Type &offsetsType,
                    Type &columnsType, const OptionalOperand &full,
-                   Type &fullType, Type &output, Type &lse) {
+                   Type &fullType, Type &output, Type &lse, Type &status) {
   unsigned blockInputs = full ? 3 : offsets ? 2 : 0;
   FunctionType type;
   SMLoc loc = parser.getCurrentLocation();
   if (failed(parser.parseType(type)))
     return failure();
-  if (type.getNumInputs() != 3 + blockInputs ||
-      (type.getNumResults() != 1 && type.getNumResults() != 2)) {
+  ArrayRef<Type> results = type.getResults();
+  const bool hasStatus = results.size() > 1 && isStatusType(results.back());
+  if (type.getNumInputs() != 3 + blockInputs || results.empty() ||
+      results.size() > (hasStatus ? 3 : 2)) {
     StringRef inputs = full      ? "(query, key, value, offsets, columns, full)"
                        : offsets ? "(query, key, value, offsets, columns)"
                                  : "(query, key, value)";
     return parser.emitError(loc)
            << "the type must be " << inputs << " -> output or " << inputs
-           << " -> (output, log-sum-exp), got " << type;
+           << " -> (output, log-sum-exp)"
+           << (offsets ? ", and may have a status as the last result" : "")
+           << ", got " << type;
   }
   query = type.getInput(0);
   key = type.getInput(1);
   value = type.getInput(2);
-  output = type.getResult(0);
-  if (type.getNumResults() == 2)
-    lse = type.getResult(1);
+  output = results[0];
+  if (hasStatus)
+    status = results.back();
+  if (results.size() > (hasStatus ? 2 : 1))
+    lse = results[1];
   if (sinks)
     sinksType = getSinksType(query);
   if (offsets) {
@@ -248,7 +260,7 @@ parseAttentionType(OpAsmParser &parser, Type &query, Type &key, Type &value,
 
 static void printAttentionType(OpAsmPrinter &printer, Operation *op, Type, Type,
                                Type, Value, Type, Value, Type, Type, Value,
-                               Type, Type, Type) {
+                               Type, Type, Type, Type) {
   auto attention = cast<AttentionOp>(op);
   SmallVector<Type> inputs;
   for (Value input :
@@ -276,6 +288,8 @@ void AttentionOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
   setName(getOutput(), "output");
   if (getLse())
     setName(getLse(), "lse");
+  if (getStatus())
+    setName(getStatus(), "status");
 }
 
 //===----------------------------------------------------------------------===//
@@ -302,6 +316,13 @@ static LogicalResult verifyBlockMask(AttentionOp op) {
                             << (columns ? "columns" : "no columns") << ", "
                             << (sizes ? "a block size" : "no block size")
                             << " and " << (full ? "flags" : "no flags");
+  auto status = RankedTensorType::get({1}, Builder(op).getI32Type());
+  if (op.getStatus() && (!offsets || op.getStatus().getType() != status))
+    return op.emitOpError() << "the status is that of a block mask and must "
+                               "have type "
+                            << status << ", but "
+                            << (offsets ? "has" : "there is no block mask for")
+                            << " type " << op.getStatus().getType();
   if (!offsets)
     return success();
   if (sizes->size() != 2)
@@ -538,5 +559,7 @@ AttentionOp::reifyResultShapes(OpBuilder &builder,
   shapes.push_back(dims);
   if (getLse())
     shapes.push_back({dims[0], dims[1], dims[2]});
+  if (getStatus())
+    shapes.push_back({builder.getIndexAttr(1)});
   return success();
 }

@@ -27,7 +27,7 @@ class Attn_Op<string mnemonic, list<Trait> traits = []>
     : Op<Attn_Dialect, mnemonic, traits>;
 
 def Attn_AttentionOp : Attn_Op<"attention", [
-    Pure, AttrSizedOperandSegments,
+    Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames",
                                                  "getAsmResultNames"]>,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
@@ -94,7 +94,9 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     other blocks that are listed, those must keep a score, too. Block sizes are
     multiples of 16, at most 4096. Numbers that are out of range list nothing;
     docs/semantics.md has the rules. The types of the two or three tensors
-    follow that of `value`.
+    follow that of `value`. The optional last result, `status`, a
+    `tensor<1xi32>`, is the number of block rows with a number that is out of
+    range, or 0.
 
     A `?` in an attribute takes an operand, in brackets behind the attribute:
     `index` values for masks, `f32` values for scores, in the order of the `?`.
@@ -155,7 +157,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [
     OptionalAttr<Attn_ScoreArrayAttr>:$score,
     OptionalAttr<F64Attr>:$scale,
     OptionalAttr<DenseI64ArrayAttr>:$block_size);
-  let results = (outs AnyRankedTensor:$output, Optional<AnyRankedTensor>:$lse);
+  let results = (outs AnyRankedTensor:$output, Optional<AnyRankedTensor>:$lse,
+                      Optional<AnyRankedTensor>:$status);
   let regions = (region AnyRegion:$score_mod, AnyRegion:$mask_mod);
   let assemblyFormat = [{
     $query `,` $key `,` $value
@@ -175,7 +178,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [
                                         type($block_offsets),
                                         type($block_columns),
                                         ref($block_full), type($block_full),
-                                        type($output), type($lse))
+                                        type($output), type($lse),
+                                        type($status))
   }];
   let hasCanonicalizer = 1;
   let hasVerifier = 1;

@@ -45,10 +45,10 @@ Value SoftcapAttr::buildScore(OpBuilder &builder, Location loc, Value score,
                        : values.front();
   // One division for all scores.
   Value reciprocal =
-      getCap() ? constant(builder, loc, 1 / getCap().getValueAsDouble())
-               : arith::DivFOp::create(builder, loc, constant(builder, loc, 1),
-                                       cap)
-                     .getResult();
+      getCap()
+          ? constant(builder, loc, 1 / getCap().getValueAsDouble())
+          : arith::DivFOp::create(builder, loc, constant(builder, loc, 1), cap)
+                .getResult();
   Value ratio = arith::MulFOp::create(builder, loc, score, reciprocal);
   Value tanh = math::TanhOp::create(builder, loc, ratio);
   return arith::MulFOp::create(builder, loc, tanh, cap);

@@ -276,6 +276,28 @@ void BlockMask::kindsOf(int64_t b, int64_t h, int64_t i,
   }
 }
 
+int64_t BlockMask::countFaults(int64_t keys) const {
+  const double count = columns->data.size(),
+               end = double((keys + keyBlock - 1) / keyBlock);
+  auto isOutside = [](double value, double least, double most) {
+    return value < least || value > most;
+  };
+  int64_t faults = 0;
+  const int64_t pitch = offsets->shape[2];
+  for (size_t n = 0; n + 1 < offsets->data.size(); ++n) {
+    if (int64_t(n) % pitch == pitch - 1)
+      continue;
+    double first = offsets->data[n], last = offsets->data[n + 1];
+    bool isBad = isOutside(first, 0, count) || isOutside(last, 0, count) ||
+                 first > last;
+    for (double at = std::clamp(first, 0.0, count);
+         at < std::clamp(last, 0.0, count); ++at)
+      isBad |= isOutside(columns->data[size_t(at)], 0, end - 1);
+    faults += isBad;
+  }
+  return faults;
+}
+
 Frames::Frames(const Problem &problem, int64_t keys) {
   if (problem.scoreMod)
     scoreMod = problem.scoreMod->makeFrame(keys);

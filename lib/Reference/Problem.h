@@ -50,6 +50,8 @@ struct BlockMask {
 
   /// Of each block column of the row that holds query `i`.
   void kindsOf(int64_t b, int64_t h, int64_t i, std::vector<Kind> &kinds) const;
+  /// The block rows with a number that is out of range, for `keys` keys.
+  int64_t countFaults(int64_t keys) const;
 
   /// `[1 or batch, 1 or query heads, block rows + 1]`, and a number for each
   /// listed block; `flags` is null where no block is marked full.

@@ -348,6 +348,8 @@ Expected<Result> evaluate(mlir::func::FuncOp entry, ArrayRef<Array> inputs) {
   result.lse = {{sizes.batch, sizes.queryHeads, sizes.queries},
                 std::move(attention.lse)};
   result.kept = std::move(attention.kept);
+  if ((*problem)->blockMask)
+    result.status = (*problem)->blockMask->countFaults(sizes.keys);
   return result;
 }
 

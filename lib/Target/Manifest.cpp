@@ -62,7 +62,7 @@ llvm::json::Object attn::describeEntry(func::FuncOp entry) {
       names.push_back(cast<StringAttr>(name).getValue());
     dims.push_back(std::move(names));
   }
-  return llvm::json::Object{
+  llvm::json::Object described{
       {"name", entry.getName()},
       {"algorithm",
        entry->getAttrOfType<StringAttr>("attn.algorithm").getValue()},
@@ -70,6 +70,18 @@ llvm::json::Object attn::describeEntry(func::FuncOp entry) {
       {"tile_kv", entry->getAttrOfType<IntegerAttr>("attn.tile_kv").getInt()},
       {"arguments", std::move(arguments)},
       {"dims", std::move(dims)}};
+  if (auto derived = entry->getAttrOfType<ArrayAttr>("attn.derived_dims")) {
+    llvm::json::Array rules;
+    for (auto rule : derived.getAsRange<DictionaryAttr>())
+      rules.push_back(llvm::json::Object{
+          {"dim", rule.getAs<StringAttr>("dim").getValue()},
+          {"source", rule.getAs<StringAttr>("source").getValue()},
+          {"divisor", rule.getAs<IntegerAttr>("divisor").getInt()},
+          {"extra", rule.getAs<IntegerAttr>("extra").getInt()},
+          {"can_be_one", rule.getAs<BoolAttr>("can_be_one").getValue()}});
+    described["derived_dims"] = std::move(rules);
+  }
+  return described;
 }
 
 bool attn::isEntry(func::FuncOp function) {

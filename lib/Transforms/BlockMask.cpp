@@ -52,21 +52,23 @@ SmallVector<Value> mlir::tile::buildBlockTableSizes(OpBuilder &builder,
 }
 
 KernelOp mlir::tile::buildBlockTable(OpBuilder &builder, attn::AttentionOp op,
-                                     StringRef name, TypeRange lists,
-                                     Type tableType) {
+                                     StringRef name, TypeRange arguments) {
   using Predicate = arith::CmpIPredicate;
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
   SmallVector<Type> types = {builder.getIndexType()};
-  llvm::append_range(types, lists);
-  types.push_back(tableType);
+  llvm::append_range(types, arguments);
   auto kernel = KernelOp::create(builder, loc, name, types);
   kernel.setPrivate();
   Block &body = kernel.getBody().front();
   builder.setInsertionPointToEnd(&body);
   Value offsets = body.getArgument(1), columns = body.getArgument(2),
         flags = op.getBlockFull() ? body.getArgument(3) : Value(),
-        table = body.getArguments().back();
+        table = body.getArgument(flags ? 4 : 3);
+  // Where faults are left, if they are.
+  Value faults = table == body.getArguments().back()
+                     ? Value()
+                     : body.getArguments().back();
   auto dim = [&](Value memref, int64_t number) -> Value {
     return memref::DimOp::create(builder, loc, memref, number);
   };
@@ -109,19 +111,45 @@ KernelOp mlir::tile::buildBlockTable(OpBuilder &builder, attn::AttentionOp op,
   Value count = dim(columns, 0);
   if (flags)
     count = arith::MinSIOp::create(builder, loc, count, dim(flags, 0));
-  auto branch = scf::IfOp::create(builder, loc, exists, /*withElse=*/false);
+  auto branch = scf::IfOp::create(
+      builder, loc, faults ? TypeRange(builder.getI1Type()) : TypeRange(),
+      exists, /*withElse=*/bool(faults));
+  auto boolean = [&](OpBuilder &b, bool value) -> Value {
+    return arith::ConstantOp::create(b, loc, b.getBoolAttr(value));
+  };
+  if (faults) {
+    // A row that several share is counted once.
+    Value isFault = branch.getResult(0);
+    for (auto [at, shared] : {std::pair(batch, list[0]), {head, list[1]}})
+      isFault = arith::AndIOp::create(
+          builder, loc, isFault,
+          compare(builder, loc, Predicate::eq, at, shared));
+    Value fault =
+        arith::ExtUIOp::create(builder, loc, builder.getI32Type(), isFault);
+    memref::StoreOp::create(builder, loc, fault, faults, work);
+    builder.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(builder, loc, boolean(builder, true));
+  }
+  builder.setInsertionPointToEnd(&body);
   ReturnOp::create(builder, loc);
 
   builder.setInsertionPointToStart(branch.thenBlock());
+  Value isBad = boolean(builder, false);
   auto readOffset = [&](Value at) -> Value {
-    Value offset = read(builder, offsets, {list[0], list[1], at});
-    offset = arith::MaxSIOp::create(builder, loc, offset, zero);
-    return arith::MinSIOp::create(builder, loc, offset, count);
+    Value given = read(builder, offsets, {list[0], list[1], at});
+    Value offset = arith::MaxSIOp::create(builder, loc, given, zero);
+    offset = arith::MinSIOp::create(builder, loc, offset, count);
+    isBad = arith::OrIOp::create(
+        builder, loc, isBad,
+        compare(builder, loc, Predicate::ne, given, offset));
+    return offset;
   };
   Value begin = readOffset(row), end = readOffset(next);
-  scf::ForOp::create(
-      builder, loc, begin, end, one, ValueRange(),
-      [&](OpBuilder &b, Location, Value n, ValueRange) {
+  isBad = arith::OrIOp::create(
+      builder, loc, isBad, compare(builder, loc, Predicate::sgt, begin, end));
+  auto loop = scf::ForOp::create(
+      builder, loc, begin, end, one, faults ? ValueRange(isBad) : ValueRange(),
+      [&](OpBuilder &b, Location, Value n, ValueRange known) {
         Value column = read(b, columns, n);
         Value isBlock = arith::AndIOp::create(
             b, loc, compare(b, loc, Predicate::sge, column, zero),
@@ -144,8 +172,41 @@ KernelOp mlir::tile::buildBlockTable(OpBuilder &builder, attn::AttentionOp op,
               at);
           scf::YieldOp::create(then, loc);
         });
-        scf::YieldOp::create(b, loc);
+        if (!faults) {
+          scf::YieldOp::create(b, loc);
+          return;
+        }
+        Value isNone = arith::XOrIOp::create(b, loc, isBlock, boolean(b, true));
+        Value yielded = arith::OrIOp::create(b, loc, known[0], isNone);
+        scf::YieldOp::create(b, loc, yielded);
       });
+  if (faults)
+    scf::YieldOp::create(builder, loc, loop.getResult(0));
+  return kernel;
+}
+
+KernelOp mlir::tile::buildBlockStatus(OpBuilder &builder, Location loc,
+                                      StringRef name, TypeRange arguments) {
+  OpBuilder::InsertionGuard guard(builder);
+  SmallVector<Type> types = {builder.getIndexType()};
+  llvm::append_range(types, arguments);
+  auto kernel = KernelOp::create(builder, loc, name, types);
+  kernel.setPrivate();
+  Block &body = kernel.getBody().front();
+  builder.setInsertionPointToEnd(&body);
+  Value faults = body.getArgument(1), status = body.getArgument(2);
+  Value zero = constantIndex(builder, loc, 0);
+  Value none = arith::ConstantIntOp::create(builder, loc, 0, 32);
+  auto sum = scf::ForOp::create(
+      builder, loc, zero, memref::DimOp::create(builder, loc, faults, 0),
+      constantIndex(builder, loc, 1), none,
+      [&](OpBuilder &b, Location, Value n, ValueRange known) {
+        Value fault = memref::LoadOp::create(b, loc, faults, n);
+        Value next = arith::AddIOp::create(b, loc, known[0], fault);
+        scf::YieldOp::create(b, loc, next);
+      });
+  memref::StoreOp::create(builder, loc, sum.getResult(0), status, zero);
+  ReturnOp::create(builder, loc);
   return kernel;
 }
 

@@ -24,11 +24,17 @@ enum BlockKind { kNotListed = 0, kListed = 1, kFull = 2 };
 
 /// Builds the kernel that fills a table memref<?x?x?x?xi32> of
 /// `[1 or batch, 1 or query heads, block rows, block columns]`, with a task for
-/// each block row. Its arguments are `lists`, which are the memrefs of offsets,
-/// columns and, if the op has them, flags, and the table. Whatever numbers they
-/// hold, it stays within them.
+/// each block row. Its arguments are the memrefs of offsets, columns and, if
+/// the op has them, flags, then the table, and then perhaps a memref<?xi32>,
+/// where it leaves for each block row whether a number is out of range: 1 or 0.
+/// Whatever numbers there are, it stays within the memrefs.
 KernelOp buildBlockTable(OpBuilder &builder, attn::AttentionOp op,
-                         StringRef name, TypeRange lists, Type table);
+                         StringRef name, TypeRange arguments);
+
+/// Builds the kernel whose only task adds up the numbers of its first argument
+/// into the first of the second, both memrefs of i32.
+KernelOp buildBlockStatus(OpBuilder &builder, Location loc, StringRef name,
+                          TypeRange arguments);
 
 /// The sizes of the table, at the builder's insertion point; `query` and `key`
 /// are memrefs.

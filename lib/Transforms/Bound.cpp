@@ -27,18 +27,25 @@ namespace mlir::tile {
 static void boundLoop(MaskedLoop match) {
   OpBuilder builder(match.loop);
   Location loc = match.loop.getLoc();
+  auto passed = [&](StringRef what) {
+    remark::passed(
+        loc, remark::RemarkOpts::name("tile-bound").category("attn.bound"))
+        << what;
+  };
+  if (!match.select) {
+    passed("the mask keeps nothing; no key tile is visited");
+    splitLoop(match, TileSequence(), TileSequence());
+    return;
+  }
   TileBounds bounds =
       deriveTileBounds(builder, loc, match.map, match.select.getCondition(),
                        match.getSpace(builder));
   if (bounds.exact)
-    remark::passed(
-        loc, remark::RemarkOpts::name("tile-bound").category("attn.bound"))
-        << (bounds.readsNumbers
-                ? "key tiles are skipped, or run without the mask, by the "
-                  "least and the largest number of each; none is missed if the "
-                  "numbers are sorted"
-                : "empty key tiles are skipped; full ones run without the "
-                  "mask");
+    passed(bounds.readsNumbers
+               ? "key tiles are skipped, or run without the mask, by the least "
+                 "and the largest number of each; none is missed if the "
+                 "numbers are sorted"
+               : "empty key tiles are skipped; full ones run without the mask");
   else
     remark::missed(
         match.map.getLoc(),

@@ -141,7 +141,7 @@ void EntryFunction::create(StringRef algorithm, int64_t tileQ, int64_t tileKv) {
         shape.push_back(nameOf(source, firstDimension + dim));
       else
         shape.push_back(builder.getI64IntegerAttr(size));
-    add(type, builder.getStringAttr(result == 0 ? "output" : "lse"), "output",
+    add(type, builder.getStringAttr(operation.resultNames[result]), "output",
         function.getResultAttr(number, kAlignmentAttrName),
         builder.getArrayAttr(shape));
   }
@@ -159,6 +159,22 @@ void EntryFunction::create(StringRef algorithm, int64_t tileQ, int64_t tileKv) {
     equal.push_back(builder.getArrayAttr(members));
   }
   entry->setAttr("attn.equal_dims", builder.getArrayAttr(equal));
+  SmallVector<Attribute> derived;
+  for (const auto &rule : operation.derivedDimensions) {
+    auto name = [&](EntryOperation::Dimension dimension) {
+      return nameOf(dimension.first, dimension.second);
+    };
+    derived.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("dim", name(rule.dimension)),
+         builder.getNamedAttr("source", name(rule.source)),
+         builder.getNamedAttr("divisor",
+                              builder.getI64IntegerAttr(rule.divisor)),
+         builder.getNamedAttr("extra", builder.getI64IntegerAttr(rule.extra)),
+         builder.getNamedAttr("can_be_one",
+                              builder.getBoolAttr(rule.canBeOne))}));
+  }
+  if (!derived.empty())
+    entry->setAttr("attn.derived_dims", builder.getArrayAttr(derived));
   entry->setAttr("attn.algorithm", builder.getStringAttr(algorithm));
   entry->setAttr("attn.tile_q", builder.getI64IntegerAttr(tileQ));
   entry->setAttr("attn.tile_kv", builder.getI64IntegerAttr(tileKv));

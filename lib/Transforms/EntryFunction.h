@@ -19,8 +19,7 @@
 
 namespace mlir::tile {
 
-/// What an entry must know about its operation, whose results are an output
-/// and, if the operation has two, a log-sum-exp.
+/// What an entry must know about its operation.
 struct EntryOperation {
   using Dimension = std::pair<Value, int64_t>;
 
@@ -30,8 +29,18 @@ struct EntryOperation {
   SmallVector<std::pair<Value, StringRef>> tensors;
   /// Sizes that a caller must make equal.
   SmallVector<SmallVector<Dimension>> equalDimensions;
+  /// Sizes that follow from others: those divided by `divisor` and rounded up,
+  /// plus `extra`; or 1.
+  struct DerivedDimension {
+    Dimension dimension, source;
+    int64_t divisor = 1, extra = 0;
+    bool canBeOne = false;
+  };
+  SmallVector<DerivedDimension> derivedDimensions;
   /// A dynamic dimension d of a result is `dimension + d` of this tensor.
   Dimension resultSizes;
+  /// What the manifest calls the results, the first of which must be returned.
+  SmallVector<StringRef> resultNames;
 };
 
 /// Replaces a function on tensors by one on memrefs.

@@ -377,7 +377,7 @@ LogicalResult TileLister::run() {
   SmallVector<SmallVector<MaskedLoop>> groups;
   kernel.walk([&](scf::ForOp loop) {
     std::optional<MaskedLoop> match = matchMaskedLoop(loop, /*explains=*/false);
-    if (!match || loop->getParentOp() != kernel)
+    if (!match || !match->select || loop->getParentOp() != kernel)
       return;
     auto *known = llvm::find_if(
         groups, [&](auto &group) { return isSame(group.front(), *match); });

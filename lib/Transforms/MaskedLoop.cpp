@@ -180,7 +180,7 @@ std::optional<MaskedLoop> mlir::tile::matchMaskedLoop(scf::ForOp loop,
   MaskedLoop match{loop, nullptr, nullptr, nullptr};
   for (auto map : loop.getBody()->getOps<MapOp>()) {
     arith::SelectOp select = getMask(map);
-    if (!select)
+    if (!select && !matchPattern(map.getYielded(), m_NegInfFloat()))
       continue;
     if (match.map)
       return miss("two masks in one loop");
@@ -189,6 +189,14 @@ std::optional<MaskedLoop> mlir::tile::matchMaskedLoop(scf::ForOp loop,
   }
   if (!match.map)
     return std::nullopt;
+
+  for (Operation &op : *loop.getBody())
+    if (hasEffect<MemoryEffects::Write>(&op))
+      return miss("the loop writes to memory");
+  if (!EmptyTileEvaluator(loop, match.map).isNeutral())
+    return miss("a tile without keys may change what the loop carries");
+  if (!match.select)
+    return match;
 
   // The tile's first key must be t times the size of a tile, t = 0, 1, 2 ...
   if (!matchPattern(loop.getStep(), m_One()))
@@ -203,12 +211,6 @@ std::optional<MaskedLoop> mlir::tile::matchMaskedLoop(scf::ForOp loop,
   match.rows = getRowView(match.map.getResult(), match.map.getOrigin()[0]);
   if (!match.rows)
     return std::nullopt;
-
-  for (Operation &op : *loop.getBody())
-    if (hasEffect<MemoryEffects::Write>(&op))
-      return miss("the loop writes to memory");
-  if (!EmptyTileEvaluator(loop, match.map).isNeutral())
-    return miss("a tile without keys may change what the loop carries");
   return match;
 }
 

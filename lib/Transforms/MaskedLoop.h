@@ -24,7 +24,8 @@ namespace mlir::tile {
 struct MaskedLoop {
   scf::ForOp loop;
   MapOp map;
-  /// The end of the map: select(keep, score, -inf).
+  /// The end of the map: select(keep, score, -inf). Null if it ends with -inf:
+  /// nothing is kept. Then the view is null, too.
   arith::SelectOp select;
   /// The query tile's row bound comes from this view.
   ViewOp rows;

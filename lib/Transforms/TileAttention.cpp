@@ -45,6 +45,10 @@ public:
 private:
   static EntryOperation describe(attn::AttentionOp op);
   Value buildScoresBytes(OpBuilder &builder, Location loc, Block &arguments);
+  /// The memref of a result of the operation; null if it is not returned.
+  Value getResult(Value result) {
+    return entry.getResult(cast<OpResult>(result).getResultNumber());
+  }
   FailureOr<Value> launchBlockTable(OpBuilder &builder);
   void launch(OpBuilder &builder, KernelOp kernel, Value count,
               const KernelData<Value> &data);
@@ -63,7 +67,13 @@ EntryOperation AttentionTiler::describe(attn::AttentionOp op) {
   EntryOperation described{op,
                            {{q, "query"}, {k, "key"}, {v, "value"}},
                            {{{q, 0}, {k, 0}, {v, 0}}, {{k, 2}, {v, 2}}},
-                           {q, 0}};
+                           /*derivedDimensions=*/{},
+                           {q, 0},
+                           {"output"}};
+  if (op.getLse())
+    described.resultNames.push_back("lse");
+  if (op.getStatus())
+    described.resultNames.push_back("status");
   if (op.getSinks())
     described.tensors.emplace_back(op.getSinks(), "sinks");
   for (auto [tensor, name] :
@@ -72,6 +82,11 @@ EntryOperation AttentionTiler::describe(attn::AttentionOp op) {
         {Value(op.getBlockFull()), "block_full"}})
     if (tensor)
       described.tensors.emplace_back(tensor, name);
+  if (Value offsets = op.getBlockOffsets())
+    described.derivedDimensions = {
+        {{offsets, 0}, {q, 0}, 1, 0, /*canBeOne=*/true},
+        {{offsets, 1}, {q, 1}, 1, 0, /*canBeOne=*/true},
+        {{offsets, 2}, {q, 2}, op.getQueryBlock(), 1}};
   if (op.getBlockFull())
     described.equalDimensions.push_back(
         {{op.getBlockColumns(), 0}, {op.getBlockFull(), 0}});
@@ -94,7 +109,7 @@ Value AttentionTiler::buildScoresBytes(OpBuilder &builder, Location loc,
 }
 
 /// Launches the kernel that writes the table of the block mask, which is in the
-/// workspace.
+/// workspace, and if the status is asked for the one that adds it up.
 FailureOr<Value> AttentionTiler::launchBlockTable(OpBuilder &builder) {
   Location loc = op.getLoc();
   SmallVector<Value> lists = {entry.getInput(op.getBlockOffsets()),
@@ -113,13 +128,25 @@ FailureOr<Value> AttentionTiler::launchBlockTable(OpBuilder &builder) {
   FailureOr<Workspace> workspace = Workspace::open(launch);
   if (failed(workspace))
     return failure();
-  Value table = workspace->take(builder.getI32Type(), sizes);
+  Type i32 = builder.getI32Type();
+  Value table = workspace->take(i32, sizes), status, faults;
   launch.getArgumentsMutable().append(table);
-  OpBuilder moduleBuilder(function);
-  buildBlockTable(moduleBuilder, op, name, ValueRange(lists).getTypes(),
-                  table.getType());
+  if (op.getStatus())
+    status = getResult(op.getStatus());
+  if (status) {
+    faults = workspace->take(i32, count);
+    launch.getArgumentsMutable().append(faults);
+  }
   if (failed(workspace->close()))
     return failure();
+  OpBuilder moduleBuilder(function);
+  buildBlockTable(moduleBuilder, op, name, launch.getArguments().getTypes());
+  if (!status)
+    return table;
+  KernelOp sum = buildBlockStatus(moduleBuilder, loc, name + "_status",
+                                  {faults.getType(), status.getType()});
+  LaunchOp::create(builder, loc, FlatSymbolRefAttr::get(sum.getSymNameAttr()),
+                   constantIndex(builder, loc, 1), ValueRange{faults, status});
   return table;
 }
 
@@ -155,7 +182,8 @@ LogicalResult AttentionTiler::run(Algorithm algorithm,
   all.key = entry.getInput(op.getKey());
   all.value = entry.getInput(op.getValue());
   all.output = entry.getResult(0);
-  all.lse = entry.getResult(1);
+  if (op.getLse())
+    all.lse = getResult(op.getLse());
   if (op.getSinks())
     all.sinks = entry.getInput(op.getSinks());
   for (BlockArgument capture : captures)

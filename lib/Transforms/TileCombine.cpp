@@ -67,7 +67,9 @@ EntryOperation CombineTiler::describe(attn::CombineOp op) {
           {{{outputs, 0}, {lses, 0}},
            {{outputs, 1}, {lses, 1}},
            {{outputs, 3}, {lses, 3}}},
-          {outputs, 1}};
+          /*derivedDimensions=*/{},
+          {outputs, 1},
+          {"output", "lse"}};
 }
 
 Value CombineTiler::countTiles(OpBuilder &b, Value outputs) {

@@ -99,7 +99,7 @@ Status ArgumentSlots::check() const {
   }
   ArgumentChecker checker(*entry);
   auto sizeOf = [this](ManifestDimRef ref) { return size(ref); };
-  if (Status status = checker.checkEqualSizes(sizeOf); !status)
+  if (Status status = checker.checkInputSizes(sizeOf); !status)
     return status;
   return checker.checkOutputSizes(sizeOf);
 }

@@ -1160,3 +1160,31 @@ tile.kernel @documents(%r0: index, %x: memref<?x?xf32>, %n: index, %ids: memref<
   tile.store %max, %X[%r0, %c0] : !row, !view
   tile.return
 }
+
+// -----
+
+!row = !tile.tile<16x1xf32>
+!score = !tile.tile<16x8xf32>
+
+// A mask that is false is gone, and so is the loop.
+
+// REMARK: remark: [Passed] tile-bound | Category:attn.bound{{.*}}the mask keeps nothing; no key tile is visited
+// CHECK-LABEL: tile.kernel @never(
+// CHECK: %[[LOW:.*]] = tile.map()
+// CHECK-NOT: scf.for
+// CHECK: tile.store %[[LOW]]
+tile.kernel @never(%r0: index, %x: memref<?x?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %lowest = arith.constant 0xFF7FFFFF : f32
+  %empty = arith.constant 0xFF800000 : f32
+  %X = tile.view %x[rows, cols] : memref<?x?xf32>
+  %low = tile.map() : () -> !row { tile.yield %lowest : f32 }
+  %max = scf.for %t = %c0 to %n step %c1 iter_args(%m = %low) -> (!row) {
+    %masked = tile.map() : () -> !score { tile.yield %empty : f32 }
+    %m1 = tile.reduce max rows %masked, %m : (!score, !row) -> !row
+    scf.yield %m1 : !row
+  }
+  tile.store %max, %X[%r0, %c0] : !row, !tile.view<f32>
+  tile.return
+}

@@ -108,11 +108,13 @@ int64_t Workload::totalTiles(const std::vector<Value> &inputs, int64_t tileQ,
 Result<Check> Workload::check(const std::vector<Value> &inputs,
                               const ManifestEntry &entry,
                               const std::vector<Value> &outputs) {
-  std::vector<float> output, lse;
+  std::vector<float> output, lse, status;
   for (auto [i, value] : llvm::enumerate(outputs)) {
     const ManifestArgument &argument = entry.arguments[inputs.size() + i];
     reference::Array array = value.toArray(/*withData=*/true);
-    (argument.name == "lse" ? lse : output)
+    (argument.name == "lse"      ? lse
+     : argument.name == "status" ? status
+                                 : output)
         .assign(array.data.begin(), array.data.end());
   }
 
@@ -123,6 +125,10 @@ Result<Check> Workload::check(const std::vector<Value> &inputs,
       reference::evaluate(function, arrays);
   if (!expected)
     return failure(llvm::toString(expected.takeError()));
+  if (!status.empty() && status[0] != static_cast<float>(expected->status))
+    return failure("the status of the block mask is " +
+                   std::to_string(static_cast<int64_t>(status[0])) +
+                   ", expected " + std::to_string(expected->status));
   Check check{reference::compare(*expected, output, lse), !lse.empty(), {}};
   if (!mlir::getElementTypeOrSelf(op->getResult(0)).isF32()) {
     llvm::Expected<std::vector<float>> plain =

@@ -120,13 +120,15 @@ TEST(BlockMask, IsAClauseOfTheVariant) {
   spec.headDim = 64;
   spec.mask = causal();
   spec.blockMask = BlockLists{
-      value("offsets"), value("columns"), value("full"), 64, 32, false, true};
+      value("offsets"), value("columns"), value("full"), 64, 32, false, true,
+      /*status=*/true};
   Result<std::string> text = spec.text();
   ASSERT_TRUE(bool(text)) << text.error().text();
   for (const char *part :
        {"block_mask(%offsets, %columns, %full) block_size [64, 32]",
         "%offsets: tensor<1x4x?xi32> {attn.name = \"offsets\"}",
-        ", tensor<1x4x?xi32>, tensor<?xi32>, tensor<?xi8>) -> "})
+        ", tensor<1x4x?xi32>, tensor<?xi32>, tensor<?xi8>) -> "
+        "(tensor<?x4x?x64xf32>, tensor<1xi32>)"})
     EXPECT_NE(text->find(part), std::string::npos) << part << "\n" << *text;
 }
 

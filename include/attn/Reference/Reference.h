@@ -42,6 +42,9 @@ struct Result {
   /// Number of kept keys of each row, [B, Hq, Sq].  A score of -inf counts as
   /// a masked key.  Of attn.combine: the parts whose log-sum-exp is not -inf.
   std::vector<int64_t> kept;
+  /// Block rows of a block mask with a number that is out of range; 0 without a
+  /// block mask.
+  int64_t status = 0;
 };
 
 /// Evaluates the one attn.attention or attn.combine op of `entry`.  `inputs`

@@ -35,6 +35,14 @@ struct ManifestDimRef {
   int64_t dimension = 0;
 };
 
+/// A dimension of an input whose size follows from another one: the source's,
+/// divided by `divisor` and rounded up, plus `extra`; or 1, if `canBeOne`.
+struct ManifestDerivedDim {
+  ManifestDimRef dim, source;
+  int64_t divisor = 1, extra = 0;
+  bool canBeOne = false;
+};
+
 struct ManifestArgument {
   static constexpr int64_t dynamic = -1;
 
@@ -61,6 +69,7 @@ struct ManifestEntry {
   std::vector<ManifestArgument> arguments;
   /// Sets of input dimensions that must be equal at run time.
   std::vector<std::vector<ManifestDimRef>> equalDims;
+  std::vector<ManifestDerivedDim> derivedDims;
   /// What a GPU is to launch; null in the manifest of a CPU payload.
   std::shared_ptr<const LaunchProgram> program;
 

@@ -208,6 +208,10 @@ struct BlockLists {
   int64_t queryBlock = 128, keyBlock = 64;
   /// Whether batch entries and heads have lists of their own.
   bool perBatch = false, perHead = false;
+  /// Adds an output `status`, one i32: the number of block rows with an offset
+  /// or a column that is out of range, or with offsets that fall.  For lists
+  /// that BlockMask::check cannot see, because a device has made them.
+  bool status = false;
 };
 
 //===----------------------------------------------------------------------===//
@@ -375,9 +379,15 @@ inline Result<std::string> Attention::text() const {
   };
   std::string query = tensor(heads, headDim), key = tensor(groups, headDim),
               value = tensor(groups, columns), output = tensor(heads, columns);
-  std::string results =
-      lse ? "(" + output + ", tensor<?x" + std::to_string(heads) + "x?xf32>)"
-          : output;
+  std::string results = output, returned = "%o";
+  if (lse) {
+    results += ", tensor<?x" + std::to_string(heads) + "x?xf32>";
+    returned += ", %lse";
+  }
+  if (blockMask && blockMask->status) {
+    results += ", tensor<1xi32>";
+    returned += ", %status";
+  }
 
   std::string inputs = query + ", " + key + ", " + value;
   std::string attributes = printAttributes(signature);
@@ -392,12 +402,11 @@ inline Result<std::string> Attention::text() const {
   if (!signature.problem.empty())
     return Error(ErrorClass::arguments, signature.problem);
 
-  const char *named = lse ? "%o:2" : "%o";
-  return "func.func @" + name + "(" + arguments + ") -> " + results + " {\n" +
-         "  " + named + " = attn.attention %query, %key, %value" + attributes +
-         regions + "\n      : (" + inputs + ") -> " + results + "\n  return " +
-         (lse ? "%o#0, %o#1" : "%o") + " : " +
-         (lse ? results.substr(1, results.size() - 2) : results) + "\n}\n";
+  std::string type = results == output ? output : "(" + results + ")";
+  return "func.func @" + name + "(" + arguments + ") -> " + type + " {\n  " +
+         returned + " = attn.attention %query, %key, %value" + attributes +
+         regions + "\n      : (" + inputs + ") -> " + type + "\n  return " +
+         returned + " : " + results + "\n}\n";
 }
 
 } // namespace v1

@@ -13,7 +13,7 @@
 #ifndef ATTN_CPP_BLOCKMASK_H
 #define ATTN_CPP_BLOCKMASK_H
 
-#include "attn/cpp/Result.h"
+#include "attn/cpp/Engine.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -51,6 +51,17 @@ struct BlockMask {
   std::vector<int32_t> columns;
   /// For each of them, whether other masks are left out (not 0).
   std::vector<int8_t> full;
+
+  /// The three as tensors in host memory, for Args::set; they point into this.
+  Tensor offsetsTensor() const {
+    return {offsets.data(), {shape.batch, shape.heads, shape.rows() + 1}};
+  }
+  Tensor columnsTensor() const {
+    return {columns.data(), {static_cast<int64_t>(columns.size())}};
+  }
+  Tensor fullTensor() const {
+    return {full.data(), {static_cast<int64_t>(full.size())}};
+  }
 
   /// Of a dense mask `[batch, heads, queries, keys]`, row major, in which 0 is
   /// a masked score.  Blocks with a score that is kept are listed; those in

@@ -62,6 +62,10 @@ struct Tensor : attn_tensor {
       : Tensor(data, Type::f32, shape) {}
   Tensor(const float *data, const Dims &shape, const Dims &strides)
       : Tensor(data, Type::f32, shape, strides) {}
+  Tensor(const int32_t *data, const Dims &shape)
+      : Tensor(data, Type::i32, shape) {}
+  Tensor(const int8_t *data, const Dims &shape)
+      : Tensor(data, Type::i8, shape) {}
   explicit Tensor(const attn_tensor &tensor) : attn_tensor(tensor) {}
 
   /// A view of a DLPack tensor, version 1.x or the one before.  The caller

@@ -64,7 +64,8 @@ struct Signature {
 
   /// The name in the text: those of coordinates and results are taken.
   static std::string variable(const std::string &name) {
-    for (const char *taken : {"s", "b", "h", "i", "j", "nq", "nk", "o"})
+    for (const char *taken :
+         {"s", "b", "h", "i", "j", "nq", "nk", "o", "lse", "status"})
       if (name == taken)
         return "%" + name + "_";
     return "%" + name;
@@ -76,7 +77,8 @@ struct Signature {
       fail("'" + name +
            "' cannot be the name of a value; allowed are letters, digits and "
            "'_', without a digit in front or a '_' at the end");
-    for (const char *taken : {"query", "key", "value", "output", "lse"})
+    for (const char *taken :
+         {"query", "key", "value", "output", "lse", "status"})
       if (name == taken)
         fail("a value cannot be called '" + name +
              "', which is an argument of every kernel");

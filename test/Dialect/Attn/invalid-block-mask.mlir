@@ -6,7 +6,7 @@
 func.func @f(%q: tensor<?x4x?x16xf32>, %offsets: tensor<1x1x?xi32>) {
   // expected-error@+1 {{block_mask takes offsets, columns and a block size, and may take flags of full blocks; given were offsets, no columns, no block size and no flags}}
   "attn.attention"(%q, %q, %q, %offsets)
-      <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0>}>
+      <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0>, resultSegmentSizes = array<i32: 1, 0, 0>}>
       ({}, {})
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>,
          tensor<1x1x?xi32>) -> tensor<?x4x?x16xf32>
@@ -18,7 +18,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %offsets: tensor<1x1x?xi32>) {
 func.func @f(%q: tensor<?x4x?x16xf32>, %full: tensor<?xi8>) {
   // expected-error@+1 {{given were no offsets, no columns, no block size and flags}}
   "attn.attention"(%q, %q, %q, %full)
-      <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1>}>
+      <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1>, resultSegmentSizes = array<i32: 1, 0, 0>}>
       ({}, {})
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>,
          tensor<?xi8>) -> tensor<?x4x?x16xf32>
@@ -31,7 +31,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>) {
   // expected-error@+1 {{given were no offsets, no columns, a block size and no flags}}
   "attn.attention"(%q, %q, %q)
       <{block_size = array<i64: 64, 64>,
-        operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0>}>
+        operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 0, 0>}>
       ({}, {})
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
       -> tensor<?x4x?x16xf32>
@@ -56,7 +56,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %o: tensor<1x1x?xi32>,
 func.func @f(%q: tensor<?x4x?x16xf32>, %o: tensor<1x1x?xi32>,
              %c: tensor<?xi32>) {
   attn.attention %q, %q, %q block_mask(%o, %c) block_size [64, 64]
-      // expected-error@+1 {{the type must be (query, key, value, offsets, columns) -> output or (query, key, value, offsets, columns) -> (output, log-sum-exp), got}}
+      // expected-error@+1 {{the type must be (query, key, value, offsets, columns) -> output or (query, key, value, offsets, columns) -> (output, log-sum-exp), and may have a status as the last result, got}}
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
      -> tensor<?x4x?x16xf32>
   return
@@ -198,5 +198,28 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %o: tensor<1x1x?xi32>,
   attn.attention %q, %q, %q block_mask(%o, %c, %f) block_size [64, 64]
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>,
          tensor<1x1x?xi32>, tensor<7xi32>, tensor<8xi8>) -> tensor<?x4x?x16xf32>
+  return
+}
+
+// -----
+
+func.func @status_without_blocks(%q: tensor<?x4x?x16xf32>) {
+  // expected-error@+1 {{the status is that of a block mask and must have type 'tensor<1xi32>', but there is no block mask for type 'tensor<1xi32>'}}
+  %o, %status = attn.attention %q, %q, %q
+    : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+   -> (tensor<?x4x?x16xf32>, tensor<1xi32>)
+  return
+}
+
+// -----
+
+func.func @status_of_rows(%q: tensor<?x4x?x16xf32>, %offsets: tensor<1x1x?xi32>,
+                          %columns: tensor<?xi32>) {
+  // expected-error@+1 {{the status is that of a block mask and must have type 'tensor<1xi32>', but has type 'tensor<?xi32>'}}
+  %o, %lse, %status = attn.attention %q, %q, %q
+    block_mask(%offsets, %columns) block_size [16, 16]
+    : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>,
+       tensor<1x1x?xi32>, tensor<?xi32>)
+   -> (tensor<?x4x?x16xf32>, tensor<?x4x?xf32>, tensor<?xi32>)
   return
 }

@@ -396,7 +396,7 @@ func.func @f(%q: tensor<?x4x?x16xf32>, %x: i1) {
   "attn.attention"(%q, %q, %q) ({}, {
   ^bb0(%b: index, %h: index, %i: index, %j: i32):
     attn.yield %x : i1
-  }) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0>}
+  }) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 0, 0>}
       : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
      -> tensor<?x4x?x16xf32>
   return

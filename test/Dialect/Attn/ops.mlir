@@ -98,6 +98,19 @@ func.func @block_mask(%q: tensor<3x4x130x16xf32>, %shared: tensor<1x1x?xi32>,
       : (tensor<3x4x130x16xf32>, tensor<3x4x130x16xf32>,
          tensor<3x4x130x16xf32>, tensor<3x4x3xi32>, tensor<?xi32>,
          tensor<?xi8>) -> (tensor<3x4x130x16xf32>, tensor<3x4x130xf32>)
+  // The status comes last, with a log-sum-exp or without.
+  // CHECK: %{{.*}}, %{{.*}} = attn.attention {{.*}} -> (tensor<3x4x130x16xf32>, tensor<1xi32>)
+  %3, %4 = attn.attention %q, %q, %q block_mask(%shared, %columns)
+      block_size [128, 64]
+      : (tensor<3x4x130x16xf32>, tensor<3x4x130x16xf32>,
+         tensor<3x4x130x16xf32>, tensor<1x1x?xi32>, tensor<?xi32>)
+     -> (tensor<3x4x130x16xf32>, tensor<1xi32>)
+  // CHECK: %{{.*}}, %{{.*}}, %{{.*}} = attn.attention {{.*}} -> (tensor<3x4x130x16xf32>, tensor<3x4x130xf32>, tensor<1xi32>)
+  %5, %6, %7 = attn.attention %q, %q, %q block_mask(%shared, %columns)
+      block_size [128, 64]
+      : (tensor<3x4x130x16xf32>, tensor<3x4x130x16xf32>,
+         tensor<3x4x130x16xf32>, tensor<1x1x?xi32>, tensor<?xi32>)
+     -> (tensor<3x4x130x16xf32>, tensor<3x4x130xf32>, tensor<1xi32>)
   return
 }
 
