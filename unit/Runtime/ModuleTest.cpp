@@ -279,6 +279,46 @@ TEST_F(ModuleTest, ExplainsWrongArguments) {
                   "(query[2])");
 }
 
+/// The entry with a rule: key[2] is query[2] / 2 rounded up + 4, or 1.
+std::string entryWithRule() {
+  return replaced(entry(), "\"dims\":",
+                  R"("derived_dims": [{"dim": "key[2]", "source": "query[2]",
+                       "divisor": 2, "extra": 4, "can_be_one": true}], "dims":)");
+}
+
+TEST_F(ModuleTest, ChecksSizesThatFollowFromOthers) {
+  auto loaded = Module::loadFromMemory(
+      compilePayload(manifestCode(joinLines(entryWithRule())) + functions));
+  ASSERT_TRUE(loaded) << loaded.error();
+  module = *loaded;
+  EXPECT_TRUE(module->bind("f", inputs, outputs)); // 7 of 5
+  input(1).shape[2] = 1;
+  EXPECT_TRUE(module->bind("f", inputs, outputs));
+  input(1).shape[2] = 6;
+  expectBindError("argument 2 'key' of 'f': dimension 2 is 6, expected 1 or 7 "
+                  "(query[2] / 2 rounded up + 4)");
+}
+
+TEST_F(ModuleTest, ExplainsBadRules) {
+  auto expectError = [](const char *from, const char *to, const char *text) {
+    auto parsed = parseManifest(
+        R"({"format": 1, "compiler": "c", "target": {"triple": "", "cpu": "",
+            "features": ""}, "entries": [)" +
+            replaced(entryWithRule(), from, to) + "]}",
+        "'a.so'");
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_NE(parsed.error().find(text), std::string::npos) << parsed.error();
+  };
+  expectError("[{\"dim\"", "[7, {\"dim\"",
+              "entries[0].derived_dims[0]: expected an object");
+  expectError("\"key[2]\"", "\"key[4]\"", "has rank 4");
+  expectError("\"source\"", "\"from\"", "has no member 'source'");
+  expectError("\"divisor\": 2", "\"divisor\": 0",
+              "the divisor must be from 1 to 2^31");
+  expectError("\"extra\": 4", "\"extra\": -1", "found 2 and -1");
+  expectError("true", "1", "'can_be_one' must be of type boolean");
+}
+
 TEST_F(ModuleTest, ExplainsUnusableMemory) {
   auto reset = [&] { SetUp(); };
   input(1).strides[3] = 2;
