@@ -20,6 +20,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/MapVector.h"
 #include <numeric>
 
 using namespace mlir;
@@ -101,7 +102,7 @@ private:
     Conjunction conditions;
   };
   SmallVector<Case> read(Value keep, bool negated);
-  bool prepare(ArrayRef<Case> cases);
+  bool canTest(ArrayRef<Case> cases);
   Value isOne(ArrayRef<Case> cases);
   Value isSome(MaskFormula &formula, const Term &term);
   Value loopOverKeys(const Term &term, Value row, int64_t step);
@@ -112,6 +113,20 @@ private:
   }
   Value either(Value a, Value b) {
     return builder.createOrFold<arith::OrIOp>(loc, a, b);
+  }
+  Value negate(Value a) {
+    return builder.createOrFold<arith::XOrIOp>(loc, a, constant(true));
+  }
+  /// What `then` computes if the condition holds, else `otherwise`.
+  Value choose(Value condition, function_ref<Value()> then, Value otherwise) {
+    auto yield = [&](Value value) {
+      scf::YieldOp::create(builder, loc, value);
+    };
+    return scf::IfOp::create(
+               builder, loc, condition,
+               [&](OpBuilder &, Location) { yield(then()); },
+               [&](OpBuilder &, Location) { yield(otherwise); })
+        .getResult(0);
   }
   /// The first index of a tile or block: `number * step`, but not before
   /// `first`.
@@ -166,7 +181,7 @@ SmallVector<TileTester::Case> TileTester::read(Value keep, bool negated) {
 }
 
 /// Whether all conditions can be evaluated.
-bool TileTester::prepare(ArrayRef<Case> cases) {
+bool TileTester::canTest(ArrayRef<Case> cases) {
   for (const Case &one : cases)
     for (unsigned number : one.conditions)
       if (!canEvaluate(map, (*one.formula)[number].condition))
@@ -176,18 +191,35 @@ bool TileTester::prepare(ArrayRef<Case> cases) {
 
 /// Whether an element may satisfy one of the cases.
 Value TileTester::isOne(ArrayRef<Case> cases) {
-  // Conditions that several cases share are evaluated once.
-  llvm::DenseMap<const Term *, Value> known;
   Value result = constant(false);
+  for (const Case &one : cases)
+    if (one.conditions.empty())
+      result = either(result, one.isInside);
+  // A condition is evaluated once for all cases that have it, and only if they
+  // can change the answer.
+  struct Condition {
+    MaskFormula *formula;
+    Value isInside, holds;
+  };
+  llvm::MapVector<const Term *, Condition> conditions;
+  for (const Case &one : cases)
+    for (unsigned number : one.conditions) {
+      auto [known, isNew] = conditions.try_emplace(
+          &(*one.formula)[number], Condition{one.formula, one.isInside, {}});
+      if (!isNew)
+        known->second.isInside = either(known->second.isInside, one.isInside);
+    }
+  Value isOpen = negate(result);
+  for (auto &[term, condition] : conditions)
+    condition.holds = choose(
+        index.both(condition.isInside, isOpen),
+        [&, term = term] { return isSome(*condition.formula, *term); },
+        constant(false));
   for (const Case &one : cases) {
     Value holds = one.isInside;
-    for (unsigned number : one.conditions) {
-      const Term &term = (*one.formula)[number];
-      Value &some = known[&term];
-      if (!some)
-        some = isSome(*one.formula, term);
-      holds = index.both(holds, some);
-    }
+    for (unsigned number : one.conditions)
+      holds = index.both(
+          holds, conditions.find(&(*one.formula)[number])->second.holds);
     result = either(result, holds);
   }
   return result;
@@ -234,9 +266,7 @@ Value TileTester::isSome(MaskFormula &formula, const Term &term) {
       ValueRange{begin, constant(false)},
       [&](OpBuilder &b, Location, ValueRange state) {
         Value isLeft = index.lessEqual(state[0], end);
-        Value goesOn = arith::AndIOp::create(
-            b, loc, isLeft,
-            arith::XOrIOp::create(b, loc, state[1], constant(true)));
+        Value goesOn = index.both(isLeft, negate(state[1]));
         scf::ConditionOp::create(b, loc, goesOn, state);
       },
       [&](OpBuilder &b, Location, ValueRange state) {
@@ -280,9 +310,7 @@ Value TileTester::evaluate(const Term &term, Value row, Value key) {
     return mapping.lookup(value);
   };
   Value holds = compute(term.condition);
-  return term.negated
-             ? builder.createOrFold<arith::XOrIOp>(loc, holds, constant(true))
-             : holds;
+  return term.negated ? negate(holds) : holds;
 }
 
 std::optional<TileTest> TileTester::run(Value keep) {
@@ -298,7 +326,7 @@ std::optional<TileTest> TileTester::run(Value keep) {
   }
   SmallVector<Case> kept = read(keep, /*negated=*/false),
                     masked = read(keep, /*negated=*/true);
-  if (!prepare(kept) || !prepare(masked))
+  if (!canTest(kept) || !canTest(masked))
     return std::nullopt;
   Value isCandidate = constant(false);
   for (const Case &one : kept)
@@ -306,19 +334,12 @@ std::optional<TileTest> TileTester::run(Value keep) {
   auto kind = [&](TileKind kind) -> Value {
     return arith::ConstantIntOp::create(builder, loc, kind, 8);
   };
-  auto yield = [&](Value value) { scf::YieldOp::create(builder, loc, value); };
-  auto choose = [&](Value condition, function_ref<Value()> then) -> Value {
-    return scf::IfOp::create(
-               builder, loc, condition,
-               [&](OpBuilder &, Location) { yield(then()); },
-               [&](OpBuilder &, Location) { yield(kind(kEmptyTile)); })
-        .getResult(0);
+  Value empty = kind(kEmptyTile);
+  auto testRest = [&]() -> Value {
+    return index.select(isOne(masked), kind(kPartialTile), kind(kFullTile));
   };
-  test.kind = choose(isCandidate, [&] {
-    return choose(isOne(kept), [&] {
-      return index.select(isOne(masked), kind(kPartialTile), kind(kFullTile));
-    });
-  });
+  test.kind = choose(
+      isCandidate, [&] { return choose(isOne(kept), testRest, empty); }, empty);
   return test;
 }
 

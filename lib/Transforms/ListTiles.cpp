@@ -97,31 +97,47 @@ static bool dependsOn(Value value, Value task) {
           }));
 }
 
-/// A kernel takes the number of its task apart by rests and quotients.
+namespace {
+/// number = quotient * size + rest. What nothing uses is null.
+struct Division {
+  Value size, rest, quotient;
+};
+} // namespace
+
+/// The only division of a number of which nothing else is done; the size is the
+/// same for all tasks.
+static std::optional<Division> findDivision(Value number, Value task) {
+  Division found;
+  for (Operation *user : number.getUsers()) {
+    if (!isa<arith::RemUIOp, arith::DivUIOp>(user) ||
+        user->getOperand(0) != number ||
+        (found.size && user->getOperand(1) != found.size) ||
+        dependsOn(user->getOperand(1), task))
+      return std::nullopt;
+    found.size = user->getOperand(1);
+    Value &result = isa<arith::RemUIOp>(user) ? found.rest : found.quotient;
+    if (result)
+      return std::nullopt;
+    result = user->getResult(0);
+  }
+  return found;
+}
+
+/// A kernel takes the number of its task apart by divisions.
 static SmallVector<Digit> getDigits(Value task) {
   SmallVector<Digit> all;
-  Value number = task;
-  for (;;) {
-    Value size;
-    SmallVector<Value> rests, quotients;
-    for (Operation *user : number.getUsers()) {
-      bool isRest = isa<arith::RemUIOp>(user);
-      if ((!isRest && !isa<arith::DivUIOp>(user)) ||
-          user->getOperand(0) != number ||
-          (size && user->getOperand(1) != size) ||
-          dependsOn(user->getOperand(1), task))
-        return all.push_back({number, {}}), all;
-      size = user->getOperand(1);
-      (isRest ? rests : quotients).push_back(user->getResult(0));
+  for (Value number = task; number;) {
+    std::optional<Division> division = findDivision(number, task);
+    if (!division) {
+      all.push_back({number, {}});
+      return all;
     }
-    if (rests.size() > 1 || quotients.size() > 1)
-      return all.push_back({number, {}}), all;
-    if (size)
-      all.push_back({rests.empty() ? Value() : rests[0], size});
-    if (quotients.empty())
-      return all.push_back({}), all;
-    number = quotients[0];
+    if (division->size)
+      all.push_back({division->rest, division->size});
+    number = division->quotient;
   }
+  all.push_back({});
+  return all;
 }
 
 /// The row of the list for a task: tasks that differ in digits that the mask
@@ -162,13 +178,6 @@ FailureOr<Value> TileLister::findRowCount(const Tester &tester) {
 //===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//
-
-/// Erases what nothing uses any more.
-static void eraseDeadOps(Block &body) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
-    if (isOpTriviallyDead(&op))
-      op.erase();
-}
 
 /// A copy of the kernel that ends in front of its loop: it has a task for each
 /// row and key tile, and stores what the mask does to the tile. None if bounds

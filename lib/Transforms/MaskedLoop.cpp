@@ -218,10 +218,8 @@ std::optional<MaskedLoop> mlir::tile::matchMaskedLoop(scf::ForOp loop,
 // Rewriting
 //===----------------------------------------------------------------------===//
 
-/// Erases what nothing uses any more in the region of `map`.
-static void eraseDeadOps(MapOp map) {
-  for (Operation &op :
-       llvm::make_early_inc_range(llvm::reverse(*map.getBlock())))
+void mlir::tile::eraseDeadOps(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
     if (isOpTriviallyDead(&op))
       op.erase();
 }
@@ -271,7 +269,7 @@ static scf::ForOp cloneLoop(OpBuilder &builder, MaskedLoop match,
       cast<MapOp>(mapping.lookup(Value(match.map.getResult())).getDefiningOp());
   auto select = map.getYielded().getDefiningOp<arith::SelectOp>();
   select.getResult().replaceAllUsesWith(select.getTrueValue());
-  eraseDeadOps(map);
+  eraseDeadOps(*map.getBlock());
   SmallVector<OpFoldResult> folded;
   if (succeeded(map->fold(folded)) && folded.size() == 1) {
     map.getResult().replaceAllUsesWith(cast<Value>(folded[0]));

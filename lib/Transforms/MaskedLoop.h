@@ -44,6 +44,9 @@ std::optional<MaskedLoop> matchMaskedLoop(scf::ForOp loop, bool explains);
 void splitLoop(MaskedLoop match, const TileSequence &partial,
                const TileSequence &full);
 
+/// Erases what nothing uses any more.
+void eraseDeadOps(Block &block);
+
 } // namespace mlir::tile
 
 #endif // ATTN_LIB_TRANSFORMS_MASKEDLOOP_H
