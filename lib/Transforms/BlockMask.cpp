@@ -51,138 +51,181 @@ SmallVector<Value> mlir::tile::buildBlockTableSizes(OpBuilder &builder,
           blocks(dim(key, 2), op.getKeyBlock())};
 }
 
-KernelOp mlir::tile::buildBlockTable(OpBuilder &builder, attn::AttentionOp op,
-                                     StringRef name, TypeRange arguments) {
+namespace {
+/// Builds the kernel with a task for each row of the table.
+class BlockTableBuilder {
+public:
+  BlockTableBuilder(OpBuilder &builder, attn::AttentionOp op)
+      : builder(builder), op(op), loc(op.getLoc()) {}
+
+  KernelOp run(StringRef name, TypeRange arguments);
+
+private:
   using Predicate = arith::CmpIPredicate;
+
+  void findRow(Value work);
+  void clearRow();
+  Value findList();
+  Value readOffset(Value at, Value count, Value &isFault);
+  Value fillRow();
+  void listBlock(Value number, Value column);
+
+  template <typename Op>
+  Value make(Value a, Value b) {
+    return Op::create(builder, loc, a, b);
+  }
+  Value compare(Predicate predicate, Value a, Value b) {
+    return arith::CmpIOp::create(builder, loc, predicate, a, b);
+  }
+  Value dim(Value memref, int64_t number) {
+    return memref::DimOp::create(builder, loc, memref, number);
+  }
+  Value constant(int64_t value) { return constantIndex(builder, loc, value); }
+  Value integer(int64_t value, unsigned width) {
+    return arith::ConstantIntOp::create(builder, loc, value, width);
+  }
+  Value load(Value memref, ValueRange at) {
+    return memref::LoadOp::create(builder, loc, memref, at);
+  }
+  Value loadIndex(Value memref, ValueRange at) {
+    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                      load(memref, at));
+  }
+  void yield(ValueRange values = {}) {
+    scf::YieldOp::create(builder, loc, values);
+  }
+
+  OpBuilder &builder;
+  attn::AttentionOp op;
+  Location loc;
+  Value offsets, columns, flags, table, faults;
+  /// The row of the table, and the list of blocks for it.
+  Value batch, head, row, listBatch, listHead;
+};
+} // namespace
+
+void BlockTableBuilder::findRow(Value work) {
+  Value heads = dim(table, 1), rows = dim(table, 2);
+  row = make<arith::RemUIOp>(work, rows);
+  Value rest = make<arith::DivUIOp>(work, rows);
+  head = make<arith::RemUIOp>(rest, heads);
+  batch = make<arith::DivUIOp>(rest, heads);
+}
+
+void BlockTableBuilder::clearRow() {
+  scf::ForOp::create(
+      builder, loc, constant(0), dim(table, 3), constant(1), ValueRange(),
+      [&](OpBuilder &, Location, Value column, ValueRange) {
+        memref::StoreOp::create(builder, loc, integer(kNotListed, 32), table,
+                                ValueRange{batch, head, row, column});
+        yield();
+      });
+}
+
+/// Finds the list of the row, which others may share; the result says whether
+/// there is one.
+Value BlockTableBuilder::findList() {
+  Value next = make<arith::AddIOp>(row, constant(1));
+  Value exists = compare(Predicate::slt, next, dim(offsets, 2));
+  auto find = [&](Value at, int64_t dimension) {
+    Value size = dim(offsets, dimension);
+    exists =
+        make<arith::AndIOp>(exists, compare(Predicate::sgt, size, constant(0)));
+    return make<arith::MinSIOp>(at, make<arith::SubIOp>(size, constant(1)));
+  };
+  listBatch = find(batch, 0);
+  listHead = find(head, 1);
+  return exists;
+}
+
+/// An offset, brought into the range of the columns.
+Value BlockTableBuilder::readOffset(Value at, Value count, Value &isFault) {
+  Value given = loadIndex(offsets, {listBatch, listHead, at});
+  Value offset =
+      make<arith::MinSIOp>(make<arith::MaxSIOp>(given, constant(0)), count);
+  isFault = make<arith::OrIOp>(isFault, compare(Predicate::ne, given, offset));
+  return offset;
+}
+
+/// Writes the blocks of the list; the result says whether a number is out of
+/// range.
+Value BlockTableBuilder::fillRow() {
+  Value count = dim(columns, 0);
+  if (flags)
+    count = make<arith::MinSIOp>(count, dim(flags, 0));
+  Value isFault = integer(0, 1);
+  Value begin = readOffset(row, count, isFault);
+  Value next = make<arith::AddIOp>(row, constant(1));
+  Value end = readOffset(next, count, isFault);
+  isFault = make<arith::OrIOp>(isFault, compare(Predicate::sgt, begin, end));
+  Value width = dim(table, 3);
+  auto loop = scf::ForOp::create(
+      builder, loc, begin, end, constant(1), isFault,
+      [&](OpBuilder &, Location, Value number, ValueRange known) {
+        Value column = loadIndex(columns, number);
+        Value isBlock =
+            make<arith::AndIOp>(compare(Predicate::sge, column, constant(0)),
+                                compare(Predicate::slt, column, width));
+        scf::IfOp::create(builder, loc, isBlock, [&](OpBuilder &, Location) {
+          listBlock(number, column);
+          yield();
+        });
+        Value isNone = make<arith::XOrIOp>(isBlock, integer(1, 1));
+        yield(make<arith::OrIOp>(known[0], isNone));
+      });
+  return loop.getResult(0);
+}
+
+/// A column that is listed twice is full if one of them is.
+void BlockTableBuilder::listBlock(Value number, Value column) {
+  Value kind = integer(kListed, 32);
+  if (flags) {
+    Value isFull = compare(Predicate::ne, load(flags, number), integer(0, 8));
+    kind =
+        arith::SelectOp::create(builder, loc, isFull, integer(kFull, 32), kind);
+  }
+  SmallVector<Value> at = {batch, head, row, column};
+  Value largest = make<arith::MaxSIOp>(load(table, at), kind);
+  memref::StoreOp::create(builder, loc, largest, table, at);
+}
+
+KernelOp BlockTableBuilder::run(StringRef name, TypeRange arguments) {
   OpBuilder::InsertionGuard guard(builder);
-  Location loc = op.getLoc();
   SmallVector<Type> types = {builder.getIndexType()};
   llvm::append_range(types, arguments);
   auto kernel = KernelOp::create(builder, loc, name, types);
   kernel.setPrivate();
   Block &body = kernel.getBody().front();
   builder.setInsertionPointToEnd(&body);
-  Value offsets = body.getArgument(1), columns = body.getArgument(2),
-        flags = op.getBlockFull() ? body.getArgument(3) : Value(),
-        table = body.getArgument(flags ? 4 : 3);
-  // Where faults are left, if they are.
-  Value faults = table == body.getArguments().back()
-                     ? Value()
-                     : body.getArguments().back();
-  auto dim = [&](Value memref, int64_t number) -> Value {
-    return memref::DimOp::create(builder, loc, memref, number);
-  };
-  auto integer = [&](OpBuilder &b, int64_t value) -> Value {
-    return arith::ConstantIntOp::create(b, loc, value, 32);
-  };
-  auto read = [&](OpBuilder &b, Value memref, ValueRange at) -> Value {
-    return arith::IndexCastOp::create(
-        b, loc, b.getIndexType(), memref::LoadOp::create(b, loc, memref, at));
-  };
+  offsets = body.getArgument(1);
+  columns = body.getArgument(2);
+  if (op.getBlockFull())
+    flags = body.getArgument(3);
+  faults = body.getArguments().back();
+  table = body.getArguments().drop_back().back();
 
-  Value zero = constantIndex(builder, loc, 0),
-        one = constantIndex(builder, loc, 1);
-  Value heads = dim(table, 1), rows = dim(table, 2), width = dim(table, 3);
-  Value work = kernel.getWork();
-  Value row = arith::RemUIOp::create(builder, loc, work, rows);
-  Value batchAndHead = arith::DivUIOp::create(builder, loc, work, rows);
-  Value head = arith::RemUIOp::create(builder, loc, batchAndHead, heads);
-  Value batch = arith::DivUIOp::create(builder, loc, batchAndHead, heads);
-  scf::ForOp::create(builder, loc, zero, width, one, ValueRange(),
-                     [&](OpBuilder &b, Location, Value column, ValueRange) {
-                       memref::StoreOp::create(
-                           b, loc, integer(b, kNotListed), table,
-                           ValueRange{batch, head, row, column});
-                       scf::YieldOp::create(b, loc);
-                     });
-
-  // Rows that the offsets do not have list nothing.
-  Value next = arith::AddIOp::create(builder, loc, row, one);
-  Value exists = compare(builder, loc, Predicate::slt, next, dim(offsets, 2));
-  SmallVector<Value> list;
-  for (auto [at, dimension] : {std::pair(batch, 0), {head, 1}}) {
-    Value size = dim(offsets, dimension);
-    exists = arith::AndIOp::create(
-        builder, loc, exists,
-        compare(builder, loc, Predicate::sgt, size, zero));
-    list.push_back(arith::MinSIOp::create(
-        builder, loc, at, arith::SubIOp::create(builder, loc, size, one)));
-  }
-  Value count = dim(columns, 0);
-  if (flags)
-    count = arith::MinSIOp::create(builder, loc, count, dim(flags, 0));
-  auto branch = scf::IfOp::create(
-      builder, loc, faults ? TypeRange(builder.getI1Type()) : TypeRange(),
-      exists, /*withElse=*/bool(faults));
-  auto boolean = [&](OpBuilder &b, bool value) -> Value {
-    return arith::ConstantOp::create(b, loc, b.getBoolAttr(value));
-  };
-  if (faults) {
-    // A row that several share is counted once.
-    Value isFault = branch.getResult(0);
-    for (auto [at, shared] : {std::pair(batch, list[0]), {head, list[1]}})
-      isFault = arith::AndIOp::create(
-          builder, loc, isFault,
-          compare(builder, loc, Predicate::eq, at, shared));
-    Value fault =
-        arith::ExtUIOp::create(builder, loc, builder.getI32Type(), isFault);
-    memref::StoreOp::create(builder, loc, fault, faults, work);
-    builder.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(builder, loc, boolean(builder, true));
-  }
-  builder.setInsertionPointToEnd(&body);
+  findRow(kernel.getWork());
+  clearRow();
+  // Without a list, nothing is listed.
+  Value isFault = scf::IfOp::create(
+                      builder, loc, findList(),
+                      [&](OpBuilder &, Location) { yield(fillRow()); },
+                      [&](OpBuilder &, Location) { yield(integer(1, 1)); })
+                      .getResult(0);
+  // A list that several rows share is counted once.
+  for (auto [at, shared] : {std::pair(batch, listBatch), {head, listHead}})
+    isFault = make<arith::AndIOp>(isFault, compare(Predicate::eq, at, shared));
+  memref::StoreOp::create(
+      builder, loc,
+      arith::ExtUIOp::create(builder, loc, builder.getI32Type(), isFault),
+      faults, kernel.getWork());
   ReturnOp::create(builder, loc);
-
-  builder.setInsertionPointToStart(branch.thenBlock());
-  Value isBad = boolean(builder, false);
-  auto readOffset = [&](Value at) -> Value {
-    Value given = read(builder, offsets, {list[0], list[1], at});
-    Value offset = arith::MaxSIOp::create(builder, loc, given, zero);
-    offset = arith::MinSIOp::create(builder, loc, offset, count);
-    isBad = arith::OrIOp::create(
-        builder, loc, isBad,
-        compare(builder, loc, Predicate::ne, given, offset));
-    return offset;
-  };
-  Value begin = readOffset(row), end = readOffset(next);
-  isBad = arith::OrIOp::create(
-      builder, loc, isBad, compare(builder, loc, Predicate::sgt, begin, end));
-  auto loop = scf::ForOp::create(
-      builder, loc, begin, end, one, faults ? ValueRange(isBad) : ValueRange(),
-      [&](OpBuilder &b, Location, Value n, ValueRange known) {
-        Value column = read(b, columns, n);
-        Value isBlock = arith::AndIOp::create(
-            b, loc, compare(b, loc, Predicate::sge, column, zero),
-            compare(b, loc, Predicate::slt, column, width));
-        scf::IfOp::create(b, loc, isBlock, [&](OpBuilder &then, Location) {
-          Value kind = integer(then, kListed);
-          if (flags) {
-            Value flag = memref::LoadOp::create(then, loc, flags, n);
-            Value isFull =
-                compare(then, loc, Predicate::ne, flag,
-                        arith::ConstantIntOp::create(then, loc, 0, 8));
-            kind = arith::SelectOp::create(then, loc, isFull,
-                                           integer(then, kFull), kind);
-          }
-          // A column that is listed twice is full if one of them is.
-          SmallVector<Value> at = {batch, head, row, column};
-          Value known = memref::LoadOp::create(then, loc, table, at);
-          memref::StoreOp::create(
-              then, loc, arith::MaxSIOp::create(then, loc, known, kind), table,
-              at);
-          scf::YieldOp::create(then, loc);
-        });
-        if (!faults) {
-          scf::YieldOp::create(b, loc);
-          return;
-        }
-        Value isNone = arith::XOrIOp::create(b, loc, isBlock, boolean(b, true));
-        Value yielded = arith::OrIOp::create(b, loc, known[0], isNone);
-        scf::YieldOp::create(b, loc, yielded);
-      });
-  if (faults)
-    scf::YieldOp::create(builder, loc, loop.getResult(0));
   return kernel;
+}
+
+KernelOp mlir::tile::buildBlockTable(OpBuilder &builder, attn::AttentionOp op,
+                                     StringRef name, TypeRange arguments) {
+  return BlockTableBuilder(builder, op).run(name, arguments);
 }
 
 KernelOp mlir::tile::buildBlockStatus(OpBuilder &builder, Location loc,

@@ -129,18 +129,14 @@ FailureOr<Value> AttentionTiler::launchBlockTable(OpBuilder &builder) {
   if (failed(workspace))
     return failure();
   Type i32 = builder.getI32Type();
-  Value table = workspace->take(i32, sizes), status, faults;
-  launch.getArgumentsMutable().append(table);
-  if (op.getStatus())
-    status = getResult(op.getStatus());
-  if (status) {
-    faults = workspace->take(i32, count);
-    launch.getArgumentsMutable().append(faults);
-  }
+  Value table = workspace->take(i32, sizes),
+        faults = workspace->take(i32, count);
+  launch.getArgumentsMutable().append({table, faults});
   if (failed(workspace->close()))
     return failure();
   OpBuilder moduleBuilder(function);
   buildBlockTable(moduleBuilder, op, name, launch.getArguments().getTypes());
+  Value status = op.getStatus() ? getResult(op.getStatus()) : Value();
   if (!status)
     return table;
   KernelOp sum = buildBlockStatus(moduleBuilder, loc, name + "_status",

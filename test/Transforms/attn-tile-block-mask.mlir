@@ -14,7 +14,9 @@
 // CHECK-SAME: attn.equal_dims = {{.*}}["block_columns[0]", "block_full[0]"]
 // CHECK: %[[VIEW:.*]] = memref.view
 // CHECK: %[[CAST:.*]] = memref.cast %[[VIEW]]
-// CHECK: tile.launch @group_blocks[%{{.*}}](%{{.*}}, %{{.*}}, %{{.*}}, %[[CAST]])
+// CHECK: %[[FAULTS:.*]] = memref.view {{.*}} to memref<?xi32>
+// CHECK: tile.launch @group_blocks[%{{.*}}](%{{.*}}, %{{.*}}, %{{.*}}, %[[CAST]], %[[FAULTS]])
+// CHECK-NOT: tile.launch @group_blocks_status
 // CHECK: tile.launch @group_attention[%{{.*}}]({{.*}}%[[CAST]])
 
 // The size of the table is that of the workspace.
@@ -23,12 +25,12 @@
 // CHECK: return
 
 // CHECK-LABEL: tile.kernel private @group_blocks(
-// CHECK-SAME: %[[WORK:[a-z0-9]+]]: index, %[[OFFSETS:[a-z0-9]+]]: memref<1x4x?xi32, {{.*}}>, %[[COLUMNS:[a-z0-9]+]]: memref<?xi32, {{.*}}>, %[[FULL:[a-z0-9]+]]: memref<?xi8, {{.*}}>, %[[TABLE:[a-z0-9]+]]: memref<?x?x?x?xi32>)
+// CHECK-SAME: %[[WORK:[a-z0-9]+]]: index, %[[OFFSETS:[a-z0-9]+]]: memref<1x4x?xi32, {{.*}}>, %[[COLUMNS:[a-z0-9]+]]: memref<?xi32, {{.*}}>, %[[FULL:[a-z0-9]+]]: memref<?xi8, {{.*}}>, %[[TABLE:[a-z0-9]+]]: memref<?x?x?x?xi32>, %[[FAULTS:[a-z0-9]+]]: memref<?xi32>)
 // The row of the table is empty at first.
 // CHECK: scf.for
 // CHECK-NEXT: memref.store %c0_i32, %[[TABLE]]
 // Offsets are brought into the range of columns.
-// CHECK: scf.if
+// CHECK: %[[FAULT:.*]] = scf.if
 // CHECK: memref.load %[[OFFSETS]]
 // CHECK: arith.maxsi
 // CHECK: arith.minsi
@@ -41,6 +43,9 @@
 // CHECK: arith.select %{{.*}}, %c2_i32, %c1_i32
 // CHECK: arith.maxsi
 // CHECK: memref.store
+// A list that several rows share has its faults once.
+// CHECK: arith.andi %[[FAULT]]
+// CHECK: memref.store %{{.*}}, %[[FAULTS]][%[[WORK]]]
 // CHECK: tile.return
 
 // CHECK-LABEL: tile.kernel private @group_attention(
@@ -79,4 +84,24 @@ func.func @group(%q: tensor<?x4x?x16xf32>, %k: tensor<?x2x?x16xf32>,
          tensor<1x4x?xi32>, tensor<?xi32>, tensor<?xi8>)
      -> tensor<?x4x?x16xf32>
   return %o : tensor<?x4x?x16xf32>
+}
+
+// The status adds up faults.
+// CHECK-LABEL: func.func @counted(
+// CHECK-SAME: %[[STATUS:[a-z0-9]+]]: memref<1xi32, {{[^>]*>>?}} {attn.name = "status", attn.role = "output", attn.shape = [1]}
+// CHECK: %[[FAULTS:.*]] = memref.view {{.*}} to memref<?xi32>
+// CHECK: tile.launch @counted_blocks[
+// CHECK: tile.launch @counted_blocks_status[%c1](%[[FAULTS]], %[[STATUS]])
+// CHECK-LABEL: tile.kernel private @counted_blocks_status(
+// CHECK: %[[SUM:.*]] = scf.for
+// CHECK: memref.store %[[SUM]], %{{.*}}[%c0]
+func.func @counted(%q: tensor<?x4x?x16xf32>, %offsets: tensor<1x1x?xi32>,
+                   %columns: tensor<?xi32>)
+    -> (tensor<?x4x?x16xf32>, tensor<1xi32>) {
+  %o, %status = attn.attention %q, %q, %q
+      block_mask(%offsets, %columns) block_size [32, 64]
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>,
+         tensor<1x1x?xi32>, tensor<?xi32>)
+     -> (tensor<?x4x?x16xf32>, tensor<1xi32>)
+  return %o, %status : tensor<?x4x?x16xf32>, tensor<1xi32>
 }
