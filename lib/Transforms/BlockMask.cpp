@@ -191,12 +191,8 @@ void BlockTableBuilder::listBlock(Value number, Value column) {
 
 KernelOp BlockTableBuilder::run(StringRef name, TypeRange arguments) {
   OpBuilder::InsertionGuard guard(builder);
-  SmallVector<Type> types = {builder.getIndexType()};
-  llvm::append_range(types, arguments);
-  auto kernel = KernelOp::create(builder, loc, name, types);
-  kernel.setPrivate();
+  KernelOp kernel = beginKernel(builder, loc, name, arguments);
   Block &body = kernel.getBody().front();
-  builder.setInsertionPointToEnd(&body);
   offsets = body.getArgument(1);
   columns = body.getArgument(2);
   if (op.getBlockFull())
@@ -231,12 +227,8 @@ KernelOp mlir::tile::buildBlockTable(OpBuilder &builder, attn::AttentionOp op,
 KernelOp mlir::tile::buildBlockStatus(OpBuilder &builder, Location loc,
                                       StringRef name, TypeRange arguments) {
   OpBuilder::InsertionGuard guard(builder);
-  SmallVector<Type> types = {builder.getIndexType()};
-  llvm::append_range(types, arguments);
-  auto kernel = KernelOp::create(builder, loc, name, types);
-  kernel.setPrivate();
+  KernelOp kernel = beginKernel(builder, loc, name, arguments);
   Block &body = kernel.getBody().front();
-  builder.setInsertionPointToEnd(&body);
   Value faults = body.getArgument(1), status = body.getArgument(2);
   Value zero = constantIndex(builder, loc, 0);
   Value none = arith::ConstantIntOp::create(builder, loc, 0, 32);

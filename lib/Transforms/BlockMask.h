@@ -24,10 +24,10 @@ enum BlockKind { kNotListed = 0, kListed = 1, kFull = 2 };
 
 /// Builds the kernel that fills a table memref<?x?x?x?xi32> of
 /// `[1 or batch, 1 or query heads, block rows, block columns]`, with a task for
-/// each block row. Its arguments are the memrefs of offsets, columns and, if the
-/// op has them, flags, then the table, and a memref<?xi32> where it leaves for
-/// each task whether a number is out of range: 1 or 0. Whatever numbers there
-/// are, it stays within the memrefs.
+/// each block row. Its arguments are the memrefs of offsets, columns and, if
+/// the op has them, flags, then the table, and a memref<?xi32> where it leaves
+/// for each task whether a number is out of range: 1 or 0. Whatever numbers
+/// there are, it stays within the memrefs.
 KernelOp buildBlockTable(OpBuilder &builder, attn::AttentionOp op,
                          StringRef name, TypeRange arguments);
 

@@ -269,11 +269,7 @@ void TileLister::mergeTasks(Tester &tester, Value task, Value row) {
 KernelOp TileLister::buildLister(const Twine &name, MemRefType kindsType,
                                  MemRefType tableType) {
   builder.setInsertionPoint(kernel);
-  auto created = KernelOp::create(
-      builder, loc, name.str(),
-      ArrayRef<Type>{builder.getIndexType(), kindsType, tableType});
-  created.setPrivate();
-  builder.setInsertionPointToEnd(&created.getBody().front());
+  KernelOp created = beginKernel(builder, loc, name, {kindsType, tableType});
   Value row = created.getWork(), kinds = created.getBody().getArgument(1),
         table = created.getBody().getArgument(2);
   Value zero = constant(0), one = constant(1);
@@ -437,14 +433,11 @@ LogicalResult TileLister::run() {
 namespace {
 struct ListTiles : tile::impl::TileListTilesPassBase<ListTiles> {
   void runOnOperation() override {
-    SmallVector<LaunchOp> launches;
-    getOperation().walk([&](LaunchOp launch) { launches.push_back(launch); });
-    for (LaunchOp launch : launches) {
-      auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(
-          launch, launch.getKernelAttr());
-      if (kernel && failed(TileLister(kernel, launch).run()))
-        return signalPassFailure();
-    }
+    auto transform = [](KernelOp kernel, LaunchOp launch) {
+      return TileLister(kernel, launch).run();
+    };
+    if (failed(forEachLaunch(getOperation(), transform)))
+      signalPassFailure();
   }
 };
 } // namespace

@@ -462,19 +462,18 @@ struct SplitKv : tile::impl::TileSplitKvPassBase<SplitKv> {
           << int64_t(minTasks) << " min-tiles=" << int64_t(minTiles);
       return signalPassFailure();
     }
-    SmallVector<LaunchOp> launches;
-    getOperation().walk([&](LaunchOp launch) { launches.push_back(launch); });
-    for (LaunchOp launch : launches) {
-      auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(
-          launch, launch.getKernelAttr());
-      std::optional<SplitKernel> split = kernel ? match(kernel) : std::nullopt;
+    auto transform = [&](KernelOp kernel, LaunchOp launch) {
+      std::optional<SplitKernel> split = match(kernel);
       if (!split)
-        continue;
+        return success();
       if (failed(Splitter(*split, launch, minTasks, minTiles).run()))
-        return signalPassFailure();
+        return failure();
       if (SymbolTable::symbolKnownUseEmpty(kernel, getOperation()))
         kernel.erase();
-    }
+      return success();
+    };
+    if (failed(forEachLaunch(getOperation(), transform)))
+      signalPassFailure();
   }
 };
 } // namespace

@@ -104,12 +104,7 @@ KernelOp Summarizer::begin(const Twine &name, MemRefType source) {
   auto table = MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic},
                                source.getElementType());
   builder.setInsertionPoint(kernel);
-  auto created = KernelOp::create(
-      builder, loc, name.str(),
-      ArrayRef<Type>{builder.getIndexType(), source, table, table});
-  created.setPrivate();
-  builder.setInsertionPointToEnd(&created.getBody().front());
-  return created;
+  return beginKernel(builder, loc, name, {source, table, table});
 }
 
 /// A task for each tile: the least and the largest of its numbers.
@@ -249,14 +244,11 @@ LogicalResult Summarizer::run() {
 namespace {
 struct SummarizeKeys : tile::impl::TileSummarizeKeysPassBase<SummarizeKeys> {
   void runOnOperation() override {
-    SmallVector<LaunchOp> launches;
-    getOperation().walk([&](LaunchOp launch) { launches.push_back(launch); });
-    for (LaunchOp launch : launches) {
-      auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(
-          launch, launch.getKernelAttr());
-      if (kernel && failed(Summarizer(kernel, launch).run()))
-        return signalPassFailure();
-    }
+    auto transform = [](KernelOp kernel, LaunchOp launch) {
+      return Summarizer(kernel, launch).run();
+    };
+    if (failed(forEachLaunch(getOperation(), transform)))
+      signalPassFailure();
   }
 };
 } // namespace

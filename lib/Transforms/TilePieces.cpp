@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Maps and constants that all kernels with a softmax need.
+// What several kernels begin with, and maps and constants that all kernels with
+// a softmax need.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,6 +16,16 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
+
+tile::KernelOp tile::beginKernel(OpBuilder &builder, Location loc,
+                                 const Twine &name, TypeRange arguments) {
+  SmallVector<Type> types = {builder.getIndexType()};
+  llvm::append_range(types, arguments);
+  auto kernel = tile::KernelOp::create(builder, loc, name.str(), types);
+  kernel.setPrivate();
+  builder.setInsertionPointToEnd(&kernel.getBody().front());
+  return kernel;
+}
 
 Value tile::constantIndex(OpBuilder &builder, Location loc, int64_t value) {
   return arith::ConstantIndexOp::create(builder, loc, value);

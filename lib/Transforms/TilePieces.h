@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Maps and constants that all kernels with a softmax need.
+// What several kernels begin with, and maps and constants that all kernels with
+// a softmax need.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +26,11 @@ inline constexpr double kLog2E = 1.4426950408889634;
 /// The start value of a row maximum. It is finite, so that exp2(-inf - m) is 0
 /// and not NaN as long as a row has seen no key; no finite score is below it.
 inline constexpr double kLowest = -std::numeric_limits<float>::max();
+
+/// Creates a private kernel with the number of the task in front of
+/// `arguments`. The builder goes on in its body.
+KernelOp beginKernel(OpBuilder &builder, Location loc, const Twine &name,
+                     TypeRange arguments);
 
 Value constantIndex(OpBuilder &builder, Location loc, int64_t value);
 Value constantF32(OpBuilder &builder, Location loc, double value);

@@ -22,6 +22,20 @@
 using namespace mlir;
 using namespace mlir::tile;
 
+LogicalResult mlir::tile::forEachLaunch(
+    ModuleOp module,
+    function_ref<LogicalResult(KernelOp, LaunchOp)> transform) {
+  SmallVector<LaunchOp> launches;
+  module.walk([&](LaunchOp launch) { launches.push_back(launch); });
+  for (LaunchOp launch : launches) {
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(
+        launch, launch.getKernelAttr());
+    if (kernel && failed(transform(kernel, launch)))
+      return failure();
+  }
+  return success();
+}
+
 FailureOr<Value> mlir::tile::copyArithmetic(Value value, ValueRange from,
                                             ValueRange to, OpBuilder &builder) {
   llvm::SetVector<Operation *> slice;

@@ -19,6 +19,11 @@
 
 namespace mlir::tile {
 
+/// Calls `transform` with each launch that the module has now, and its kernel.
+LogicalResult
+forEachLaunch(ModuleOp module,
+              function_ref<LogicalResult(KernelOp, LaunchOp)> transform);
+
 /// Computes `value` at the insertion point of `builder`, where `to` stand for
 /// the arguments `from`. Fails if it needs more than these.
 FailureOr<Value> copyArithmetic(Value value, ValueRange from, ValueRange to,
