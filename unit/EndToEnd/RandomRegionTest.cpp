@@ -29,13 +29,15 @@ constexpr uint32_t firstSeed = 20261122;
 constexpr int numRegions = 10000, numEmulatorRegions = 100;
 /// Primes, so that the selection meets all residues of what n decides.
 constexpr int selectionStep = 199, emulatorStep = 11;
+/// Regions from this number on read tables, too.
+constexpr int firstTables = 1000000, numTables = 1000, tableStep = 53;
 constexpr int maxRunTimeNumbers = 8;
 
 /// A random mask_mod, as text.
 class RegionText {
 public:
-  RegionText(Random &random, int depth, bool isAffine)
-      : random(random), isAffine(isAffine) {
+  RegionText(Random &random, int depth, bool isAffine, bool readsTables)
+      : random(random), isAffine(isAffine), readsTables(readsTables) {
     body = "\n      %c0 = arith.constant 0 : index"
            "\n      %nq = attn.length query : index"
            "\n      %nk = attn.length key : index"
@@ -48,6 +50,8 @@ public:
   std::string body;
   int numRunTimeNumbers = 0;
   bool readsHeads = false;
+  static constexpr const char *tables[] = {"table", "tables", "kinds"};
+  bool readsTable[3] = {};
 
 private:
   std::string define(const std::string &operation) {
@@ -99,7 +103,33 @@ private:
     }
     }
   }
+  /// A bit for each pair, or a number for each head and pair or block.
+  std::string tableLeaf() {
+    int64_t which = random.number(0, 2);
+    readsTable[which] = true;
+    switch (which) {
+    case 0:
+      return define("tensor.extract %table[%i, %j] : tensor<?x?xi1>");
+    case 1: {
+      std::string read =
+          define("tensor.extract %tables[%h, %i, %j] : tensor<$Hx?x?xi8>");
+      return define("arith.cmpi ne, " + read + ", " + constant(0, "i8") +
+                    " : i8");
+    }
+    default: {
+      std::string row = define("arith.divui %i, " + constant(32) + " : index"),
+                  column =
+                      define("arith.divui %j, " + constant(24) + " : index"),
+                  read = define("tensor.extract %kinds[%b, " + row + ", " +
+                                column + "] : tensor<?x?x?xi32>");
+      return define("arith.cmpi sgt, " + read + ", " +
+                    constant(random.number(0, 1), "i32") + " : i32");
+    }
+    }
+  }
   std::string leaf() {
+    if (readsTables && random.chance(40))
+      return tableLeaf();
     static const char *const predicates[] = {"slt", "sle", "sgt",
                                              "sge", "eq",  "ne"};
     std::string predicate = random.choose(predicates);
@@ -146,7 +176,7 @@ private:
   }
 
   Random &random;
-  bool isAffine;
+  bool isAffine, readsTables;
   int numValues = 0;
 };
 
@@ -166,14 +196,18 @@ TEST_P(RandomRegion, KeepsTheKeysOfTheReference) {
   auto [target, test] = GetParam();
 
   Random random(firstSeed + test);
+  const bool readsTables = test >= firstTables;
   const bool isAffine = test % 3 != 0;
-  RegionText text(random, test % 6, isAffine);
+  RegionText text(random, test % 6, isAffine, readsTables);
   RegionKind mask = {"random",
                      "",
                      text.body.c_str(),
                      {captured, captured + text.numRunTimeNumbers}};
   if (text.readsHeads)
     mask.captures.push_back("windows");
+  for (size_t n = 0; n < std::size(text.tables); ++n)
+    if (text.readsTable[n])
+      mask.captures.push_back(text.tables[n]);
   Case c;
   c.target = target;
   c.mask = &mask;
@@ -223,19 +257,19 @@ TEST_P(RandomRegion, KeepsTheKeysOfTheReference) {
     if (!outcome)
       return;
     expectCounts(c, inputs, *outcome);
-    if (target == "cpu" && isAffine && c.algorithm == "flash")
+    if (target == "cpu" && isAffine && !readsTables && c.algorithm == "flash")
       expectTiles(c, inputs, *outcome);
     if (HasFailure())
       return;
   }
 }
 
-std::vector<int> chosenRegions(int count, int selected) {
+std::vector<int> chosenRegions(int count, int selected, int first = 0) {
   const char *all = std::getenv("ATTN_TEST_ALL");
   int step = all && std::string(all) == "1" ? 1 : selected;
   std::vector<int> chosen;
   for (int n = 0; n < count; n += step)
-    chosen.push_back(n);
+    chosen.push_back(first + n);
   return chosen;
 }
 
@@ -255,6 +289,13 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(::testing::Values("sm_80"),
                        ::testing::ValuesIn(chosenRegions(numEmulatorRegions,
                                                          emulatorStep))),
+    nameOfRegion);
+
+INSTANTIATE_TEST_SUITE_P(
+    RandomTables, RandomRegion,
+    ::testing::Combine(::testing::Values("cpu", "sm_80"),
+                       ::testing::ValuesIn(chosenRegions(numTables, tableStep,
+                                                         firstTables))),
     nameOfRegion);
 
 } // namespace
