@@ -243,7 +243,8 @@ std::optional<TileLister::Tester> TileLister::buildTester(MaskedLoop match,
 /// digits are those of the row's number.
 void TileLister::mergeTasks(Tester &tester, Value task, Value row) {
   Block &body = tester.kernel.getBody().front();
-  eraseDeadOps(body);
+  // A mask of keys alone does not use it.
+  eraseDeadOps(body, task.getDefiningOp());
   SmallVector<Digit> left = getDigits(task);
   for (size_t n = 0; n < digits.size(); ++n)
     tester.usesDigit.push_back(n < left.size() && left[n].value);

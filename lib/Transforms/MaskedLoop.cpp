@@ -218,9 +218,9 @@ std::optional<MaskedLoop> mlir::tile::matchMaskedLoop(scf::ForOp loop,
 // Rewriting
 //===----------------------------------------------------------------------===//
 
-void mlir::tile::eraseDeadOps(Block &block) {
+void mlir::tile::eraseDeadOps(Block &block, Operation *kept) {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isOpTriviallyDead(&op))
+    if (&op != kept && isOpTriviallyDead(&op))
       op.erase();
 }
 

@@ -44,8 +44,8 @@ std::optional<MaskedLoop> matchMaskedLoop(scf::ForOp loop, bool explains);
 void splitLoop(MaskedLoop match, const TileSequence &partial,
                const TileSequence &full);
 
-/// Erases what nothing uses any more.
-void eraseDeadOps(Block &block);
+/// Erases what nothing uses any more, but for `kept`.
+void eraseDeadOps(Block &block, Operation *kept = nullptr);
 
 } // namespace mlir::tile
 

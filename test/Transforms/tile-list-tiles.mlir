@@ -171,6 +171,26 @@ func.func @batch(%q: !t, %k: !t, %keeps: tensor<?x?x?xi1>) -> !t {
 
 // -----
 
+// A bit for each key, the same for all queries, heads and batch entries: one
+// row.
+
+// REMARK: remark: [Passed] tile-list-tiles | Category:attn.bound{{.*}}(queries: one element, keys: every 1)
+// CHECK-LABEL: func.func @keys(
+// CHECK: tile.launch @keys_attention_tiles0_lists[%c1]
+// CHECK-LABEL: tile.kernel private @keys_attention(
+// CHECK: memref.load %{{.*}}[%c0, %c0] : memref<?x?xi32>
+!t = tensor<?x4x?x16xf32>
+func.func @keys(%q: !t, %k: !t, %keeps: tensor<?xi1>) -> !t {
+  %o = attn.attention %q, %k, %k
+    mask_mod (%b, %h, %i, %j) {
+      %keep = tensor.extract %keeps[%j] : tensor<?xi1>
+      attn.yield %keep : i1
+    } : (!t, !t, !t) -> !t
+  return %o : !t
+}
+
+// -----
+
 // Bounds say all about a window.
 
 // CHECK-LABEL: func.func @window(
