@@ -219,9 +219,15 @@ std::optional<MaskedLoop> mlir::tile::matchMaskedLoop(scf::ForOp loop,
 //===----------------------------------------------------------------------===//
 
 void mlir::tile::eraseDeadOps(Block &block, Operation *kept) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (&op != kept && isOpTriviallyDead(&op))
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
+    if (&op != kept && isOpTriviallyDead(&op)) {
       op.erase();
+      continue;
+    }
+    for (Region &region : op.getRegions())
+      for (Block &nested : region)
+        eraseDeadOps(nested, kept);
+  }
 }
 
 TileSpace MaskedLoop::getSpace(OpBuilder &builder) {
